@@ -1,0 +1,202 @@
+// Package media says what a party of a call is, as audio: a Source of 20 ms frames, a Sink of encoded
+// ones, and a Leg that is both and has a life of its own. It holds no protocol: rtpleg and webrtcleg
+// below it implement Leg, the mixer above it uses Leg and nothing more.
+//
+// Sources and sinks are passive. The room holds the clock and asks; nothing here blocks, and nothing
+// here is called from two goroutines at once unless it says so. Direction is always seen from
+// cordboard: in comes from the party, out goes to it.
+package media
+
+import (
+	"time"
+
+	"github.com/cordboard/cordboard/media/pcm"
+)
+
+// Kind says what a Source put into a frame.
+type Kind uint8
+
+const (
+	// Absent: nothing has arrived yet, or the party is gone. The frame is silence.
+	Absent Kind = iota
+	// Silence: the party is there and says nothing (DTX, comfort noise, a gated level). The frame is
+	// silence and nothing was decoded.
+	Silence
+	// Audio: the frame holds what the party sent.
+	Audio
+	// Concealed: the packet was lost or late; the frame holds forward error correction or concealment.
+	Concealed
+)
+
+// Codec is an audio codec of a leg.
+type Codec uint8
+
+// The codecs cordboard speaks.
+const (
+	PCMU Codec = iota + 1 // G.711 mu-law, RTP clock 8000
+	PCMA                  // G.711 A-law, RTP clock 8000
+	G722                  // G.722 64 kbit/s, RTP clock 8000, audio at 16 kHz
+	Opus                  // RFC 6716, RTP clock 48000
+)
+
+// ClockRate is the codec's RTP clock in hertz (RFC 3551, RFC 7587).
+func (c Codec) ClockRate() uint32 {
+	if c == Opus {
+		return 48000
+	}
+	return 8000
+}
+
+// Rate is the sample rate of the codec's audio at its best.
+func (c Codec) Rate() pcm.Rate {
+	switch c {
+	case Opus:
+		return pcm.Rate48k
+	case G722:
+		return pcm.Rate16k
+	default:
+		return pcm.Rate8k
+	}
+}
+
+func (c Codec) String() string {
+	switch c {
+	case PCMU:
+		return "PCMU"
+	case PCMA:
+		return "PCMA"
+	case G722:
+		return "G722"
+	case Opus:
+		return "opus"
+	default:
+		return "none"
+	}
+}
+
+// Format says how a Sink wants its audio encoded. It is comparable: sinks with equal formats that hear
+// the same mix are served by one encoder. All fields but Codec are for Opus and zero otherwise.
+type Format struct {
+	Codec       Codec
+	Bitrate     int32 // bits per second
+	Complexity  int8  // 0 to 10
+	LossPercent int8  // expected loss 0 to 100; more than 0 switches in-band FEC on
+	LowDelay    bool  // CELT only (RFC 6716 section 3.2); otherwise the encoder may use SILK
+	DTX         bool  // send nothing but an occasional refresh in silence
+}
+
+// Source yields one party's audio.
+type Source interface {
+	// Rate is the highest sample rate the source really carries now. It may change between ticks.
+	Rate() pcm.Rate
+	// ReadFrame fills dst with the next 20 ms at dst.Rate(), which the caller has set, and says what
+	// it holds. It never blocks and never fails: on underrun it conceals or writes silence.
+	ReadFrame(dst *pcm.Frame) Kind
+}
+
+// PayloadSource is a Source that can show the encoded form of what it last gave, so that a recorder
+// need not encode it again.
+type PayloadSource interface {
+	// Payload is the codec payload behind the last ReadFrame, or nil where there is none of exactly
+	// 20 ms (concealment, silence, another packet time). Borrowed until the next ReadFrame.
+	Payload() (Codec, []byte)
+}
+
+// OutFrame is one encoded 20 ms frame on its way to a party.
+type OutFrame struct {
+	// Payload in the Sink's Format, borrowed for the call. Empty: nothing to send in this tick (silence
+	// under DTX); the RTP timestamp moves on all the same.
+	Payload []byte
+	// Tick is the room's tick count. RTP timestamps follow it, never the wall clock.
+	Tick uint64
+	// Level is the frame's level in -dBov as in RFC 6464: 0 is the loudest, 127 digital silence.
+	Level uint8
+	// Voice says whether the frame holds speech.
+	Voice bool
+}
+
+// Sink accepts a party's share of the mix.
+type Sink interface {
+	// Format is how the sink wants its audio now. It may change between ticks. Safe for concurrent use.
+	Format() Format
+	// WriteFrame sends one frame. It never blocks (a full socket buffer drops and counts) and keeps
+	// nothing of f.
+	WriteFrame(f OutFrame)
+}
+
+// Leg is one party: both ends of its audio, its statistics and its life. ReadFrame and WriteFrame are
+// called by the room's shard; all other methods are safe for concurrent use.
+type Leg interface {
+	Source
+	Sink
+	// SendDigits queues DTMF digits (0-9 * # A-D) as RFC 4733 events, each tone long, in place of audio.
+	// It errors on another rune and when the party did not agree to telephone events.
+	SendDigits(digits string, tone time.Duration) error
+	Stats() Stats
+	// Events tells what the media itself noticed. A full channel drops the event and counts it.
+	Events() <-chan Event
+	// Done is closed when the leg is over; Err then tells why (nil after Close).
+	Done() <-chan struct{}
+	Err() error
+	// Close is idempotent and returns after all goroutines of the leg have ended.
+	Close() error
+	// String shows the leg's stages on one line, for the log line at set-up.
+	String() string
+}
+
+// EventKind is what a leg noticed.
+type EventKind uint8
+
+const (
+	// EventDigit: the party pressed a key (RFC 4733, reported once, at the end of the tone).
+	EventDigit EventKind = iota + 1
+	// EventConnected: the first authentic packet has arrived or ICE and DTLS are up.
+	EventConnected
+	// EventReconnecting: media has stopped and may come back (ICE disconnected).
+	EventReconnecting
+	// EventReconnected: media is back.
+	EventReconnected
+)
+
+// Event is something a leg noticed on its media path.
+type Event struct {
+	Kind     EventKind
+	Digit    byte          // EventDigit: one of 0-9 * # A-D
+	Duration time.Duration // EventDigit: how long the key was held
+}
+
+// Stats counts what passed through a leg. All counts are totals since the leg began.
+type Stats struct {
+	PacketsIn, PacketsOut uint64
+	BytesIn, BytesOut     uint64        // RTP payload bytes
+	Lost                  uint64        // frames that never came
+	Late                  uint64        // packets that came after their turn
+	Duplicate             uint64        // packets that came twice
+	Malformed             uint64        // datagrams that were not a packet for us
+	Foreign               uint64        // datagrams from an address that is not the party's
+	Concealed             uint64        // frames made up by FEC or concealment
+	FEC                   uint64        // of those, frames recovered by forward error correction
+	SendDropped           uint64        // packets the socket would not take at once
+	EventsDropped         uint64        // events nobody took
+	Jitter                time.Duration // interarrival jitter (RFC 3550 section 6.4.1)
+	Delay                 time.Duration // what the jitter buffer holds now
+	RoundTrip             time.Duration // from the last RTCP report block, 0 before one came
+	RemoteLost            uint64        // packets the party reports as lost
+	RemoteJitter          time.Duration // jitter the party reports
+	LevelIn, LevelOut     uint8         // -dBov of the last frames, 127 is silence
+	LastPacket            time.Time     // arrival of the last packet, zero before the first
+}
+
+// Tapped is one member's share of one tick, as a recorder gets it. All pointers are borrowed for the call.
+type Tapped struct {
+	Member string     // the member's id
+	Kind   Kind       // what In is
+	In     *pcm.Frame // the party's voice as the room hears it, after its processors, before mute; at the source's rate
+	// Codec and Payload are the encoded form of In where one exists (no processor ran), else 0 and nil.
+	Codec   Codec
+	Payload []byte
+	Muted   bool // the room does not hear this member now
+	Held    bool // the member is on hold
+	Level   uint8
+	Voice   bool
+}

@@ -1,0 +1,325 @@
+// Package wire is the vocabulary both sides of the API speak: the objects of REST answers, events and
+// WebSocket frames as plain structs. It imports nothing of cordboard, so every package from recorder up
+// may use it, and the TypeScript types of the desktop are generated from it.
+//
+// The same object stands in an answer and in the event about it. Times are UTC with milliseconds;
+// durations are integers with their unit in the name. Direction is seen from cordboard.
+package wire
+
+import "time"
+
+// Call is one interaction: its legs, its room and its recordings.
+type Call struct {
+	ID        string            `json:"id"`
+	ClientRef string            `json:"client_ref,omitempty"`
+	State     CallState         `json:"state"`
+	Direction Direction         `json:"direction"`
+	Trunk     string            `json:"trunk,omitempty"`
+	From      string            `json:"from"` // the caller's number or address
+	To        string            `json:"to"`   // the number or address that was called
+	FromName  string            `json:"from_name,omitempty"`
+	Room      string            `json:"room,omitempty"`
+	Queue     string            `json:"queue,omitempty"`
+	Legs      []Leg             `json:"legs"`
+	Recording string            `json:"recording,omitempty"` // the running recording
+	Variables map[string]string `json:"variables,omitempty"`
+	Cause     string            `json:"cause,omitempty"` // why it ended, a stable code
+	Created   time.Time         `json:"created"`
+	Answered  *time.Time        `json:"answered,omitempty"`
+	Ended     *time.Time        `json:"ended,omitempty"`
+}
+
+// Direction is who started the call.
+type Direction string
+
+// Directions, seen from cordboard.
+const (
+	Inbound  Direction = "inbound"
+	Outbound Direction = "outbound"
+)
+
+// CallState is where a call is in its life.
+type CallState string
+
+// new -> ringing -> connected -> ended; any state -> ended.
+const (
+	CallNew       CallState = "new"       // created, nothing answered
+	CallRinging   CallState = "ringing"   // an outbound leg rings
+	CallConnected CallState = "connected" // at least one leg is answered
+	CallEnded     CallState = "ended"
+)
+
+// LegState is where a leg is in its life.
+type LegState string
+
+// The states of a leg.
+const (
+	LegNew          LegState = "new"
+	LegTrying       LegState = "trying"
+	LegRinging      LegState = "ringing"
+	LegEarly        LegState = "early"
+	LegConnected    LegState = "connected"
+	LegHeld         LegState = "held"
+	LegReconnecting LegState = "reconnecting"
+	LegEnded        LegState = "ended"
+)
+
+// LegKind is the protocol of a leg.
+type LegKind string
+
+// The kinds of leg.
+const (
+	LegSIP    LegKind = "sip"
+	LegWebRTC LegKind = "webrtc"
+	LegRTP    LegKind = "rtp" // plain RTP, no signalling
+)
+
+// Leg is one endpoint of a call.
+type Leg struct {
+	ID        string     `json:"id"`
+	CallID    string     `json:"call_id"`
+	Kind      LegKind    `json:"kind"`
+	State     LegState   `json:"state"`
+	Direction Direction  `json:"direction"`
+	Role      Role       `json:"role"`
+	Agent     string     `json:"agent,omitempty"`
+	Address   string     `json:"address,omitempty"`
+	Codec     string     `json:"codec,omitempty"`
+	Muted     bool       `json:"muted"`    // the room does not hear the party
+	Deafened  bool       `json:"deafened"` // the party does not hear the room
+	GainDB    float64    `json:"gain_db"`  // on the party's voice
+	Hold      Hold       `json:"hold"`
+	Denoise   Denoise    `json:"denoise"`
+	Cause     string     `json:"cause,omitempty"`
+	Created   time.Time  `json:"created"`
+	Answered  *time.Time `json:"answered,omitempty"`
+	Ended     *time.Time `json:"ended,omitempty"`
+}
+
+// Role is what a party is in the call.
+type Role string
+
+// The roles.
+const (
+	RoleCustomer   Role = "customer"
+	RoleAgent      Role = "agent"
+	RoleExpert     Role = "expert"
+	RoleSupervisor Role = "supervisor"
+	RoleBot        Role = "bot"
+)
+
+// Hold says who holds a leg: we (music), the far side (re-INVITE), or both.
+type Hold struct {
+	Local  bool `json:"local"`
+	Remote bool `json:"remote"`
+}
+
+// Denoise is the noise suppression of a leg per direction, 0 (off) to 100.
+type Denoise struct {
+	In  int `json:"in"`
+	Out int `json:"out"`
+}
+
+// LegStats is a leg's quality at one moment.
+type LegStats struct {
+	LegID       string  `json:"leg_id"`
+	PacketsIn   uint64  `json:"packets_in"`
+	PacketsOut  uint64  `json:"packets_out"`
+	Lost        uint64  `json:"lost"`
+	Late        uint64  `json:"late"`
+	Concealed   uint64  `json:"concealed"`
+	JitterMS    float64 `json:"jitter_ms"`
+	DelayMS     float64 `json:"delay_ms"`
+	RoundTripMS float64 `json:"round_trip_ms"`
+	RemoteLost  uint64  `json:"remote_lost"`
+	MOS         float64 `json:"mos"` // E-model estimate, 1.0 to 4.5
+	LevelIn     int     `json:"level_in"`
+	LevelOut    int     `json:"level_out"`
+	SendDropped uint64  `json:"send_dropped"`
+	Foreign     uint64  `json:"foreign"`
+	Malformed   uint64  `json:"malformed"`
+}
+
+// Room is a mixer with its hearing matrix.
+type Room struct {
+	ID      string       `json:"id"`
+	CallID  string       `json:"call_id,omitempty"`
+	RateHz  int          `json:"rate_hz"`
+	Members []Member     `json:"members"`
+	Matrix  []MatrixCell `json:"matrix"`
+	Speaker string       `json:"speaker,omitempty"` // the leg that speaks now
+}
+
+// Member is a leg in a room.
+type Member struct {
+	LegID    string  `json:"leg_id"`
+	Muted    bool    `json:"muted"`
+	Deafened bool    `json:"deafened"`
+	Held     bool    `json:"held"`
+	GainDB   float64 `json:"gain_db"`
+	Level    int     `json:"level"` // -dBov
+	Pipeline string  `json:"pipeline"`
+}
+
+// MatrixCell says that a listener hears a source, and how loud. A pair that is not listed is not heard.
+type MatrixCell struct {
+	Listener string  `json:"listener"`
+	Source   string  `json:"source"`
+	GainDB   float64 `json:"gain_db"`
+}
+
+// RecordingState is where a recording is in its life.
+type RecordingState string
+
+// recording <-> paused; both -> stopped -> stored | failed.
+const (
+	RecordingActive  RecordingState = "recording"
+	RecordingPaused  RecordingState = "paused"
+	RecordingStopped RecordingState = "stopped" // closed on disk, not yet in the archive
+	RecordingStored  RecordingState = "stored"  // verified in the archive
+	RecordingFailed  RecordingState = "failed"
+)
+
+// Recording is one recording of one call.
+type Recording struct {
+	ID         string         `json:"id"`
+	CallID     string         `json:"call_id"`
+	State      RecordingState `json:"state"`
+	Agent      string         `json:"agent,omitempty"` // the first agent in it
+	Agents     []string       `json:"agents,omitempty"`
+	From       string         `json:"from,omitempty"`
+	To         string         `json:"to,omitempty"`
+	Queue      string         `json:"queue,omitempty"`
+	Started    time.Time      `json:"started"`
+	Ended      *time.Time     `json:"ended,omitempty"`
+	DurationMS int64          `json:"duration_ms"`
+	PausedTill *time.Time     `json:"paused_till,omitempty"` // the server's deadline of the running pause
+	Tracks     []Track        `json:"tracks"`
+	Gaps       []Gap          `json:"gaps"`
+	Recovered  bool           `json:"recovered,omitempty"` // finished by a start-up scan after a crash
+	Error      string         `json:"error,omitempty"`
+}
+
+// Track is one party's voice in a recording.
+type Track struct {
+	ID         string `json:"id"` // file name without suffix
+	LegID      string `json:"leg_id"`
+	Role       Role   `json:"role"`
+	Agent      string `json:"agent,omitempty"`
+	Codec      string `json:"codec"`
+	Object     string `json:"object"` // key below the recording's folder
+	Bytes      int64  `json:"bytes"`
+	SHA256     string `json:"sha256,omitempty"`
+	OffsetMS   int64  `json:"offset_ms"` // start of the track on the recording's time line
+	DurationMS int64  `json:"duration_ms"`
+}
+
+// Gap is a stretch of a recording with no audio, and why.
+type Gap struct {
+	Cause    string     `json:"cause"` // pause | overflow | crash
+	OffsetMS int64      `json:"offset_ms"`
+	LengthMS int64      `json:"length_ms"`
+	From     time.Time  `json:"from"`
+	Till     *time.Time `json:"till,omitempty"` // absent while the pause runs
+	By       string     `json:"by,omitempty"`
+	Reason   string     `json:"reason,omitempty"`
+	Resumed  string     `json:"resumed,omitempty"` // deadline | manual | stop
+}
+
+// AgentState is what an agent is doing.
+type AgentState string
+
+// The states of an agent; the transitions stand beside the machine in desk/agent.
+const (
+	AgentOffline        AgentState = "offline"
+	AgentNotReady       AgentState = "not_ready"
+	AgentReady          AgentState = "ready"
+	AgentReserved       AgentState = "reserved"
+	AgentBusy           AgentState = "busy"
+	AgentWrapup         AgentState = "wrapup"
+	AgentSignoutPending AgentState = "signout_pending"
+)
+
+// Agent is a person who takes calls.
+type Agent struct {
+	ID       string     `json:"id"`
+	Name     string     `json:"name"`
+	State    AgentState `json:"state"`
+	Reason   string     `json:"reason,omitempty"` // not_ready: why ("rona", "break", ...)
+	Since    time.Time  `json:"since"`
+	Queues   []string   `json:"queues"`
+	CallID   string     `json:"call_id,omitempty"`
+	OfferID  string     `json:"offer_id,omitempty"`
+	WrapupID string     `json:"wrapup_id,omitempty"`
+	Version  uint64     `json:"version"`
+}
+
+// Session is a signed-in desktop.
+type Session struct {
+	ID      string    `json:"id"`
+	Agent   string    `json:"agent"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"`
+}
+
+// Queue is where calls wait for agents.
+type Queue struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Waiting int    `json:"waiting"`
+	Ready   int    `json:"ready"` // agents who could take one
+	// OldestSince is when the oldest waiting call entered.
+	OldestSince *time.Time `json:"oldest_since,omitempty"`
+}
+
+// OfferState is what became of an offer.
+type OfferState string
+
+// open -> accepted | declined | expired | withdrawn.
+const (
+	OfferOpen      OfferState = "open"
+	OfferAccepted  OfferState = "accepted"
+	OfferDeclined  OfferState = "declined"
+	OfferExpired   OfferState = "expired"   // RONA
+	OfferWithdrawn OfferState = "withdrawn" // the caller hung up
+)
+
+// Offer is a call rung at one agent, with the server's deadline.
+type Offer struct {
+	ID       string     `json:"id"`
+	CallID   string     `json:"call_id"`
+	Agent    string     `json:"agent"`
+	Queue    string     `json:"queue"`
+	State    OfferState `json:"state"`
+	From     string     `json:"from"`
+	FromName string     `json:"from_name,omitempty"`
+	To       string     `json:"to"`
+	Queued   time.Time  `json:"queued"` // when the call entered the queue; kept over RONA
+	Created  time.Time  `json:"created"`
+	Deadline time.Time  `json:"deadline"`
+	Attempt  int        `json:"attempt"` // 1 for the first ring of this call
+}
+
+// Wrapup is an agent's work after a call, with the server's deadline.
+type Wrapup struct {
+	ID        string     `json:"id"`
+	CallID    string     `json:"call_id"`
+	Agent     string     `json:"agent"`
+	Started   time.Time  `json:"started"`
+	Deadline  time.Time  `json:"deadline"`
+	Reason    string     `json:"reason,omitempty"`
+	Completed *time.Time `json:"completed,omitempty"`
+	By        string     `json:"by,omitempty"` // agent | deadline
+}
+
+// Event is the envelope of everything that happened.
+type Event struct {
+	ID      string    `json:"id"`
+	Seq     uint64    `json:"seq"`      // 1, 2, 3 ... without a gap, over all calls; the cursor
+	CallSeq uint64    `json:"call_seq"` // 1, 2, 3 ... within the call; 0 for events of no call
+	Type    string    `json:"type"`     // noun.past_participle
+	Time    time.Time `json:"time"`
+	CallID  string    `json:"call_id,omitempty"`
+	Actor   string    `json:"actor,omitempty"` // who caused it: agt_…, "server", "customer", an API key's name
+	Data    any       `json:"data"`            // the whole object
+}
