@@ -1,0 +1,67 @@
+# cordboard. `make run` and `make test` do all the set-up they need; `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# hraban/opus wants libopusfile without this tag.
+export GOFLAGS := -tags=nolibopusfile -buildvcs=false
+export PATH := $(CURDIR)/.bin:$(PATH)
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -X main.version=$(VERSION)
+GO_FILES := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 2>/dev/null)
+WEB_FILES := $(shell git ls-files -co --exclude-standard web 2>/dev/null | grep -v '^web/dist')
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+.PHONY: run
+run: build ## build all and start a demo call centre on this machine
+	bin/cordboard demo
+
+.PHONY: build
+build: bin/cordboard ## the binary with the desktop in it
+
+bin/cordboard: $(GO_FILES) web/dist/app/index.html
+	scripts/setup.sh build
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/cordboard
+
+web/node_modules/.installed: web/package.json web/package-lock.json
+	scripts/setup.sh build
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+web/dist/app/index.html: web/node_modules/.installed $(WEB_FILES)
+	cd web && npm run --silent build
+	touch $@
+
+.PHONY: check
+check: web/dist/app/index.html ## formatting, vet, staticcheck, unit tests, web types and lint
+	scripts/setup.sh build tools
+	@out=$$(gofumpt -l $$(git ls-files -co --exclude-standard '*.go')); [ -z "$$out" ] || { echo "gofumpt -w these files:"; echo "$$out"; exit 1; }
+	go vet ./...
+	staticcheck -tags nolibopusfile ./...
+	go test -short $$(go list ./... | grep -v /e2e)
+	cd web && npm run --silent check && npm run --silent test
+
+.PHONY: test
+test: bin/cordboard ## everything CI runs: unit tests with the race detector and the whole call with real peers
+	scripts/setup.sh build peers
+	cd web && npm run --silent check && npm run --silent test
+	go vet ./...
+	go test -race -timeout 15m $$(go list ./... | grep -v /e2e)
+	go test -timeout 15m -count=1 ./e2e
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (default 30s) each
+	scripts/setup.sh build
+	scripts/fuzz.sh $${FUZZTIME:-30s}
+
+.PHONY: generate
+generate: ## the TypeScript types from signaling/wire
+	go generate ./...
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin web/dist/app web/node_modules
