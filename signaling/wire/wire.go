@@ -226,6 +226,16 @@ type Gap struct {
 	Resumed  string     `json:"resumed,omitempty"` // deadline | manual | stop
 }
 
+// ArchiveStatus is how one archive of recordings does; the data of archive.degraded and archive.restored.
+type ArchiveStatus struct {
+	Name         string     `json:"name"`
+	OK           bool       `json:"ok"`
+	Error        string     `json:"error,omitempty"`
+	Waiting      int        `json:"waiting"` // recordings not yet stored there
+	BacklogBytes int64      `json:"backlog_bytes"`
+	OldestSince  *time.Time `json:"oldest_since,omitempty"` // end of the oldest waiting recording
+}
+
 // AgentState is what an agent is doing.
 type AgentState string
 
