@@ -216,6 +216,15 @@ func (b *Buffer) Pop(now time.Time, queued uint32) Item {
 			b.waited += fill
 			return b.empty()
 		}
+		for b.n > 1 { // what came before anybody listened is not worth its delay
+			next := &b.slots[b.order[1]]
+			if t-next.ts-b.delay.base < b.start(next) {
+				break
+			}
+			b.release(b.shift())
+			b.overflow.Add(1)
+			s = next
+		}
 		b.playing, b.play, b.lastSeq, b.spent = true, s.ts, s.ext-1, 0
 	}
 	for {
