@@ -312,14 +312,36 @@ type Offer struct {
 
 // Wrapup is an agent's work after a call, with the server's deadline.
 type Wrapup struct {
-	ID        string     `json:"id"`
-	CallID    string     `json:"call_id"`
-	Agent     string     `json:"agent"`
-	Started   time.Time  `json:"started"`
-	Deadline  time.Time  `json:"deadline"`
-	Reason    string     `json:"reason,omitempty"`
-	Completed *time.Time `json:"completed,omitempty"`
-	By        string     `json:"by,omitempty"` // agent | deadline
+	ID       string    `json:"id"`
+	CallID   string    `json:"call_id"`
+	Agent    string    `json:"agent"`
+	Started  time.Time `json:"started"`
+	Deadline time.Time `json:"deadline"`
+	// ExtensionsLeft is how often the deadline can still be moved.
+	ExtensionsLeft int        `json:"extensions_left"`
+	Reason         string     `json:"reason,omitempty"`
+	Completed      *time.Time `json:"completed,omitempty"`
+	By             string     `json:"by,omitempty"` // agent | deadline
+}
+
+// QueuePlace is where a waiting call stands; the data of call.queued.
+type QueuePlace struct {
+	CallID   string    `json:"call_id"`
+	Queue    string    `json:"queue"`
+	Position int       `json:"position"` // 1 is next
+	Queued   time.Time `json:"queued"`   // when the call first entered; kept over RONA
+	Attempt  int       `json:"attempt"`  // how often it has been offered
+	Reason   string    `json:"reason"`   // new | rona | declined | no_media | agent_lost
+}
+
+// Alarm is something an operator or supervisor should look at; the data of desk.alarm.
+type Alarm struct {
+	Type   string   `json:"type"` // call.no_eligible_agent | call.offer_limit | call.command_failed
+	CallID string   `json:"call_id,omitempty"`
+	Queue  string   `json:"queue,omitempty"`
+	Calls  []string `json:"calls,omitempty"` // the first of the calls concerned
+	Count  int      `json:"count,omitempty"` // how many calls are concerned
+	Detail string   `json:"detail"`
 }
 
 // Event is the envelope of everything that happened.
