@@ -7,12 +7,12 @@
 // binary or a program behind the API, uses the Board's commands. Every change is published on the event bus
 // as the whole object.
 //
-//	            siptrunk, agentapi                    desk, API clients
-//	   Incoming / Attach / Progress                 Answer Hold Mute Hangup …
-//	                └────────────┐       ┌────────────────┘
-//	                          call actor ── events ──> bus
-//	                        legs │ room │ recording
-//	                       media     mixer    recorder
+//	         siptrunk, agentapi                    desk, API clients
+//	Incoming / Attach / Progress                 Answer Hold Mute Hangup …
+//	             └────────────┐       ┌────────────────┘
+//	                       call actor ── events ──> bus
+//	                     legs │ room │ recording
+//	                    media     mixer    recorder
 //
 // Set-up: endpoint, leg, room, recording. Tear-down is the reverse and stands in one function: stop
 // signalling, leave the room, close the media, finish the recording.

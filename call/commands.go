@@ -1,0 +1,379 @@
+package call
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/mixer"
+	"github.com/cordboard/cordboard/recorder"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// maxGainDB bounds a leg's gain to both sides.
+const maxGainDB = 24
+
+// withLeg runs f on the leg's call, if the leg is alive.
+func (b *Board) withLeg(ctx context.Context, lid string, f func(a *actor, l *leg) error) error {
+	a, err := b.lookup(b.legs, "leg", lid)
+	if err != nil {
+		return err
+	}
+	return a.do(ctx, func() error {
+		l := a.leg(lid)
+		if l == nil || !l.alive() {
+			return problem.NotFound("leg", lid)
+		}
+		return f(a, l)
+	})
+}
+
+// inRoom refuses an action on a leg that is not a member of the room yet.
+func inRoom(l *leg) error {
+	if l.joined {
+		return nil
+	}
+	return problem.Conflict("leg_not_connected", string(l.wire.State), []string{"answer", "reject", "hangup"},
+		"leg %s is not connected", l.wire.ID)
+}
+
+// Ring tells an inbound caller that it rings.
+func (b *Board) Ring(ctx context.Context, lid, actorName string) error {
+	var ep Endpoint
+	err := b.withLeg(ctx, lid, func(a *actor, l *leg) error {
+		if l.joined || l.ep == nil {
+			return problem.Conflict("leg_wrong_state", string(l.wire.State), nil, "leg %s cannot ring any more", lid)
+		}
+		ep = l.ep
+		l.progress(wire.LegRinging, "leg.ringing")
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return ep.Ring(ctx)
+}
+
+// Answer accepts an inbound leg and puts it into the room. It returns when both have happened.
+func (b *Board) Answer(ctx context.Context, lid, actorName string) error {
+	done := make(chan error, 1)
+	err := b.withLeg(ctx, lid, func(a *actor, l *leg) error {
+		if l.joined || l.ep == nil || l.wire.Direction != wire.Inbound {
+			return problem.Conflict("leg_wrong_state", string(l.wire.State), []string{"hold", "hangup"}, "leg %s has nothing to answer", lid)
+		}
+		a.answer(context.WithoutCancel(ctx), l, done)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// HangupLeg ends one leg: refuses, cancels or hangs up, as its state asks for. code is a Cause constant.
+func (b *Board) HangupLeg(ctx context.Context, lid, code, actorName string) error {
+	return b.withLeg(ctx, lid, func(a *actor, l *leg) error {
+		a.endLeg(l, Cause{Code: code}, actorName, true)
+		return nil
+	})
+}
+
+// EndCall ends a call and all its legs. code is a Cause constant.
+func (b *Board) EndCall(ctx context.Context, callID, code, actorName string) error {
+	a, err := b.call(callID)
+	if err != nil {
+		return err
+	}
+	return a.do(ctx, func() error { a.end(code, actorName); return nil })
+}
+
+// Hold makes a party hear music and be heard by nobody.
+func (b *Board) Hold(ctx context.Context, lid, actorName string) error {
+	return b.hold(ctx, lid, actorName, true)
+}
+
+// Resume ends Hold.
+func (b *Board) Resume(ctx context.Context, lid, actorName string) error {
+	return b.hold(ctx, lid, actorName, false)
+}
+
+func (b *Board) hold(ctx context.Context, lid, actorName string, on bool) error {
+	return b.withLeg(ctx, lid, func(a *actor, l *leg) error {
+		if err := inRoom(l); err != nil {
+			return err
+		}
+		if l.wire.Hold.Local == on {
+			return nil
+		}
+		if err := a.room.Do(ctx, mixer.Hold{ID: lid, On: on}); err != nil {
+			return err
+		}
+		l.wire.Hold.Local = on
+		a.heldChanged(l, actorName)
+		return nil
+	})
+}
+
+// LegPatch is a change of a leg's settings; nil leaves a setting as it is.
+type LegPatch struct {
+	Muted, Deafened *bool
+	GainDB          *float64
+	Denoise         *wire.Denoise
+}
+
+// PatchLeg changes a leg's settings, all of them between the same two ticks.
+func (b *Board) PatchLeg(ctx context.Context, lid string, p LegPatch, actorName string) (wire.Leg, error) {
+	if p.GainDB != nil && (*p.GainDB > maxGainDB || *p.GainDB < -maxGainDB) {
+		e := problem.New(http.StatusUnprocessableEntity, "invalid_field", "gain_db must lie between -%d and %d", maxGainDB, maxGainDB)
+		e.Fields = []problem.Field{{Pointer: "/gain_db", Code: "out_of_range"}}
+		return wire.Leg{}, e
+	}
+	if p.Denoise != nil && (p.Denoise.In != 0 || p.Denoise.Out != 0) {
+		return wire.Leg{}, problem.New(http.StatusUnprocessableEntity, "denoise_unavailable", "this version has no noise suppression network yet")
+	}
+	var w wire.Leg
+	err := b.withLeg(ctx, lid, func(a *actor, l *leg) error {
+		if err := inRoom(l); err != nil {
+			return err
+		}
+		var cmds []mixer.Command
+		if p.Muted != nil {
+			cmds = append(cmds, mixer.Mute{ID: lid, On: *p.Muted})
+		}
+		if p.Deafened != nil {
+			cmds = append(cmds, mixer.Deafen{ID: lid, On: *p.Deafened})
+		}
+		if p.GainDB != nil {
+			cmds = append(cmds, mixer.Gain{ID: lid, DB: *p.GainDB})
+		}
+		if len(cmds) > 0 {
+			if err := a.room.Do(ctx, cmds...); err != nil {
+				return err
+			}
+		}
+		wasMuted := l.wire.Muted
+		set(&l.wire.Muted, p.Muted)
+		set(&l.wire.Deafened, p.Deafened)
+		set(&l.wire.GainDB, p.GainDB)
+		w = l.wire
+		a.refresh()
+		switch {
+		case p.Muted != nil && wasMuted != *p.Muted && *p.Muted:
+			a.publish("leg.muted", actorName, w)
+		case p.Muted != nil && wasMuted != *p.Muted:
+			a.publish("leg.unmuted", actorName, w)
+		case len(cmds) > 0:
+			a.publish("leg.changed", actorName, w)
+		}
+		return nil
+	})
+	return w, err
+}
+
+func set[T any](dst *T, src *T) {
+	if src != nil {
+		*dst = *src
+	}
+}
+
+// Digits sends DTMF to a party (RFC 4733).
+func (b *Board) Digits(ctx context.Context, lid, digits string, tone time.Duration) error {
+	return b.withLeg(ctx, lid, func(_ *actor, l *leg) error {
+		if err := inRoom(l); err != nil {
+			return err
+		}
+		if err := l.media.SendDigits(digits, tone); err != nil {
+			return &problem.Error{Status: http.StatusUnprocessableEntity, Code: "dtmf_refused", Detail: err.Error()}
+		}
+		return nil
+	})
+}
+
+// SetVariables merges variables into a call; an empty value removes one.
+func (b *Board) SetVariables(ctx context.Context, callID string, vars map[string]string, actorName string) (wire.Call, error) {
+	a, err := b.call(callID)
+	if err != nil {
+		return wire.Call{}, err
+	}
+	var c wire.Call
+	err = a.do(ctx, func() error {
+		merged := make(map[string]string, len(a.call.Variables)+len(vars))
+		for k, v := range a.call.Variables {
+			merged[k] = v
+		}
+		for k, v := range vars {
+			if v == "" {
+				delete(merged, k)
+			} else {
+				merged[k] = v
+			}
+		}
+		a.call.Variables = merged
+		c = a.snapshot()
+		a.publish("call.changed", actorName, c)
+		return nil
+	})
+	return c, err
+}
+
+// SetQueue notes the queue a call waits in, for its picture and its recordings.
+func (b *Board) SetQueue(ctx context.Context, callID, queue string) error {
+	a, err := b.call(callID)
+	if err != nil {
+		return err
+	}
+	return a.do(ctx, func() error { a.call.Queue = queue; return nil })
+}
+
+// Leg is a leg as it is now.
+func (b *Board) Leg(lid string) (wire.Leg, error) {
+	a, err := b.lookup(b.legs, "leg", lid)
+	if err != nil {
+		return wire.Leg{}, err
+	}
+	for _, l := range a.snap.Load().Legs {
+		if l.ID == lid {
+			return l, nil
+		}
+	}
+	return wire.Leg{}, problem.NotFound("leg", lid)
+}
+
+// Room is a call's room with its matrix.
+func (b *Board) Room(ctx context.Context, roomID string) (wire.Room, error) {
+	a, err := b.lookup(b.rooms, "room", roomID)
+	if err != nil {
+		return wire.Room{}, err
+	}
+	var r wire.Room
+	err = a.do(ctx, func() error { r = a.roomPicture(); return nil })
+	return r, err
+}
+
+// SetMatrix replaces who hears whom in a room, between two ticks.
+func (b *Board) SetMatrix(ctx context.Context, roomID string, cells []wire.MatrixCell, actorName string) (wire.Room, error) {
+	a, err := b.lookup(b.rooms, "room", roomID)
+	if err != nil {
+		return wire.Room{}, err
+	}
+	var r wire.Room
+	err = a.do(ctx, func() error {
+		if err := a.room.Do(ctx, mixer.SetMatrix{Cells: cells}); err != nil {
+			return err
+		}
+		r = a.roomPicture()
+		a.publish("room.matrix_changed", actorName, r)
+		return nil
+	})
+	return r, err
+}
+
+// StartRecording records a call from now on. One that is being recorded already is left as it is.
+func (b *Board) StartRecording(ctx context.Context, callID, actorName string) (wire.Recording, error) {
+	a, err := b.call(callID)
+	if err != nil {
+		return wire.Recording{}, err
+	}
+	if b.deps.Recorder == nil {
+		return wire.Recording{}, problem.New(http.StatusServiceUnavailable, "recorder_off", "recording is switched off in the configuration")
+	}
+	var w wire.Recording
+	err = a.do(ctx, func() error {
+		if a.rec != nil {
+			w = a.rec.Snapshot()
+			return nil
+		}
+		rec, err := b.deps.Recorder.Start(ctx, recorder.StartRequest{CallID: a.id, From: a.call.From, To: a.call.To,
+			Queue: a.call.Queue, Actor: actorName, Variables: a.call.Variables})
+		if err != nil {
+			return err
+		}
+		for _, l := range a.legs {
+			if l.joined {
+				rec.AddParty(l.party())
+			}
+		}
+		if err := a.room.Do(ctx, mixer.SetTap{Tap: rec}); err != nil {
+			_, stopErr := rec.Stop(ctx, "no_tap")
+			if stopErr != nil {
+				a.log.Warn("stop recording failed", "cause", stopErr)
+			}
+			return err
+		}
+		a.rec, a.call.Recording = rec, rec.ID()
+		b.mu.Lock()
+		b.recs[rec.ID()] = a
+		b.mu.Unlock()
+		w = rec.Snapshot()
+		return nil
+	})
+	return w, err
+}
+
+// withRecording runs f on the call whose running recording has this id.
+func (b *Board) withRecording(ctx context.Context, recID string, f func(a *actor) error) error {
+	a, err := b.lookup(b.recs, "recording", recID)
+	if err != nil {
+		return problem.Conflict("recording_not_live", "stopped", nil, "recording %s is not running", recID)
+	}
+	return a.do(ctx, func() error {
+		if a.rec == nil || a.rec.ID() != recID {
+			return problem.Conflict("recording_not_live", "stopped", nil, "recording %s is not running", recID)
+		}
+		return f(a)
+	})
+}
+
+// PauseRecording makes a recording keep nothing until limit has passed or it is resumed. limit 0 is the
+// configured pause.
+func (b *Board) PauseRecording(ctx context.Context, recID string, limit time.Duration, reason, actorName string) (w wire.Recording, err error) {
+	err = b.withRecording(ctx, recID, func(a *actor) (err error) {
+		w, err = a.rec.Pause(ctx, recorder.PauseRequest{Max: limit, By: actorName, Reason: reason})
+		return err
+	})
+	return w, err
+}
+
+// ResumeRecording ends a pause before its deadline.
+func (b *Board) ResumeRecording(ctx context.Context, recID, actorName string) (w wire.Recording, err error) {
+	err = b.withRecording(ctx, recID, func(a *actor) (err error) {
+		w, err = a.rec.Resume(ctx, actorName)
+		return err
+	})
+	return w, err
+}
+
+// StopRecording finishes a recording; the call goes on.
+func (b *Board) StopRecording(ctx context.Context, recID, actorName string) (w wire.Recording, err error) {
+	err = b.withRecording(ctx, recID, func(a *actor) error {
+		w = a.finishRecording("stopped", actorName)
+		return nil
+	})
+	return w, err
+}
+
+// finishRecording takes the tap off the room and closes the recording. It is also the last step but one of
+// a call's end.
+func (a *actor) finishRecording(reason, actorName string) wire.Recording {
+	ctx, cancel := context.WithTimeout(context.Background(), hangupLimit)
+	defer cancel()
+	rec := a.rec
+	a.rec, a.call.Recording = nil, ""
+	a.b.mu.Lock()
+	delete(a.b.recs, rec.ID())
+	a.b.mu.Unlock()
+	if err := a.room.Do(ctx, mixer.SetTap{}); err != nil {
+		a.log.Warn("take tap off failed", "cause", err)
+	}
+	w, err := rec.Stop(ctx, reason)
+	if err != nil {
+		a.log.Error("stop recording failed", "recording", rec.ID(), "cause", err)
+	}
+	return w
+}
