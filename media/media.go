@@ -102,6 +102,19 @@ type PayloadSource interface {
 	Payload() (Codec, []byte)
 }
 
+// Skipper is a Source that can let 20 ms pass that nobody is going to hear, without decoding them. The
+// room calls Skip in place of ReadFrame; what comes after must join as if ReadFrame had been called.
+type Skipper interface {
+	Skip() Kind
+}
+
+// LevelSource is a Source whose packets may carry the sender's own measure of them (RFC 6464).
+type LevelSource interface {
+	// Level is what the sender says of the frame that was last read or skipped, in -dBov, and whether it
+	// holds speech; ok is false where the packet said nothing.
+	Level() (level uint8, voice, ok bool)
+}
+
 // OutFrame is one encoded 20 ms frame on its way to a party.
 type OutFrame struct {
 	// Payload in the Sink's Format, borrowed for the call. Empty: nothing to send in this tick (silence

@@ -1,0 +1,227 @@
+// Package mixer holds the rooms in which parties hear each other. A room is its members plus who hears
+// whom and how loud; mute, hold, music, whisper, prompts and recording are settings of that matrix.
+//
+//	commands > scene > plan            a person's pace, any goroutine, may allocate
+//	-------------------|------------------------------------------------------
+//	           tick: read > process > tap > mix > encode > write    every 20 ms
+//
+// A command changes the room's scene; from the scene a plan is derived: which source is read at which
+// rate, which sources each listener hears, which encoders stand ready. The shard that owns the room swaps
+// the finished plan in between two ticks, so a tick finds everything decided and prepared: it takes no
+// lock, allocates nothing, reads no clock, walks no map and waits for nobody. When a tick notices that the
+// plan no longer fits (a source carries another rate, a sink wants another format, a prompt has ended) it
+// asks the planner for a new one and goes on with the old.
+//
+// Work is shared inside a tick. A source is read, processed and measured once. Listeners that hear the
+// same sources at the same gains have one mix between them, and those of them that want the same format one
+// encoder, so the silent majority of a conference costs one encode; a listener gets a mix of its own only
+// while its own voice is in the others'. A voice that is silent is left out of the sum, and a listener for
+// whom nothing is left gets a constant payload without any encoder. Sums are exact: a mix is the total less
+// the listener's own voice and whatever it must not hear, brought to 16 bits once, at the end.
+//
+// An Engine has a fixed number of shards, each one goroutine with its own phase of the 20 ms. A room stays
+// on its shard. What panics inside a room's tick ends that room and no other.
+package mixer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec"
+	"github.com/cordboard/cordboard/media/pcm"
+)
+
+// The limits of a room.
+const (
+	MaxMembers = 8
+	MaxPlayers = 8
+)
+
+// Period is the length of one tick.
+const Period = pcm.Period
+
+// DefaultGateLevel is the level in -dBov from which on a source counts as silent.
+const DefaultGateLevel = 65
+
+// Config says how an Engine works. The zero Config is ready to use.
+type Config struct {
+	// Shards is the number of tick goroutines; 0 is one per CPU the process may use.
+	Shards int
+	// GateLevel: a source quieter than this (in -dBov) for the time of the hangover is left out of the mix
+	// until it speaks up. 0 is DefaultGateLevel, 127 lets everything in that is not digital silence.
+	GateLevel uint8
+	// Music makes the default hold music; each call starts a new one. nil: held members hear silence.
+	Music func() media.Source
+	// NewEncoder and PutEncoder replace the pool of media/codec.
+	NewEncoder func(media.Format, pcm.Rate) (codec.Encoder, error)
+	PutEncoder func(codec.Encoder)
+}
+
+// Validate reports what is out of range.
+func (c Config) Validate() error {
+	if c.Shards < 0 || c.Shards > 1024 {
+		return fmt.Errorf("mixer: shards must be 0 to 1024, not %d", c.Shards)
+	}
+	if c.GateLevel > pcm.LevelSilence {
+		return fmt.Errorf("mixer: gate level must be 0 to 127, not %d", c.GateLevel)
+	}
+	return nil
+}
+
+// Processor changes one member's voice before anybody hears it. Process works in place on one frame and
+// keeps its rate; it is called by the shard for frames that hold audio, never for silence, must not block
+// or allocate, and must cope with a rate that changes between two frames.
+type Processor interface {
+	Process(f *pcm.Frame)
+}
+
+// Tap is given every member's share of every tick, in the order the members joined their seats. It must not
+// block, and everything it is given is borrowed for the call. Ticks that were skipped are missing in the
+// count. It is declared here and implemented by the recorder.
+type Tap interface {
+	Tick(tick uint64, frames []media.Tapped)
+}
+
+// Engine runs rooms. All methods are safe for concurrent use.
+type Engine struct {
+	cfg    Config
+	shards []*shard
+	replan chan *Room    // rooms whose plan no longer fits
+	ended  chan struct{} // closed when Run is over
+	canned [codecs][]byte
+
+	mu      sync.Mutex
+	started bool
+	stopped bool
+	rooms   map[string]*Room
+}
+
+// New makes an engine that does not run yet.
+func New(cfg Config) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Shards == 0 {
+		cfg.Shards = runtime.GOMAXPROCS(0)
+	}
+	if cfg.GateLevel == 0 {
+		cfg.GateLevel = DefaultGateLevel
+	}
+	if cfg.NewEncoder == nil {
+		cfg.NewEncoder = codec.NewEncoder
+	}
+	if cfg.PutEncoder == nil {
+		cfg.PutEncoder = codec.PutEncoder
+	}
+	e := &Engine{cfg: cfg, replan: make(chan *Room, 1024), ended: make(chan struct{}), rooms: make(map[string]*Room)}
+	if err := e.can(); err != nil {
+		return nil, err
+	}
+	for i := range cfg.Shards {
+		e.shards = append(e.shards, newShard(e, i))
+	}
+	return e, nil
+}
+
+// Run beats until ctx is done, then closes every room that is left. It may be called once.
+func (e *Engine) Run(ctx context.Context) error {
+	e.mu.Lock()
+	if e.started {
+		e.mu.Unlock()
+		return errors.New("mixer: run twice")
+	}
+	e.started = true
+	e.mu.Unlock()
+
+	var shards, planner sync.WaitGroup
+	epoch := time.Now()
+	for i, s := range e.shards {
+		s.epoch = epoch.Add(Period * time.Duration(i) / time.Duration(len(e.shards)))
+		shards.Go(func() { s.run(ctx) })
+	}
+	planner.Go(func() { e.plan(ctx) })
+	planner.Wait()
+	e.mu.Lock()
+	e.stopped = true // no room gets in from here on
+	e.mu.Unlock()
+	shards.Wait()
+	close(e.ended)
+	for _, s := range e.shards {
+		s.drain()
+	}
+	return nil
+}
+
+// plan rebuilds plans that a tick found wanting, off the tick.
+func (e *Engine) plan(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case r := <-e.replan:
+			r.refresh()
+		}
+	}
+}
+
+// NewRoom opens an empty room on the least loaded shard. The id is unique among open rooms (409
+// room_exists). When the engine has stopped it answers 503.
+func (e *Engine) NewRoom(id string) (*Room, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopped {
+		return nil, errStopped()
+	}
+	if e.rooms[id] != nil {
+		return nil, problem.Conflict("room_exists", "open", nil, "there is already a room %s", id)
+	}
+	s := e.shards[0]
+	for _, o := range e.shards[1:] {
+		if o.weight() < s.weight() {
+			s = o
+		}
+	}
+	r := newRoom(e, s, id)
+	select {
+	case s.posts <- post{room: r, op: opOpen}:
+	default:
+		s.refused.Add(1)
+		return nil, errBusy()
+	}
+	s.seats.Add(emptyRoom)
+	e.rooms[id] = r
+	return r, nil
+}
+
+// Room finds an open room.
+func (e *Engine) Room(id string) (*Room, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r, ok := e.rooms[id]
+	return r, ok
+}
+
+func (e *Engine) forget(r *Room) {
+	e.mu.Lock()
+	if e.rooms[r.id] == r {
+		delete(e.rooms, r.id)
+	}
+	e.mu.Unlock()
+}
+
+func errStopped() error {
+	return problem.New(http.StatusServiceUnavailable, "shutting_down", "the mixer has stopped")
+}
+
+func errBusy() error {
+	err := problem.New(http.StatusServiceUnavailable, "mixer_busy", "too many commands are waiting for the mixer")
+	err.RetryAfter = 1
+	return err
+}

@@ -1,0 +1,247 @@
+package mixer
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec"
+	"github.com/cordboard/cordboard/media/pcm"
+)
+
+const (
+	// maxCatchUp is how many overdue ticks are made up for in a row; more are skipped.
+	maxCatchUp = 3
+	// lateAfter: a tick that begins this much after its time counts as late.
+	lateAfter = 5 * time.Millisecond
+	// queueLen is how many commands may wait for one shard; the next is refused (503).
+	queueLen = 256
+	// emptyRoom is the weight of a room in which nobody sits yet, in seats.
+	emptyRoom = 2
+	// fullShard is about how many seats keep a core busy; it makes seats comparable with measured load.
+	fullShard = 400
+)
+
+type op uint8
+
+const (
+	opOpen  op = iota // put the room on the shard
+	opPlan            // swap the plan in
+	opClose           // take the room off
+	opAgain           // no new plan could be had; the tick may ask again
+)
+
+// post is one command on its way to a shard. done has room for the one answer.
+type post struct {
+	room *Room
+	op   op
+	plan *plan
+	done chan error
+}
+
+// shard is one tick goroutine and its rooms. Everything but the atomics belongs to that goroutine.
+type shard struct {
+	engine *Engine
+	index  int
+	epoch  time.Time // tick k of the grid is at epoch + k*Period
+	posts  chan post
+
+	rooms   []*Room
+	ticks   uint64
+	scratch scratch
+	music   [codecs]atomic.Pointer[music] // made under Engine.mu, played by the shard
+
+	seats   atomic.Int64  // placed here, with emptyRoom for each room
+	busy    atomic.Uint64 // math.Float64bits of the smoothed busy fraction
+	refused atomic.Uint64
+	meter
+}
+
+func newShard(e *Engine, i int) *shard {
+	s := &shard{engine: e, index: i, posts: make(chan post, queueLen)}
+	s.scratch.gate = e.cfg.GateLevel
+	return s
+}
+
+// weight is how much the shard has to do: what it measures plus what was just placed on it.
+func (s *shard) weight() float64 {
+	return math.Float64frombits(s.busy.Load()) + float64(s.seats.Load())/fullShard
+}
+
+// run keeps an absolute schedule on the monotonic clock: it catches up a little, then gives the lost ticks
+// up, counts them and keeps the phase. Without rooms it sleeps.
+func (s *shard) run(ctx context.Context) {
+	var next time.Time
+	timer := time.NewTimer(Period)
+	timer.Stop()
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			s.stop()
+			return
+		case p := <-s.posts:
+			idle := len(s.rooms) == 0
+			s.apply(p)
+			if idle && len(s.rooms) > 0 {
+				next = s.align(time.Now())
+				timer.Reset(time.Until(next))
+			}
+		case now := <-timer.C:
+			for n := 0; n < maxCatchUp && !now.Before(next); n++ {
+				start := time.Now()
+				s.tick()
+				s.observe(start.Sub(next), time.Since(start))
+				next = next.Add(Period)
+			}
+			if late := now.Sub(next); late >= 0 {
+				lost := late/Period + 1
+				s.skip(uint64(lost))
+				next = next.Add(lost * Period)
+			}
+			if len(s.rooms) > 0 {
+				timer.Reset(time.Until(next))
+			} else {
+				s.busy.Store(0)
+			}
+		}
+	}
+}
+
+// align is the next moment of the shard's grid after now.
+func (s *shard) align(now time.Time) time.Time {
+	k := max(now.Sub(s.epoch), 0) / Period
+	return s.epoch.Add((k + 1) * Period)
+}
+
+// tick moves 20 ms of audio through every room of the shard.
+func (s *shard) tick() {
+	s.ticks++
+	s.scratch.tick = s.ticks
+	for i := 0; i < len(s.rooms); {
+		r := s.rooms[i]
+		if s.step(r) {
+			i++
+			continue
+		}
+		s.remove(r) // puts another room in place i
+	}
+}
+
+// step runs one room and reports whether it lived through it.
+func (s *shard) step(r *Room) (alive bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.panics.Add(1)
+			r.err = fmt.Errorf("mixer: room %s: panic: %v\n%s", r.id, v, debug.Stack())
+		}
+	}()
+	r.step(&s.scratch)
+	return true
+}
+
+// skip lets ticks pass that are lost, so that RTP timestamps move on by them.
+func (s *shard) skip(lost uint64) {
+	s.skipped.Add(lost)
+	s.ticks += lost
+	for _, r := range s.rooms {
+		r.tick += lost
+	}
+}
+
+// observe counts a tick that began late after its time and took this long.
+func (s *shard) observe(late, took time.Duration) {
+	s.scratch.flush(&s.meter)
+	s.meter.observe(late, took)
+	const smooth = 0.02 // a time constant of one second
+	busy := math.Float64frombits(s.busy.Load())
+	s.busy.Store(math.Float64bits(busy + smooth*(float64(took)/float64(Period)-busy)))
+}
+
+// apply carries out one command, between two ticks.
+func (s *shard) apply(p post) {
+	r := p.room
+	var err error
+	switch {
+	case r.over:
+		err = errRoomClosed(r.id)
+		if p.plan != nil {
+			p.plan.discard(s.engine)
+		}
+	case p.op == opOpen:
+		r.at = len(s.rooms)
+		s.rooms = append(s.rooms, r)
+	case p.op == opPlan:
+		p.plan.install(r, s.engine)
+	case p.op == opClose:
+		s.remove(r)
+	case p.op == opAgain:
+		r.asked = false
+	}
+	if p.done != nil {
+		p.done <- err
+	}
+}
+
+// remove takes a room off the shard and ends it.
+func (s *shard) remove(r *Room) {
+	last := len(s.rooms) - 1
+	s.rooms[r.at] = s.rooms[last]
+	s.rooms[r.at].at = r.at
+	s.rooms[last] = nil
+	s.rooms = s.rooms[:last]
+	r.finish()
+}
+
+// stop ends every room when the engine stops.
+func (s *shard) stop() {
+	for len(s.rooms) > 0 {
+		s.remove(s.rooms[len(s.rooms)-1])
+	}
+}
+
+// drain answers the commands that came too late. No other goroutine runs the shard any more.
+func (s *shard) drain() {
+	for {
+		select {
+		case p := <-s.posts:
+			if p.op == opOpen {
+				p.room.finish()
+			}
+			if p.plan != nil {
+				p.plan.discard(s.engine)
+			}
+			if p.done != nil {
+				p.done <- errStopped()
+			}
+		default:
+			return
+		}
+	}
+}
+
+// scratch is what a tick needs while it runs, shared by all rooms of a shard since they run one by one.
+type scratch struct {
+	tick   uint64
+	gate   uint8
+	frames [maxSources]pcm.Frame // by source slot
+	levels [maxSources]uint8
+	kinds  [maxSources]media.Kind
+	sum    [pcm.MaxSamples]int32
+	total  struct { // of everything heard at one rate; mask is 0 where it does not pay
+		mask uint32
+		rate pcm.Rate
+		sum  [pcm.MaxSamples]int32
+	}
+	mixed pcm.Frame
+	coded struct { // the mix at an encoder's rate, 0 where there is none yet
+		to    pcm.Rate
+		frame pcm.Frame
+	}
+	payload [codec.MaxPayload]byte
+	counts  counts
+}
