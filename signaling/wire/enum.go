@@ -1,0 +1,25 @@
+package wire
+
+//go:generate go run ./gen ../../web/ui/src/wire/wire.ts
+
+// Enums holds the values of every string type of the vocabulary by its Go name; a test proves it complete.
+var Enums = map[string][]string{
+	"Direction":      values(Inbound, Outbound),
+	"CallState":      values(CallNew, CallRinging, CallConnected, CallEnded),
+	"LegState":       values(LegNew, LegTrying, LegRinging, LegEarly, LegConnected, LegHeld, LegReconnecting, LegEnded),
+	"LegKind":        values(LegSIP, LegWebRTC, LegRTP),
+	"Role":           values(RoleCustomer, RoleAgent, RoleExpert, RoleSupervisor, RoleBot),
+	"RecordingState": values(RecordingActive, RecordingPaused, RecordingStopped, RecordingStored, RecordingFailed),
+	"AgentState":     values(AgentOffline, AgentNotReady, AgentReady, AgentReserved, AgentBusy, AgentWrapup, AgentSignoutPending),
+	"OfferState":     values(OfferOpen, OfferAccepted, OfferDeclined, OfferExpired, OfferWithdrawn),
+	"NodeState":      values(NodeOK, NodeDraining),
+	"PlaySource":     values(PlayTone, PlayBeep, PlayMusic, PlayRingback),
+}
+
+func values[T ~string](vs ...T) []string {
+	out := make([]string, len(vs))
+	for i, v := range vs {
+		out[i] = string(v)
+	}
+	return out
+}

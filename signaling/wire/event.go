@@ -1,0 +1,86 @@
+package wire
+
+// EventTypes maps the type of every event the server may send to the object its data holds. It is the
+// source of the discriminated union in the generated TypeScript and of the event schemas in the OpenAPI
+// document; an event that is not in here must not be published.
+var EventTypes = map[string]any{
+	"call.created":   Call{},
+	"call.queued":    Call{},
+	"call.offered":   Call{},
+	"call.ringing":   Call{},
+	"call.connected": Call{},
+	"call.changed":   Call{}, // its variables, its queue or its recording
+	"call.ended":     Call{},
+
+	"leg.created":      Leg{},
+	"leg.ringing":      Leg{},
+	"leg.early_media":  Leg{},
+	"leg.answered":     Leg{},
+	"leg.held":         Leg{},
+	"leg.resumed":      Leg{},
+	"leg.muted":        Leg{},
+	"leg.unmuted":      Leg{},
+	"leg.changed":      Leg{}, // gain, deafened
+	"leg.dtmf":         Digit{},
+	"leg.quality":      LegStats{},
+	"leg.reconnecting": Leg{},
+	"leg.reconnected":  Leg{},
+	"leg.ended":        Leg{},
+	"denoise.changed":  Leg{},
+	"denoise.degraded": Leg{},
+
+	"room.created":         Room{},
+	"room.matrix_changed":  Room{},
+	"room.speaker_changed": Room{},
+	"room.closed":          Room{},
+
+	"recording.started": Recording{},
+	"recording.paused":  Recording{},
+	"recording.resumed": Recording{},
+	"recording.stopped": Recording{},
+	"recording.stored":  Recording{},
+	"recording.failed":  Recording{},
+
+	"agent.state_changed":   Agent{},
+	"agent.signed_in":       Agent{},
+	"agent.signout_pending": Agent{},
+	"agent.signed_out":      Agent{},
+
+	"offer.created":   Offer{},
+	"offer.accepted":  Offer{},
+	"offer.declined":  Offer{},
+	"offer.expired":   Offer{},
+	"offer.withdrawn": Offer{},
+
+	"wrapup.started":   Wrapup{},
+	"wrapup.extended":  Wrapup{},
+	"wrapup.completed": Wrapup{},
+
+	"queue.changed": Queue{},
+
+	"node.draining": Node{},
+}
+
+// Digit is a key a party pressed (RFC 4733). The digit is empty while a recording of the call is paused:
+// what is typed then is none of anybody's business but the far side's.
+type Digit struct {
+	LegID      string `json:"leg_id"`
+	CallID     string `json:"call_id"`
+	Digit      string `json:"digit"`
+	DurationMS int64  `json:"duration_ms"`
+}
+
+// NodeState is whether the server takes new calls.
+type NodeState string
+
+// ok -> draining.
+const (
+	NodeOK       NodeState = "ok"
+	NodeDraining NodeState = "draining" // runs what it has, takes nothing new
+)
+
+// Node is this server as /healthz shows it.
+type Node struct {
+	Status NodeState `json:"status"`
+	Calls  int       `json:"calls"`
+}

@@ -1,0 +1,243 @@
+package wire
+
+import "time"
+
+// Token is a fresh token of the same grants and session.
+type Token struct {
+	Token   string    `json:"token"`
+	Expires time.Time `json:"expires"`
+}
+
+// SessionRequest signs an agent in.
+type SessionRequest struct {
+	Agent string `json:"agent,omitempty"` // default and, for an agent's token, only choice: the token's own agent
+}
+
+// SessionAnswer is all a desktop needs to begin: who it is, how it reaches the media, the server's rules,
+// and a token bound to the session.
+type SessionAnswer struct {
+	Session    Session       `json:"session"`
+	Agent      Agent         `json:"agent"`
+	Token      Token         `json:"token"`
+	ICEServers []ICEServer   `json:"ice_servers"`
+	Config     DesktopConfig `json:"config"`
+}
+
+// ICEServer is a STUN or TURN server, as RTCPeerConnection takes it.
+type ICEServer struct {
+	URLs       []string `json:"urls"`
+	Username   string   `json:"username,omitempty"`
+	Credential string   `json:"credential,omitempty"`
+}
+
+// DesktopConfig is what the desktop must know of the server's rules.
+type DesktopConfig struct {
+	NotReadyReasons []string `json:"not_ready_reasons"`
+	WrapupReasons   []string `json:"wrapup_reasons"`
+	PauseMaxSeconds int      `json:"pause_max_seconds"` // longest pause of a recording
+	PauseSeconds    int      `json:"pause_seconds"`     // what the pause button asks for
+}
+
+// Snapshot is an agent's whole situation at the time of the newest event up to Seq.
+type Snapshot struct {
+	Seq        uint64      `json:"seq"` // connect with this cursor to miss nothing
+	Agent      Agent       `json:"agent"`
+	Session    string      `json:"session,omitempty"`
+	Offer      *Offer      `json:"offer,omitempty"`
+	Call       *Call       `json:"call,omitempty"`
+	Recordings []Recording `json:"recordings,omitempty"` // the running ones of the call
+	Wrapup     *Wrapup     `json:"wrapup,omitempty"`
+}
+
+// StateRequest asks for another state of an agent.
+type StateRequest struct {
+	State  AgentState `json:"state"` // ready | not_ready | offline
+	Reason string     `json:"reason,omitempty"`
+}
+
+// LegRequest brings a leg into a call.
+type LegRequest struct {
+	Kind        LegKind `json:"kind,omitempty"` // webrtc (default) or rtp
+	CallID      string  `json:"call_id"`
+	SDP         string  `json:"sdp,omitempty"` // webrtc: the offer
+	Replaces    string  `json:"replaces,omitempty"`
+	Role        Role    `json:"role,omitempty"` // default: agent for an agent's token, else customer
+	ClientRef   string  `json:"client_ref,omitempty"`
+	Address     string  `json:"address,omitempty"`      // rtp: where to send, "127.0.0.1:40000"
+	Codec       string  `json:"codec,omitempty"`        // rtp: PCMU, PCMA, G722 or opus
+	PayloadType int     `json:"payload_type,omitempty"` // rtp
+	EventType   int     `json:"event_type,omitempty"`   // rtp: payload type of RFC 4733 events, 0 for none
+}
+
+// LegAnswer is a leg that has joined.
+type LegAnswer struct {
+	Leg     Leg    `json:"leg"`
+	SDP     string `json:"sdp,omitempty"`     // webrtc: the answer
+	Address string `json:"address,omitempty"` // rtp: where we listen
+}
+
+// LegPatch changes a leg; what is absent stays (JSON Merge Patch, RFC 7396).
+type LegPatch struct {
+	Muted    *bool    `json:"muted,omitempty"`
+	Deafened *bool    `json:"deafened,omitempty"`
+	GainDB   *float64 `json:"gain_db,omitempty"` // -40 to 20
+	Denoise  *Denoise `json:"denoise,omitempty"`
+	SDP      *string  `json:"sdp,omitempty"` // webrtc: an offer that restarts ICE; the answer comes back in a LegAnswer
+}
+
+// DigitsRequest sends DTMF digits to a leg.
+type DigitsRequest struct {
+	Digits     string `json:"digits"`                // 1 to 64 of 0-9 * # A-D
+	DurationMS int    `json:"duration_ms,omitempty"` // of each, 40 to 2000, default 100
+}
+
+// PlaySource is what can be played.
+type PlaySource string
+
+// The sources of a playback.
+const (
+	PlayTone     PlaySource = "tone"
+	PlayBeep     PlaySource = "beep"
+	PlayMusic    PlaySource = "music"
+	PlayRingback PlaySource = "ringback"
+)
+
+// PlayRequest plays something to one leg.
+type PlayRequest struct {
+	Source    PlaySource `json:"source"`
+	Hz        float64    `json:"hz,omitempty"`      // tone
+	Country   string     `json:"country,omitempty"` // ringback
+	Exclusive bool       `json:"exclusive,omitempty"`
+	Stop      string     `json:"stop,omitempty"` // instead of a source: the playback to stop
+}
+
+// Playback is something that is played to a leg.
+type Playback struct {
+	ID     string     `json:"id"`
+	LegID  string     `json:"leg_id"`
+	Source PlaySource `json:"source"`
+}
+
+// HangupRequest ends a leg or a call.
+type HangupRequest struct {
+	Reason string `json:"reason,omitempty"` // a cause code, default "hangup"
+}
+
+// RejectRequest refuses an inbound leg.
+type RejectRequest struct {
+	Reason string `json:"reason,omitempty"` // busy | rejected | not_found | unavailable, default "rejected"
+}
+
+// CallRequest dials.
+type CallRequest struct {
+	To             string            `json:"to"`
+	From           string            `json:"from,omitempty"`
+	FromName       string            `json:"from_name,omitempty"`
+	Trunk          string            `json:"trunk,omitempty"`
+	Agent          string            `json:"agent,omitempty"`
+	ClientRef      string            `json:"client_ref,omitempty"`
+	TimeoutSeconds int               `json:"timeout_seconds,omitempty"` // how long it may ring, 1 to 180
+	Variables      map[string]string `json:"variables,omitempty"`
+}
+
+// RoomRequest makes a room with no party in it yet, for programs that bring their own legs.
+type RoomRequest struct {
+	ClientRef string            `json:"client_ref,omitempty"`
+	Variables map[string]string `json:"variables,omitempty"`
+}
+
+// VariablesPatch changes a call's variables; null removes one.
+type VariablesPatch map[string]*string
+
+// Matrix is the hearing matrix of a room: a pair that is not listed is not heard.
+type Matrix struct {
+	Cells []MatrixCell `json:"cells"`
+}
+
+// PauseRequest pauses a recording.
+type PauseRequest struct {
+	MaxSeconds int    `json:"max_seconds,omitempty"` // the recording resumes by itself then; default by configuration
+	Reason     string `json:"reason,omitempty"`
+}
+
+// StopRequest ends a recording.
+type StopRequest struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// SubmitRequest completes a wrap-up.
+type SubmitRequest struct {
+	Reason string `json:"reason"`
+}
+
+// CallList is a page of calls.
+type CallList struct {
+	Items []Call `json:"items"`
+	Next  string `json:"next,omitempty"` // the cursor of the next page, absent on the last
+}
+
+// LegList is the legs of a call.
+type LegList struct {
+	Items []Leg `json:"items"`
+}
+
+// RecordingList is a page of recordings, newest first.
+type RecordingList struct {
+	Items []Recording `json:"items"`
+	Next  string      `json:"next,omitempty"`
+}
+
+// AgentList is all agents.
+type AgentList struct {
+	Items []Agent `json:"items"`
+}
+
+// OfferList is the open offers of an agent.
+type OfferList struct {
+	Items []Offer `json:"items"`
+}
+
+// QueueList is all queues.
+type QueueList struct {
+	Items []Queue `json:"items"`
+}
+
+// Peaks is the waveform of a recording, to draw.
+type Peaks struct {
+	RecordingID string       `json:"recording_id"`
+	StepMS      int          `json:"step_ms"` // one value per step of each track
+	Tracks      []TrackPeaks `json:"tracks"`
+}
+
+// TrackPeaks is the waveform of one track.
+type TrackPeaks struct {
+	ID       string `json:"id"`
+	Role     Role   `json:"role"`
+	OffsetMS int64  `json:"offset_ms"`
+	Peaks    []int  `json:"peaks"` // 0 to 100
+}
+
+// Problem is a refusal (RFC 9457).
+type Problem struct {
+	Type       string         `json:"type"` // https://cordboard.dev/problems/<code>
+	Title      string         `json:"title"`
+	Status     int            `json:"status"`
+	Detail     string         `json:"detail,omitempty"`
+	Instance   string         `json:"instance,omitempty"` // the path of the request
+	Code       string         `json:"code"`               // stable, snake_case
+	CallID     string         `json:"call_id,omitempty"`
+	State      string         `json:"state,omitempty"`       // 409: the state the thing is in
+	Allowed    []string       `json:"allowed,omitempty"`     // 405, 409: what is allowed
+	Grant      string         `json:"grant,omitempty"`       // 403: what the token lacks
+	RetryAfter int            `json:"retry_after,omitempty"` // seconds
+	Limit      int            `json:"limit,omitempty"`
+	Use        int            `json:"use,omitempty"`
+	Errors     []ProblemField `json:"errors,omitempty"` // 400, 422: one entry per broken rule
+}
+
+// ProblemField is one broken rule of a request body.
+type ProblemField struct {
+	Pointer string `json:"pointer"` // RFC 6901, into the body
+	Code    string `json:"code"`
+	Detail  string `json:"detail,omitempty"`
+}
