@@ -106,3 +106,83 @@ func do(t testing.TB, r *Room, cmds ...Command) {
 		t.Fatal(err)
 	}
 }
+
+// hand is an engine whose one shard a test turns by hand: nothing runs by itself.
+type hand struct {
+	t testing.TB
+	e *Engine
+	s *shard
+}
+
+func byHand(t testing.TB, cfg Config) *hand {
+	t.Helper()
+	cfg.Shards = 1
+	e, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &hand{t: t, e: e, s: e.shards[0]}
+}
+
+// pump does what shard and planner do between two ticks.
+func (h *hand) pump() {
+	for {
+		select {
+		case p := <-h.s.posts:
+			h.s.apply(p)
+		case r := <-h.e.replan:
+			r.refresh()
+		default:
+			return
+		}
+	}
+}
+
+func (h *hand) open(id string, cmds ...Command) *Room {
+	h.t.Helper()
+	r, err := h.e.NewRoom(id)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.do(r, cmds...)
+	return r
+}
+
+func (h *hand) try(r *Room, cmds ...Command) error {
+	done := make(chan error, 1)
+	if err := r.change(cmds, done); err != nil {
+		return err
+	}
+	h.pump()
+	return <-done
+}
+
+func (h *hand) do(r *Room, cmds ...Command) {
+	h.t.Helper()
+	if err := h.try(r, cmds...); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *hand) ticks(n int) {
+	for range n {
+		h.pump()
+		h.s.tick()
+		h.s.scratch.flush(&h.s.meter)
+	}
+}
+
+func events(r *Room) []Event {
+	var all []Event
+	for {
+		select {
+		case e, ok := <-r.Events():
+			if !ok {
+				return all
+			}
+			all = append(all, e)
+		default:
+			return all
+		}
+	}
+}

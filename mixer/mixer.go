@@ -208,6 +208,12 @@ func (e *Engine) Room(id string) (*Room, bool) {
 	return r, ok
 }
 
+func (e *Engine) running() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.started
+}
+
 func (e *Engine) forget(r *Room) {
 	e.mu.Lock()
 	if e.rooms[r.id] == r {

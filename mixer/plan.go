@@ -42,6 +42,7 @@ type feed struct {
 	member     bool
 	muted      bool
 	held       bool
+	aside      bool // a held or listening party: nobody hears it and nobody keeps what it says
 }
 
 // route is how a listener gets its audio.
@@ -143,6 +144,16 @@ func (p *plan) slot(s *source) int {
 	return -1
 }
 
+// at is the source in a slot, nil where there is none.
+func (p *plan) at(slot int) *source {
+	for i := range p.feeds {
+		if p.feeds[i].slot == slot {
+			return p.feeds[i].source
+		}
+	}
+	return nil
+}
+
 // ear says what the member in seat i hears, as far as the scene goes.
 func (p *plan) ear(sc *scene, i int) ear {
 	m := &sc.seats[i]
@@ -207,7 +218,7 @@ func (p *plan) rates(tap bool) {
 	var rate [maxSources]pcm.Rate
 	for i := range p.feeds {
 		f := &p.feeds[i]
-		recorded := tap && f.member && !f.held
+		recorded := tap && f.member && !f.aside
 		if recorded && (f.payload == nil || len(f.processors) > 0) {
 			rate[f.slot] = f.source.rate()
 		}
@@ -351,9 +362,14 @@ func (p *plan) install(r *Room, e *Engine) {
 	}
 	for i := range p.ears {
 		a := &p.ears[i]
+		known := slices.ContainsFunc(r.plan.ears, func(o ear) bool { return o.member == a.member })
 		for j, db := range a.db {
-			if a.hears&(1<<j) != 0 {
+			switch {
+			case a.hears&(1<<j) == 0:
+			case known && r.plan.at(j) == p.at(j):
 				a.gains[j].Set(db)
+			default: // a voice that is new to the listener begins as loud as it should be
+				a.gains[j].Jump(db)
 			}
 		}
 	}

@@ -170,7 +170,8 @@ func (r *Room) ended() bool {
 	}
 }
 
-// Close ends the room and waits until its shard has let go of it. It closes no leg. Idempotent.
+// Close ends the room and waits until its shard has let go of it; before Engine.Run it does not wait. It
+// closes no leg. Idempotent.
 func (r *Room) Close() error {
 	if r.ended() {
 		return nil
@@ -180,6 +181,9 @@ func (r *Room) Close() error {
 	case <-r.done:
 		return nil
 	case <-r.engine.ended:
+		return nil
+	}
+	if !r.engine.running() {
 		return nil
 	}
 	select {

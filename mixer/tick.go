@@ -111,7 +111,7 @@ func (r *Room) report(p *plan, sc *scratch) {
 		t.Codec, t.Payload = 0, nil
 		t.Muted, t.Held, t.Voice = f.muted, f.held, f.gate.voice > 0
 		switch {
-		case f.held: // nobody hears what a held party says, and nobody keeps it
+		case f.aside:
 			t.Kind, t.In, t.Level, t.Voice = media.Silence, &p.silence, pcm.LevelSilence, false
 		case f.payload != nil && len(f.processors) == 0 && t.Kind == media.Audio:
 			t.Codec, t.Payload = f.payload.Payload()
