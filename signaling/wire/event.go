@@ -5,7 +5,7 @@ package wire
 // document; an event that is not in here must not be published.
 var EventTypes = map[string]any{
 	"call.created":   Call{},
-	"call.queued":    Call{},
+	"call.queued":    QueuePlace{},
 	"call.offered":   Call{},
 	"call.ringing":   Call{},
 	"call.connected": Call{},
@@ -28,6 +28,8 @@ var EventTypes = map[string]any{
 	"leg.ended":        Leg{},
 	"denoise.changed":  Leg{},
 	"denoise.degraded": Leg{},
+
+	"playback.finished": Playback{},
 
 	"room.created":         Room{},
 	"room.matrix_changed":  Room{},
@@ -57,6 +59,10 @@ var EventTypes = map[string]any{
 	"wrapup.completed": Wrapup{},
 
 	"queue.changed": Queue{},
+	"desk.alarm":    Alarm{},
+
+	"archive.degraded": ArchiveStatus{},
+	"archive.restored": ArchiveStatus{},
 
 	"node.draining": Node{},
 }

@@ -659,7 +659,7 @@ export interface Alarm {
 /** The data of each event by its type. */
 export interface EventMap {
   "call.created": Call;
-  "call.queued": Call;
+  "call.queued": QueuePlace;
   "call.offered": Call;
   "call.ringing": Call;
   "call.connected": Call;
@@ -681,6 +681,7 @@ export interface EventMap {
   "leg.ended": Leg;
   "denoise.changed": Leg;
   "denoise.degraded": Leg;
+  "playback.finished": Playback;
   "room.created": Room;
   "room.matrix_changed": Room;
   "room.speaker_changed": Room;
@@ -704,6 +705,9 @@ export interface EventMap {
   "wrapup.extended": Wrapup;
   "wrapup.completed": Wrapup;
   "queue.changed": Queue;
+  "desk.alarm": Alarm;
+  "archive.degraded": ArchiveStatus;
+  "archive.restored": ArchiveStatus;
   "node.draining": Node;
 }
 
