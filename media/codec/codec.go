@@ -74,6 +74,13 @@ func NewEncoder(f media.Format, r pcm.Rate) (Encoder, error) {
 			return nil, fmt.Errorf("%w: %v takes 8000Hz, not %v", ErrRate, f.Codec, r)
 		}
 		return &g711Encoder{codec: f.Codec}, nil
+	case media.G722:
+		if r != pcm.Rate16k {
+			return nil, fmt.Errorf("%w: G722 takes 16000Hz, not %v", ErrRate, r)
+		}
+		e := new(g722Encoder)
+		e.Reset()
+		return e, nil
 	case media.Opus:
 		e, _ := opusEncoders.Get().(*opus.Encoder)
 		if e == nil {
@@ -91,12 +98,16 @@ func NewEncoder(f media.Format, r pcm.Rate) (Encoder, error) {
 // NewDecoder takes a decoder from the pool, reset. Give it back with PutDecoder.
 func NewDecoder(c media.Codec) (Decoder, error) {
 	switch c {
-	case media.PCMU, media.PCMA:
+	case media.PCMU, media.PCMA, media.G722:
 		d, _ := linearDecoders.Get().(*linearDecoder)
 		if d == nil {
 			d = new(linearDecoder)
 		}
-		d.start(g711Law{table: g711.Table(c)}, pcm.Rate8k)
+		if c == media.G722 {
+			d.start(new(g722Law), pcm.Rate16k)
+		} else {
+			d.start(g711Law{table: g711.Table(c)}, pcm.Rate8k)
+		}
 		return d, nil
 	case media.Opus:
 		d, _ := opusDecoders.Get().(*opus.Decoder)

