@@ -1,0 +1,151 @@
+// Package contact is one call as the contact centre sees it, from the queue to its end, as a pure state
+// machine: plain data in, plain data or a refusal out. Who is on the call, whose turn it is and until when
+// stands here; offers, agents and wrap-ups are machines of their own, joined by the floor.
+package contact
+
+import (
+	"time"
+
+	"github.com/cordboard/cordboard/desk/queue"
+	"github.com/cordboard/cordboard/internal/problem"
+)
+
+// State is where a contact is.
+type State string
+
+// The states of a contact.
+const (
+	Queued     State = "queued"     // waits; the customer hears music
+	Offered    State = "offered"    // rings at an agent, its place in the queue is kept
+	Connecting State = "connecting" // accepted; the agent's voice is on its way, until the deadline
+	Connected  State = "connected"  // customer and agent talk
+	Away       State = "away"       // the agent was lost; the customer hears music until the deadline
+	Dialing    State = "dialing"    // an agent calls out; nobody but the agent is on it yet
+	Ended      State = "ended"
+)
+
+// Contact is one contact's state, plain data.
+//
+//	               offer            accept              leg up
+//	   ┌─> queued ──────> offered ─────────> connecting ──────> connected ──┐
+//	   │      ^  expired,    │                   │ no leg          │  ^     │ over
+//	   │      └──declined────┘<──────────────────┘         leg lost│  │back v
+//	   │                                                           v  │   ended
+//	   └────────────── front of the queue, at the deadline ─────── away
+//
+//	dialing ──────> connected        any state ── call over ──> ended
+//
+// An outbound contact has no queue: when its agent does not return it ends.
+type Contact struct {
+	ID       string      `json:"id"` // the call's
+	State    State       `json:"state"`
+	Outbound bool        `json:"outbound,omitempty"`
+	From     string      `json:"from"`
+	FromName string      `json:"from_name,omitempty"`
+	To       string      `json:"to"`
+	Queue    string      `json:"queue,omitempty"`
+	Place    queue.Place `json:"place"` // kept for the contact's whole life
+	Attempt  int         `json:"attempt"`
+	Customer string      `json:"customer,omitempty"` // the customer's leg
+	Offer    string      `json:"offer,omitempty"`    // the open or accepted one
+	Agent    string      `json:"agent,omitempty"`    // reserved for it or in it
+	Leg      string      `json:"leg,omitempty"`      // the agent's
+	Deadline time.Time   `json:"deadline,omitzero"`  // Connecting and Away
+	// Parked: the agent has put the customer on hold, so nobody but the agent takes the hold away.
+	Parked bool `json:"parked,omitempty"`
+	// Talked: agent and customer have been connected at least once; recording is under way.
+	Talked bool `json:"talked,omitempty"`
+}
+
+func (c Contact) refuse(what string) error {
+	return problem.Conflict("call_wrong_state", string(c.State), c.Allowed(), "call %s is %s: cannot %s", c.ID, c.State, what)
+}
+
+// Allowed names what may happen to the contact now.
+func (c Contact) Allowed() []string {
+	switch c.State {
+	case Queued:
+		return []string{"offer", "end"}
+	case Offered:
+		return []string{"accept", "decline", "end"}
+	case Connecting, Dialing, Away:
+		return []string{"attach", "end"}
+	case Connected:
+		return []string{"attach", "hold", "end"}
+	default:
+		return nil
+	}
+}
+
+// OfferTo rings the contact at an agent.
+func (c Contact) OfferTo(agent, offer string) (Contact, error) {
+	if c.State != Queued {
+		return c, c.refuse("be offered")
+	}
+	c.State, c.Agent, c.Offer = Offered, agent, offer
+	c.Attempt++
+	return c, nil
+}
+
+// Accepted: the agent wants it; its voice must be up by the deadline.
+func (c Contact) Accepted(deadline time.Time) (Contact, error) {
+	if c.State != Offered {
+		return c, c.refuse("be accepted")
+	}
+	c.State, c.Deadline = Connecting, deadline
+	return c, nil
+}
+
+// Requeue puts the contact back where it was. One whose agent was lost in mid-conversation goes to the front.
+func (c Contact) Requeue() (Contact, error) {
+	switch c.State {
+	case Offered, Connecting:
+	case Away:
+		if c.Outbound {
+			return c, c.refuse("be queued")
+		}
+		c.Place.Front = true
+	default:
+		return c, c.refuse("be queued")
+	}
+	c.State, c.Agent, c.Offer, c.Leg, c.Deadline, c.Parked = Queued, "", "", "", time.Time{}, false
+	return c, nil
+}
+
+// MayJoin reports whether the agent may attach a leg now.
+func (c Contact) MayJoin(agent string) bool {
+	switch c.State {
+	case Connecting, Connected, Away, Dialing:
+		return c.Agent == agent
+	default:
+		return false
+	}
+}
+
+// Attach takes the agent's leg, the first one, one after a loss, or one that replaces another.
+func (c Contact) Attach(agent, leg string) (Contact, error) {
+	if !c.MayJoin(agent) {
+		return c, c.refuse("be joined by " + agent)
+	}
+	c.State, c.Leg, c.Deadline = Connected, leg, time.Time{}
+	c.Talked = true
+	return c, nil
+}
+
+// Lose takes the agent's leg away and waits for another until the deadline.
+func (c Contact) Lose(deadline time.Time) (Contact, error) {
+	if c.State != Connected {
+		return c, c.refuse("lose its agent")
+	}
+	c.State, c.Leg, c.Deadline = Away, "", deadline
+	return c, nil
+}
+
+// End is the end of it, from any state.
+func (c Contact) End() (Contact, error) {
+	if c.State == Ended {
+		return c, c.refuse("end")
+	}
+	c.State, c.Deadline = Ended, time.Time{}
+	return c, nil
+}

@@ -1,0 +1,360 @@
+// Package desk is the contact centre's control plane: agents, queues, offers and wrap-ups. All rules stand
+// in pure state machines below it (agent, contact, offer, queue, wrapup, joined by floor); this package
+// gives them a life: one goroutine that owns the floor, its inputs (API methods, events of the calls, the
+// one timer of the earliest deadline), its log on disk, and the execution of what it asks for.
+//
+//	API methods ─┐                   ┌─> log (on disk before anything is answered or done)
+//	bus events ──┼─> actor: floor ───┼─> bus: agent.* call.queued offer.* wrapup.* desk.alarm
+//	deadlines ───┘        ^          └─> executor: commands per call, in order ──> Plane
+//	                      └─────────────── what failed ───────────────┘
+//
+// The desk touches neither media nor SIP. What it does to a call any other client of the API could do.
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/cordboard/cordboard/desk/floor"
+	"github.com/cordboard/cordboard/internal/event"
+	"github.com/cordboard/cordboard/internal/id"
+	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// Config is the contact centre's configuration; its parts are described in package floor.
+type (
+	Config   = floor.Config
+	Queue    = floor.Queue
+	Number   = floor.Number
+	Agent    = floor.Agent
+	Reason   = floor.Reason
+	Duration = floor.Duration
+)
+
+// DefaultConfig is an empty contact centre with the usual times.
+func DefaultConfig() Config { return floor.DefaultConfig() }
+
+// Seconds is a Duration of n seconds.
+func Seconds(n int) Duration { return floor.Seconds(n) }
+
+// Plane is what the desk asks of the calls. Methods may take their time; they are called from the
+// executor, for one call one after the other. actor is always "desk".
+type Plane interface {
+	Answer(ctx context.Context, legID, actor string) error
+	Hold(ctx context.Context, legID, actor string) error
+	Resume(ctx context.Context, legID, actor string) error
+	EndCall(ctx context.Context, callID, code, actor string) error
+	HangupLeg(ctx context.Context, legID, code, actor string) error
+	StartRecording(ctx context.Context, callID, actor string) (wire.Recording, error)
+	Call(id string) (wire.Call, error)
+}
+
+// Log is the desk's memory; store.Log is one. Appending the same entry twice must be harmless, and is.
+type Log interface {
+	Append(ctx context.Context, data []byte) (seq uint64, err error)
+	Read(ctx context.Context, after uint64, f func(seq uint64, data []byte) error) error
+	Trim(ctx context.Context, seq uint64) error
+}
+
+// Deps is what a Desk stands on.
+type Deps struct {
+	Plane Plane
+	Bus   *event.Bus
+	Store Log          // nil: nothing outlives the process
+	Log   *slog.Logger // nil: silent
+	Now   func() time.Time
+}
+
+// Desk is the control plane. Its methods are safe for concurrent use; they wait for the actor, so Run must
+// be running or about to.
+type Desk struct {
+	deps  Deps
+	floor *floor.Floor // the actor's, but for QueueOf and WrapupReasons, which read only the configuration
+	book  *book
+	exec  *executor
+
+	cursor uint64 // of the bus: everything after it will be read
+
+	mu     sync.Mutex // guards box and closed
+	box    []letter
+	closed bool
+	wake   chan struct{}
+	done   chan struct{} // closed when Run has ended
+}
+
+// letter is one item for the actor: an input, or something to read or do between inputs.
+type letter struct {
+	in    floor.Input
+	api   bool            // somebody waits and can be refused
+	then  func()          // runs on the actor's goroutine, after the input and if it was not refused
+	reply func(err error) // runs when what the input changed is on disk; nil if nobody waits
+}
+
+// New reads the log and brings the state up to date with it. It starts nothing.
+func New(cfg Config, deps Deps) (*Desk, error) {
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	d := &Desk{deps: deps, book: &book{log: deps.Store, warn: deps.Log.Warn}, wake: make(chan struct{}, 1), done: make(chan struct{}), cursor: deps.Bus.Last()}
+	state, err := d.book.read()
+	if err != nil {
+		return nil, err
+	}
+	if d.floor, err = floor.New(cfg, state, id.New); err != nil {
+		return nil, err
+	}
+	d.exec = newExecutor(deps.Plane, deps.Log, func(in floor.Input) { d.post(letter{in: in}) })
+	return d, nil
+}
+
+// Run is the desk's life, until ctx ends. It returns after everything it started has ended.
+func (d *Desk) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { d.listen(ctx) })
+	d.process([]letter{{in: floor.Restart{Alive: d.alive}}})
+	d.loop(ctx)
+	cancel()
+	wg.Wait()
+	d.exec.close()
+	d.mu.Lock()
+	d.closed = true
+	rest := d.box
+	d.box = nil
+	d.mu.Unlock()
+	close(d.done)
+	for _, l := range rest {
+		if l.reply != nil {
+			l.reply(errClosed)
+		}
+	}
+	return d.book.close(d.floor.Snapshot)
+}
+
+var errClosed = &problem.Error{Status: http.StatusServiceUnavailable, Code: "shutting_down", Detail: "the desk is shutting down", RetryAfter: 10}
+
+func (d *Desk) alive(callID string) bool {
+	c, err := d.deps.Plane.Call(callID)
+	return err == nil && c.State != wire.CallEnded
+}
+
+// loop takes letters and deadlines until ctx ends.
+func (d *Desk) loop(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		wait := time.Hour
+		if at := d.floor.Next(); !at.IsZero() {
+			wait = max(0, at.Sub(d.deps.Now()))
+		}
+		if d.book.behind() {
+			wait = min(wait, retryAppend)
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.wake:
+		case <-timer.C:
+		}
+		d.mu.Lock()
+		batch := d.box
+		d.box = nil
+		d.mu.Unlock()
+		d.process(batch)
+	}
+}
+
+// process runs a batch of letters and the deadlines that have come as one write to the log, and only then
+// answers and acts.
+func (d *Desk) process(batch []letter) {
+	var effects []floor.Effect
+	replies := make([]func(error), 0, len(batch))
+	for _, l := range batch {
+		err := d.refuse(l)
+		if err == nil && l.in != nil {
+			var more []floor.Effect
+			more, err = d.step(l.in)
+			effects = append(effects, more...)
+		}
+		if err == nil && l.then != nil {
+			l.then()
+		}
+		if l.reply == nil {
+			if err != nil {
+				d.deps.Log.Warn("desk input refused", "input", fmt.Sprintf("%T", l.in), "cause", err)
+			}
+			continue
+		}
+		if err != nil {
+			l.reply(err)
+			continue
+		}
+		replies = append(replies, l.reply)
+	}
+	if d.floor.Due(d.deps.Now()) {
+		more, err := d.step(floor.Tick{})
+		if err != nil {
+			d.deps.Log.Error("desk deadline failed", "cause", err)
+		}
+		effects = append(effects, more...)
+	}
+	saved := d.book.write(d.floor.Snapshot)
+	if saved != nil {
+		d.deps.Log.Error("desk state not saved", "cause", saved)
+	}
+	for _, e := range effects {
+		d.execute(e)
+	}
+	for _, reply := range replies {
+		if saved != nil {
+			reply(&problem.Error{Status: http.StatusServiceUnavailable, Code: "store_unavailable",
+				Detail: "done, but not yet saved: it would not survive a restart", RetryAfter: 1, Err: saved})
+			continue
+		}
+		reply(nil)
+	}
+}
+
+// refuse turns commands away while the log cannot be written, so that nothing is acknowledged that may be
+// lost. Calls in progress and deadlines go on.
+func (d *Desk) refuse(l letter) error {
+	if l.api && d.book.behind() {
+		return &problem.Error{Status: http.StatusServiceUnavailable, Code: "store_unavailable", Detail: "the state cannot be saved at the moment", RetryAfter: 1}
+	}
+	return nil
+}
+
+func (d *Desk) step(in floor.Input) ([]floor.Effect, error) {
+	changes, effects, err := d.floor.Step(d.deps.Now(), in)
+	if err != nil {
+		return nil, err
+	}
+	d.book.add(changes)
+	return effects, nil
+}
+
+func (d *Desk) execute(e floor.Effect) {
+	switch e := e.(type) {
+	case floor.Event:
+		d.deps.Bus.Publish(e.Type, e.CallID, e.Actor, e.Data)
+		if e.Type == "desk.alarm" {
+			a, _ := e.Data.(wire.Alarm)
+			d.deps.Log.Warn("desk alarm", "type", a.Type, "call", a.CallID, "queue", a.Queue, "detail", a.Detail)
+		}
+	case floor.Command:
+		d.exec.do(e)
+	}
+}
+
+// post leaves a letter; false when the desk has ended. Never blocks.
+func (d *Desk) post(l letter) bool {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return false
+	}
+	d.box = append(d.box, l)
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// ask posts an input (or nil) and a function to run after it on the actor's goroutine, and waits until it
+// is done and saved.
+func (d *Desk) ask(ctx context.Context, in floor.Input, then func()) error {
+	answer := make(chan error, 1)
+	if !d.post(letter{in: in, api: in != nil, then: then, reply: func(err error) { answer <- err }}) {
+		return errClosed
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// listen turns the bus's events into inputs. The mailbox is unbounded, so the cursor keeps up; should it
+// fall out of the ring all the same, the calls we know are read afresh.
+func (d *Desk) listen(ctx context.Context) {
+	cursor := d.cursor
+	var events []wire.Event
+	for {
+		var err error
+		events, err = d.deps.Bus.After(ctx, cursor, events[:0], 256)
+		if errors.Is(err, event.ErrExpired) {
+			cursor = d.deps.Bus.Last()
+			d.deps.Log.Error("desk lost events", "cursor", cursor)
+			d.post(letter{then: d.resync})
+			continue
+		}
+		if err != nil {
+			return
+		}
+		for _, e := range events {
+			cursor = e.Seq
+			if in := input(e); in != nil {
+				d.post(letter{in: in})
+			}
+		}
+	}
+}
+
+// resync looks after the calls we know, for events that were missed.
+func (d *Desk) resync() {
+	for _, cid := range d.floor.Calls() {
+		c, err := d.deps.Plane.Call(cid)
+		if err != nil || c.State == wire.CallEnded {
+			d.post(letter{in: floor.CallEnded{ID: cid}})
+			continue
+		}
+		for _, l := range c.Legs {
+			if l.State == wire.LegEnded {
+				d.post(letter{in: floor.LegEnded{Leg: l}})
+			}
+		}
+		for _, l := range c.Legs {
+			if l.State == wire.LegConnected || l.State == wire.LegHeld {
+				d.post(letter{in: floor.LegAnswered{Leg: l}})
+			}
+		}
+	}
+}
+
+// input is what an event of the calls means to the floor, nil for nothing.
+func input(e wire.Event) floor.Input {
+	switch data := e.Data.(type) {
+	case wire.Call:
+		switch e.Type {
+		case "call.created":
+			return floor.CallCreated{Call: data, Actor: e.Actor}
+		case "call.ended":
+			return floor.CallEnded{ID: data.ID, Cause: data.Cause}
+		}
+	case wire.Leg:
+		switch e.Type {
+		case "leg.answered":
+			return floor.LegAnswered{Leg: data}
+		case "leg.ended":
+			return floor.LegEnded{Leg: data}
+		case "leg.held":
+			return floor.LegHeld{Leg: data, Actor: e.Actor, On: true}
+		case "leg.resumed":
+			return floor.LegHeld{Leg: data, Actor: e.Actor}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/cordboard/cordboard/desk/floor"
+	"github.com/cordboard/cordboard/internal/problem"
+)
+
+// commandLimit is how long one command to a call may take.
+const commandLimit = 10 * time.Second
+
+// executor carries commands out on the calls: those of one call in order, those of different calls side by
+// side. A goroutine per call lives only as long as the call has commands waiting.
+type executor struct {
+	plane Plane
+	log   *slog.Logger
+	post  func(floor.Input)
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu    sync.Mutex // guards lanes
+	lanes map[string][]floor.Command
+}
+
+func newExecutor(p Plane, log *slog.Logger, post func(floor.Input)) *executor {
+	e := &executor{plane: p, log: log, post: post, lanes: map[string][]floor.Command{}}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	return e
+}
+
+// do queues a command. It never blocks.
+func (e *executor) do(c floor.Command) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	lane, running := e.lanes[c.CallID]
+	e.lanes[c.CallID] = append(lane, c)
+	if !running {
+		e.wg.Go(func() { e.drive(c.CallID) })
+	}
+}
+
+// drive empties one call's lane.
+func (e *executor) drive(callID string) {
+	for {
+		e.mu.Lock()
+		lane := e.lanes[callID]
+		if len(lane) == 0 {
+			delete(e.lanes, callID)
+			e.mu.Unlock()
+			return
+		}
+		c := lane[0]
+		e.lanes[callID] = lane[1:]
+		e.mu.Unlock()
+		e.run(c)
+	}
+}
+
+func (e *executor) run(c floor.Command) {
+	ctx, cancel := context.WithTimeout(e.ctx, commandLimit)
+	defer cancel()
+	err := e.call(ctx, c)
+	if err == nil || e.ctx.Err() != nil {
+		return
+	}
+	p := problem.As(err)
+	// 404: the leg or call is over, and its end is on the bus. 409 to answer, record: somebody was faster.
+	if p.Status == http.StatusNotFound || p.Status == http.StatusConflict && (c.Op == floor.OpAnswer || c.Op == floor.OpRecord) {
+		return
+	}
+	e.log.Warn("command to call failed", "op", string(c.Op), "call", c.CallID, "leg", c.LegID, "cause", err)
+	e.post(floor.CommandFailed{Command: c, Detail: p.Detail})
+}
+
+func (e *executor) call(ctx context.Context, c floor.Command) error {
+	switch c.Op {
+	case floor.OpAnswer:
+		return e.plane.Answer(ctx, c.LegID, floor.Actor)
+	case floor.OpHold:
+		return e.plane.Hold(ctx, c.LegID, floor.Actor)
+	case floor.OpResume:
+		return e.plane.Resume(ctx, c.LegID, floor.Actor)
+	case floor.OpRecord:
+		_, err := e.plane.StartRecording(ctx, c.CallID, floor.Actor)
+		return err
+	case floor.OpHangup:
+		return e.plane.HangupLeg(ctx, c.LegID, c.Code, floor.Actor)
+	case floor.OpEnd:
+		return e.plane.EndCall(ctx, c.CallID, c.Code, floor.Actor)
+	default:
+		return errors.New("desk: unknown command " + string(c.Op))
+	}
+}
+
+// close waits for what is under way, for at most the commands' own limit once they are cancelled.
+func (e *executor) close() {
+	e.cancel()
+	e.wg.Wait()
+}

@@ -1,0 +1,292 @@
+package floor
+
+import (
+	"fmt"
+
+	"github.com/cordboard/cordboard/desk/agent"
+	"github.com/cordboard/cordboard/desk/contact"
+	"github.com/cordboard/cordboard/desk/queue"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// Reasons of call.queued.
+const (
+	reasonNew       = "new"
+	reasonAgentLost = "agent_lost"
+)
+
+// CallCreated brings a call: an inbound one to a number of ours is queued, one that an agent places makes
+// that agent busy, any other is none of the floor's business.
+type CallCreated struct {
+	Call  wire.Call
+	Actor string
+}
+
+// CallEnded is the end of a call.
+type CallEnded struct{ ID, Cause string }
+
+// LegAnswered says that a leg's media is up and in the room.
+type LegAnswered struct{ Leg wire.Leg }
+
+// LegEnded says that a leg is gone; its Cause says why.
+type LegEnded struct{ Leg wire.Leg }
+
+// LegHeld says that a leg was put on hold or taken off it, and by whom.
+type LegHeld struct {
+	Leg   wire.Leg
+	Actor string
+	On    bool
+}
+
+// CommandFailed says that the media plane could not do what the floor asked for.
+type CommandFailed struct {
+	Command Command
+	Detail  string
+}
+
+func (f *Floor) setContact(c contact.Contact) {
+	put(f, key{KindContact, c.ID}, f.state.Contacts, any(c))
+}
+
+// number finds the entry point of a called number.
+func (f *Floor) number(to string) (Number, bool) {
+	if n, ok := f.numbers[Normalize(to)]; ok {
+		return n, true
+	}
+	n, ok := f.numbers[Any]
+	return n, ok
+}
+
+func customerLeg(c wire.Call) string {
+	for _, l := range c.Legs {
+		if l.Role == wire.RoleCustomer && l.State != wire.LegEnded {
+			return l.ID
+		}
+	}
+	return ""
+}
+
+func (in CallCreated) step(f *Floor) error {
+	if _, there := f.state.Contacts[in.Call.ID]; there {
+		return nil
+	}
+	c := contact.Contact{ID: in.Call.ID, From: in.Call.From, FromName: in.Call.FromName, To: in.Call.To, Customer: customerLeg(in.Call)}
+	if in.Call.Direction == wire.Outbound {
+		f.placed(c, in.Actor)
+		return nil
+	}
+	n, ok := f.number(in.Call.To)
+	if !ok {
+		return nil
+	}
+	c.State, c.Queue = contact.Queued, n.Queue
+	c.Place = queue.Place{Class: n.Class, Priority: n.Priority, Entered: f.now}
+	f.setContact(c)
+	if c.Customer != "" {
+		f.receive(c)
+	}
+	f.queued(c, reasonNew)
+	return nil
+}
+
+// placed takes note of a call an agent places.
+func (f *Floor) placed(c contact.Contact, actor string) {
+	a, err := f.agent(actor)
+	if err != nil || c.To == "" {
+		return
+	}
+	a, err = a.Engage(c.ID, f.now)
+	if err != nil {
+		return // an agent with something open already may still dial through the API, at their own risk
+	}
+	c.State, c.Outbound, c.Agent = contact.Dialing, true, a.ID
+	f.setContact(c)
+	f.setAgent(a, actor)
+}
+
+// receive answers the customer and plays music.
+func (f *Floor) receive(c contact.Contact) {
+	f.command(OpAnswer, c.ID, c.Customer, "")
+	f.command(OpHold, c.ID, c.Customer, "")
+}
+
+// queued tells that a contact waits (again).
+func (f *Floor) queued(c contact.Contact, reason string) {
+	l := f.queues[c.Queue]
+	f.publish("call.queued", c.ID, Actor, wire.QueuePlace{CallID: c.ID, Queue: c.Queue,
+		Position: l.Position(queue.Waiting{ID: c.ID, Place: c.Place}), Queued: c.Place.Entered, Attempt: c.Attempt, Reason: reason})
+	if f.state.Watches[c.Queue].Raised {
+		f.alarmNoAgent(l, c.ID)
+	}
+}
+
+func (in CallEnded) step(f *Floor) error {
+	if c, ok := f.state.Contacts[in.ID]; ok {
+		f.endContact(c)
+	}
+	return nil
+}
+
+// endContact lets go of whoever was on the contact: an offer is withdrawn, an agent who was on the way goes
+// back to where they were, and one who talked wraps up.
+func (f *Floor) endContact(c contact.Contact) {
+	f.dropOffer(c, wire.OfferWithdrawn)
+	put(f, key{KindContact, c.ID}, f.state.Contacts, nil)
+	a, ok := f.state.Agents[c.Agent]
+	if !ok {
+		return
+	}
+	switch {
+	case a.State == wire.AgentReserved && a.Call == c.ID:
+		f.setAgent(must(a.Release(f.now)), Actor)
+	case a.State == wire.AgentBusy && a.Call == c.ID && c.Talked:
+		f.beginWrapup(a, c)
+	case a.State == wire.AgentBusy && a.Call == c.ID:
+		f.setAgent(must(a.Disengage(f.now)), Actor)
+	}
+}
+
+// must is for transitions whose guard has just been checked.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic("floor: impossible transition: " + err.Error())
+	}
+	return v
+}
+
+func (in LegAnswered) step(f *Floor) error {
+	c, ok := f.state.Contacts[in.Leg.CallID]
+	if !ok {
+		return nil
+	}
+	if in.Leg.Role == wire.RoleCustomer {
+		f.customerUp(c, in.Leg)
+		return nil
+	}
+	if in.Leg.Role != wire.RoleAgent || f.agents[in.Leg.Agent] == nil {
+		return nil
+	}
+	if !c.MayJoin(in.Leg.Agent) {
+		f.command(OpHangup, c.ID, in.Leg.ID, "rejected") // came too late: the call is somebody else's by now
+		return nil
+	}
+	f.attach(c, in.Leg)
+	return nil
+}
+
+// customerUp learns the customer's leg where it was not known yet.
+func (f *Floor) customerUp(c contact.Contact, l wire.Leg) {
+	if c.Customer != "" {
+		return
+	}
+	c.Customer = l.ID
+	f.setContact(c)
+	if c.State == contact.Queued || c.State == contact.Offered || c.State == contact.Connecting {
+		f.receive(c)
+	}
+}
+
+// attach connects customer and agent: for the first time, after a loss, or on another leg.
+func (f *Floor) attach(c contact.Contact, l wire.Leg) {
+	was, first := c.State, !c.Talked
+	c = must(c.Attach(l.Agent, l.ID))
+	if was == contact.Connecting {
+		f.closeOffer(c.Offer)
+		c.Offer = ""
+		a := f.state.Agents[l.Agent]
+		f.setContact(c)
+		f.setAgent(must(a.Engage(c.ID, f.now)), l.Agent)
+	} else {
+		f.setContact(c)
+	}
+	if (was == contact.Connecting || was == contact.Away) && !c.Parked {
+		f.command(OpResume, c.ID, c.Customer, "")
+	}
+	if q := f.queues[c.Queue]; first && q != nil && !q.NoRecording {
+		f.command(OpRecord, c.ID, "", "")
+	}
+}
+
+// left says whether a leg's end was somebody's will rather than a loss.
+func left(cause string) bool {
+	switch cause {
+	case "hangup", "cancelled", "rejected", "shutdown":
+		return true
+	default:
+		return false
+	}
+}
+
+func (in LegEnded) step(f *Floor) error {
+	c, ok := f.state.Contacts[in.Leg.CallID]
+	if !ok {
+		return nil
+	}
+	switch {
+	case in.Leg.ID == c.Customer:
+		f.finish(c, "hangup")
+	case in.Leg.ID == c.Leg && c.State == contact.Connected && left(in.Leg.Cause):
+		f.finish(c, "hangup")
+	case in.Leg.ID == c.Leg && c.State == contact.Connected:
+		f.setContact(must(c.Lose(f.now.Add(f.cfg.Return.Duration))))
+		if in.Leg.Cause != "replaced" { // whoever replaces it is in the room already
+			f.command(OpHold, c.ID, c.Customer, "")
+		}
+	}
+	return nil
+}
+
+// finish ends the contact and its call. The call may be ending already.
+func (f *Floor) finish(c contact.Contact, code string) {
+	f.endContact(c)
+	f.command(OpEnd, c.ID, "", code)
+}
+
+func (in LegHeld) step(f *Floor) error {
+	c, ok := f.state.Contacts[in.Leg.CallID]
+	if ok && in.Leg.ID == c.Customer && in.Actor != Actor && c.State == contact.Connected && c.Parked != in.On {
+		c.Parked = in.On
+		f.setContact(c)
+	}
+	return nil
+}
+
+// overdue is the deadline of an agent whose voice did not come up, or who did not come back.
+func (f *Floor) overdue(c contact.Contact) {
+	a := f.state.Agents[c.Agent]
+	switch c.State {
+	case contact.Connecting:
+		f.closeOffer(c.Offer)
+		f.setAgent(must(a.Fail(agent.ReasonNoMedia, f.now)), Actor)
+		f.requeue(c, agent.ReasonNoMedia)
+	case contact.Away:
+		a.Want, a.WantWhy = wire.AgentNotReady, agent.ReasonConnectionLost
+		f.beginWrapup(a, c)
+		if c.Outbound {
+			put(f, key{KindContact, c.ID}, f.state.Contacts, nil)
+			f.command(OpEnd, c.ID, "", "media_lost")
+			return
+		}
+		f.command(OpHold, c.ID, c.Customer, "") // after "replaced" nobody has asked for music yet
+		f.requeue(c, reasonAgentLost)
+	}
+}
+
+func (f *Floor) requeue(c contact.Contact, reason string) {
+	c = must(c.Requeue())
+	f.setContact(c)
+	f.queued(c, reason)
+}
+
+func (in CommandFailed) step(f *Floor) error {
+	c, ok := f.state.Contacts[in.Command.CallID]
+	if !ok {
+		return nil
+	}
+	f.publish("desk.alarm", c.ID, Actor, wire.Alarm{Type: "call.command_failed", CallID: c.ID, Queue: c.Queue,
+		Detail: fmt.Sprintf("could not %s: %s", in.Command.Op, in.Detail)})
+	if in.Command.Op == OpAnswer {
+		f.finish(c, "error")
+	}
+	return nil
+}

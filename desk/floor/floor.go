@@ -1,0 +1,363 @@
+// Package floor is the contact centre itself as one pure state machine: it joins the machines of agents,
+// contacts, offers and wrap-ups, chooses who gets which call, and keeps every deadline as data. A step
+// takes an input and the time; it changes the state and yields effects (events to publish, commands to the
+// media plane) and the changes to write down. It reads no clock, waits for nothing and talks to nobody:
+// that is desk's part, which owns a Floor on its one goroutine.
+//
+//	input, now ──> Step ──> state'                kept here
+//	                  ├───> []Change              to the log, before anything else
+//	                  └───> []Effect              then: events to the bus, commands to the calls
+//
+// Beside the state stand indexes made from it: the lines of each queue and the deadlines in order.
+package floor
+
+import (
+	"container/heap"
+	"slices"
+	"time"
+
+	"github.com/cordboard/cordboard/desk/agent"
+	"github.com/cordboard/cordboard/desk/contact"
+	"github.com/cordboard/cordboard/desk/offer"
+	"github.com/cordboard/cordboard/desk/queue"
+	"github.com/cordboard/cordboard/desk/wrapup"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// Actor is who the floor says it is in events and commands.
+const Actor = "desk"
+
+// pastLimit is how many settled offers and wrap-ups can still be asked about.
+const pastLimit = 2000
+
+// Floor is the machine. Not safe for concurrent use.
+type Floor struct {
+	cfg   Config
+	state State
+	newID func(prefix string) string
+
+	agents  map[string]*staff
+	queues  map[string]*line
+	order   []*line
+	lines   []*queue.Lines // of order, for queue.Match
+	numbers map[string]Number
+
+	due        deadlines
+	pastOffers past[offer.Offer]
+	pastWraps  past[wrapup.Wrapup]
+
+	// The step under way.
+	now     time.Time
+	before  map[key]any // what was there before, nil for nothing
+	touched []key
+	effects []Effect
+}
+
+type key struct {
+	kind Kind
+	id   string
+}
+
+// staff is an agent's part of the configuration.
+type staff struct {
+	Agent
+	lines []*line
+	ids   []string // of the queues
+}
+
+// line is a queue with its configuration and what is derived from the state.
+type line struct {
+	Queue
+	queue.Lines
+	duty int // agents who can take calls now or after what keeps them busy
+}
+
+// seat moves an agent in or out of the line.
+func (l *line) seat(a agent.Agent, in bool) {
+	if a.OnDuty() {
+		if in {
+			l.duty++
+		} else {
+			l.duty--
+		}
+	}
+	if !a.Free() {
+		return
+	}
+	i := queue.Idle{ID: a.ID, Since: a.Idle}
+	if in {
+		l.Sit(i)
+	} else {
+		l.Rise(i)
+	}
+}
+
+// Effect is something a step asks for: an Event or a Command.
+type Effect interface{ effect() }
+
+// Event is to be published.
+type Event struct {
+	Type   string
+	CallID string
+	Actor  string
+	Data   any
+}
+
+// Op is what a Command asks of the media plane.
+type Op string
+
+// The commands.
+const (
+	OpAnswer Op = "answer"
+	OpHold   Op = "hold"
+	OpResume Op = "resume"
+	OpRecord Op = "record"
+	OpHangup Op = "hangup" // one leg
+	OpEnd    Op = "end"    // the call
+)
+
+// Command is to be carried out on a call, after the commands of that call that came before it.
+type Command struct {
+	Op     Op
+	CallID string
+	LegID  string
+	Code   string // OpHangup, OpEnd: the cause
+}
+
+func (Event) effect()   {}
+func (Command) effect() {}
+
+// Input is one thing that happened or is asked for.
+type Input interface{ step(f *Floor) error }
+
+// New makes a floor on a state it then owns. newID makes identifiers by their prefix. cfg is validated.
+func New(cfg Config, state State, newID func(prefix string) string) (*Floor, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	f := &Floor{cfg: cfg, state: state, newID: newID, agents: map[string]*staff{}, queues: map[string]*line{},
+		numbers: map[string]Number{}, before: map[key]any{}}
+	for _, q := range cfg.Queues {
+		l := &line{Queue: q}
+		f.queues[q.ID] = l
+		f.order = append(f.order, l)
+		f.lines = append(f.lines, &l.Lines)
+	}
+	for _, n := range cfg.Numbers {
+		f.numbers[Normalize(n.Number)] = n
+	}
+	for _, a := range cfg.Agents {
+		s := &staff{Agent: a, ids: []string{}}
+		for _, l := range f.order {
+			if serves(a, l.Queue) {
+				s.lines, s.ids = append(s.lines, l), append(s.ids, l.ID)
+			}
+		}
+		f.agents[a.ID] = s
+	}
+	f.rebuild()
+	return f, nil
+}
+
+// rebuild makes the indexes from the state.
+func (f *Floor) rebuild() {
+	for _, a := range f.state.Agents {
+		f.indexAgent(agent.Agent{}, a)
+	}
+	for _, c := range f.state.Contacts {
+		f.indexContact(contact.Contact{}, c)
+	}
+	for _, o := range f.state.Offers {
+		f.due.add(time.Time{}, offerDue(o), key{KindOffer, o.ID})
+	}
+	for _, w := range f.state.Wrapups {
+		f.due.add(time.Time{}, w.Deadline, key{KindWrapup, w.ID})
+	}
+	for q, w := range f.state.Watches {
+		f.due.add(time.Time{}, w.Due, key{KindWatch, q})
+	}
+}
+
+// Step runs one input at the given time. On error nothing has changed. The times of successive steps must
+// not go backwards. The slices are the caller's.
+func (f *Floor) Step(now time.Time, in Input) ([]Change, []Effect, error) {
+	f.now = now.UTC().Round(0)
+	f.effects, f.touched = nil, f.touched[:0]
+	clear(f.before)
+	if err := in.step(f); err != nil {
+		f.rollBack()
+		return nil, nil, err
+	}
+	for f.match() {
+	}
+	f.watch()
+	changes := make([]Change, 0, len(f.touched))
+	for _, k := range f.touched {
+		changes = append(changes, f.state.change(k.kind, k.id))
+	}
+	return changes, f.effects, nil
+}
+
+func (f *Floor) rollBack() {
+	undo := f.touched
+	f.touched = nil
+	for _, k := range undo {
+		old := f.before[k]
+		switch k.kind {
+		case KindAgent:
+			put(f, k, f.state.Agents, old)
+		case KindContact:
+			put(f, k, f.state.Contacts, old)
+		case KindOffer:
+			put(f, k, f.state.Offers, old)
+		case KindWrapup:
+			put(f, k, f.state.Wrapups, old)
+		case KindWatch:
+			put(f, k, f.state.Watches, old)
+		}
+	}
+	f.effects = nil
+}
+
+// put is the one way the state changes: it remembers what was there, keeps the indexes right and writes v,
+// or removes the thing when v is nil.
+func put[T any](f *Floor, k key, m map[string]T, v any) {
+	old, had := m[k.id]
+	if _, seen := f.before[k]; !seen {
+		f.before[k] = nil
+		if had {
+			f.before[k] = old
+		}
+		f.touched = append(f.touched, k)
+	}
+	var fresh T
+	if v != nil {
+		fresh = v.(T)
+		m[k.id] = fresh
+	} else {
+		delete(m, k.id)
+	}
+	f.index(k, any(old), any(fresh))
+}
+
+// index moves one thing in the indexes from its old to its new value; zero values are in none.
+func (f *Floor) index(k key, old, fresh any) {
+	switch v := fresh.(type) {
+	case agent.Agent:
+		f.indexAgent(old.(agent.Agent), v)
+	case contact.Contact:
+		f.indexContact(old.(contact.Contact), v)
+	case offer.Offer:
+		f.due.add(offerDue(old.(offer.Offer)), offerDue(v), k)
+	case wrapup.Wrapup:
+		f.due.add(old.(wrapup.Wrapup).Deadline, v.Deadline, k)
+	case Watch:
+		f.due.add(old.(Watch).Due, v.Due, k)
+	}
+}
+
+func (f *Floor) indexAgent(old, a agent.Agent) {
+	for _, side := range []struct {
+		agent.Agent
+		in bool
+	}{{old, false}, {a, true}} {
+		s := f.agents[side.ID]
+		if s == nil {
+			continue
+		}
+		for _, l := range s.lines {
+			l.seat(side.Agent, side.in)
+		}
+	}
+	f.due.add(old.Absent, a.Absent, key{KindAgent, a.ID})
+}
+
+func (f *Floor) indexContact(old, c contact.Contact) {
+	if l := f.queues[old.Queue]; l != nil && old.State == contact.Queued {
+		l.Leave(queue.Waiting{ID: old.ID, Place: old.Place})
+	}
+	if l := f.queues[c.Queue]; l != nil && c.State == contact.Queued {
+		l.Enter(queue.Waiting{ID: c.ID, Place: c.Place})
+	}
+	f.due.add(old.Deadline, c.Deadline, key{KindContact, c.ID})
+}
+
+func offerDue(o offer.Offer) time.Time {
+	if o.State != wire.OfferOpen {
+		return time.Time{}
+	}
+	return o.Deadline
+}
+
+// Next is the earliest deadline, zero when there is none.
+func (f *Floor) Next() time.Time {
+	for len(f.due) > 0 {
+		d := f.due[0]
+		if f.dueAt(d.key).Equal(d.at) {
+			return d.at
+		}
+		heap.Pop(&f.due) // moved or gone since
+	}
+	return time.Time{}
+}
+
+// dueAt is the deadline of one thing as the state has it.
+func (f *Floor) dueAt(k key) time.Time {
+	switch k.kind {
+	case KindAgent:
+		return f.state.Agents[k.id].Absent
+	case KindContact:
+		return f.state.Contacts[k.id].Deadline
+	case KindOffer:
+		return offerDue(f.state.Offers[k.id])
+	case KindWrapup:
+		return f.state.Wrapups[k.id].Deadline
+	default:
+		return f.state.Watches[k.id].Due
+	}
+}
+
+// deadlines is a heap with entries that may be out of date; the state decides.
+type deadlines []deadline
+
+type deadline struct {
+	at  time.Time
+	key key
+}
+
+func (d deadlines) Len() int           { return len(d) }
+func (d deadlines) Less(i, j int) bool { return d[i].at.Before(d[j].at) }
+func (d deadlines) Swap(i, j int)      { d[i], d[j] = d[j], d[i] }
+func (d *deadlines) Push(x any)        { *d = append(*d, x.(deadline)) }
+func (d *deadlines) Pop() any {
+	last := (*d)[len(*d)-1]
+	*d = (*d)[:len(*d)-1]
+	return last
+}
+
+func (d *deadlines) add(old, fresh time.Time, k key) {
+	if !fresh.IsZero() && !fresh.Equal(old) {
+		heap.Push(d, deadline{fresh, k})
+	}
+}
+
+// past keeps the last few settled things, so that a late click is told what became of them.
+type past[T any] struct {
+	m     map[string]T
+	order []string
+}
+
+func (p *past[T]) add(id string, v T) {
+	if p.m == nil {
+		p.m = map[string]T{}
+	}
+	if _, there := p.m[id]; !there {
+		p.order = append(p.order, id)
+	}
+	p.m[id] = v
+	if len(p.order) > pastLimit {
+		delete(p.m, p.order[0])
+		p.order = slices.Delete(p.order, 0, 1)
+	}
+}

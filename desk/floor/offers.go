@@ -1,0 +1,139 @@
+package floor
+
+import (
+	"fmt"
+
+	"github.com/cordboard/cordboard/desk/agent"
+	"github.com/cordboard/cordboard/desk/contact"
+	"github.com/cordboard/cordboard/desk/offer"
+	"github.com/cordboard/cordboard/desk/queue"
+	"github.com/cordboard/cordboard/internal/id"
+	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// Accept is an agent's yes to an offer.
+type Accept struct{ Offer, Actor string }
+
+// Decline is an agent's no.
+type Decline struct{ Offer, Actor string }
+
+// match makes one offer, to the longest idle agent who can take the first call that somebody can take.
+func (f *Floor) match() bool {
+	i := queue.Match(f.lines)
+	if i < 0 {
+		return false
+	}
+	l := f.order[i]
+	c, a := f.state.Contacts[l.Calls()[0].ID], f.state.Agents[l.Idle()[0].ID]
+	o := offer.Offer{ID: f.newID(id.Offer), Call: c.ID, Agent: a.ID, Queue: c.Queue, State: wire.OfferOpen,
+		Created: f.now, Deadline: f.now.Add(l.Ring.Duration), Attempt: c.Attempt + 1}
+	c = must(c.OfferTo(a.ID, o.ID))
+	f.setContact(c)
+	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
+	f.setAgent(must(a.Reserve(o.ID, c.ID, f.now)), Actor)
+	f.publish("offer.created", c.ID, Actor, f.wireOffer(o))
+	return true
+}
+
+// offer finds an offer, also one that is settled and not yet forgotten.
+func (f *Floor) offer(oid string) (offer.Offer, error) {
+	if o, ok := f.state.Offers[oid]; ok {
+		return o, nil
+	}
+	if o, ok := f.pastOffers.m[oid]; ok {
+		return o, nil
+	}
+	return offer.Offer{}, problem.NotFound("offer", oid)
+}
+
+// closeOffer forgets an offer but for late questions.
+func (f *Floor) closeOffer(oid string) {
+	if o, ok := f.state.Offers[oid]; ok {
+		f.pastOffers.add(oid, o)
+		put(f, key{KindOffer, oid}, f.state.Offers, nil)
+	}
+}
+
+// dropOffer settles a contact's open offer from our side and tells. An accepted one is only closed.
+func (f *Floor) dropOffer(c contact.Contact, s wire.OfferState) {
+	o, ok := f.state.Offers[c.Offer]
+	if !ok {
+		return
+	}
+	if o.State == wire.OfferOpen {
+		o = must(o.Settle(s))
+		put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
+		f.publish("offer."+string(s), c.ID, Actor, f.wireOffer(o))
+	}
+	f.closeOffer(o.ID)
+}
+
+func (in Accept) step(f *Floor) error {
+	o, err := f.offer(in.Offer)
+	if err == nil {
+		o, err = o.Accept(f.now)
+	}
+	if err != nil {
+		return err
+	}
+	c := must(f.state.Contacts[o.Call].Accepted(f.now.Add(f.cfg.Attach.Duration)))
+	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
+	f.setContact(c)
+	f.publish("offer.accepted", o.Call, in.Actor, f.wireOffer(o))
+	return nil
+}
+
+func (in Decline) step(f *Floor) error {
+	o, err := f.offer(in.Offer)
+	if err == nil {
+		o, err = o.Settle(wire.OfferDeclined)
+	}
+	if err != nil {
+		return err
+	}
+	f.missed(o, agent.ReasonDeclined, in.Actor)
+	return nil
+}
+
+// rung is an offer's deadline: nobody answered (RONA).
+func (f *Floor) rung(o offer.Offer) {
+	f.missed(must(o.Settle(wire.OfferExpired)), agent.ReasonRONA, Actor)
+}
+
+// missed puts a call back to its place and its agent out of line.
+func (f *Floor) missed(o offer.Offer, reason, actor string) {
+	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
+	f.publish("offer."+string(o.State), o.Call, actor, f.wireOffer(o))
+	f.closeOffer(o.ID)
+	f.setAgent(must(f.state.Agents[o.Agent].Fail(reason, f.now)), actor)
+	f.requeue(f.state.Contacts[o.Call], reason)
+	if o.Attempt == f.cfg.OfferAlarm {
+		f.publish("desk.alarm", o.Call, Actor, wire.Alarm{Type: "call.offer_limit", CallID: o.Call, Queue: o.Queue,
+			Count: o.Attempt, Detail: fmt.Sprintf("offered %d times and not taken", o.Attempt)})
+	}
+}
+
+func (f *Floor) wireOffer(o offer.Offer) wire.Offer {
+	c := f.state.Contacts[o.Call]
+	return wire.Offer{ID: o.ID, CallID: o.Call, Agent: o.Agent, Queue: o.Queue, State: o.State, From: c.From,
+		FromName: c.FromName, To: c.To, Queued: c.Place.Entered, Created: o.Created, Deadline: o.Deadline, Attempt: o.Attempt}
+}
+
+// Offer is one offer as the API shows it.
+func (f *Floor) Offer(oid string) (wire.Offer, error) {
+	o, err := f.offer(oid)
+	return f.wireOffer(o), err
+}
+
+// Offers are the open offers, of one agent or (empty) of all, oldest first.
+func (f *Floor) Offers(agentID string) []wire.Offer {
+	out := []wire.Offer{}
+	for _, o := range f.state.Offers {
+		if o.State == wire.OfferOpen && (agentID == "" || o.Agent == agentID) {
+			out = append(out, f.wireOffer(o))
+		}
+	}
+	sortOffers(out)
+	return out
+}

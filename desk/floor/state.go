@@ -1,0 +1,131 @@
+package floor
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/cordboard/cordboard/desk/agent"
+	"github.com/cordboard/cordboard/desk/contact"
+	"github.com/cordboard/cordboard/desk/offer"
+	"github.com/cordboard/cordboard/desk/wrapup"
+)
+
+// State is all a floor knows that must outlive the process: plain data, deadlines included.
+type State struct {
+	Agents   map[string]agent.Agent
+	Contacts map[string]contact.Contact // alive
+	Offers   map[string]offer.Offer     // open, or accepted and waiting for the agent's voice
+	Wrapups  map[string]wrapup.Wrapup   // open
+	Watches  map[string]Watch           // by queue
+}
+
+// Watch is a queue's alarm for calls that nobody can take.
+type Watch struct {
+	Due    time.Time `json:"due,omitzero"` // deadline: nobody on duty since a while
+	Raised bool      `json:"raised,omitempty"`
+}
+
+// NewState is an empty floor.
+func NewState() State {
+	return State{Agents: map[string]agent.Agent{}, Contacts: map[string]contact.Contact{},
+		Offers: map[string]offer.Offer{}, Wrapups: map[string]wrapup.Wrapup{}, Watches: map[string]Watch{}}
+}
+
+// Kind names one of the State's maps in a Change. The values are stored: never change one.
+type Kind string
+
+// The kinds.
+const (
+	KindAgent   Kind = "agent"
+	KindContact Kind = "contact"
+	KindOffer   Kind = "offer"
+	KindWrapup  Kind = "wrapup"
+	KindWatch   Kind = "watch"
+)
+
+// Change is one thing as it is after a step, or gone. Changes are what the desk's log consists of:
+// applying them all, in order, to an empty State yields the state. Applying one twice does no harm.
+type Change struct {
+	Kind  Kind            `json:"k"`
+	ID    string          `json:"id"`
+	Value json.RawMessage `json:"v,omitempty"` // absent: gone
+}
+
+// Apply makes the change.
+func (s *State) Apply(c Change) error {
+	switch c.Kind {
+	case KindAgent:
+		return apply(s.Agents, c)
+	case KindContact:
+		return apply(s.Contacts, c)
+	case KindOffer:
+		return apply(s.Offers, c)
+	case KindWrapup:
+		return apply(s.Wrapups, c)
+	case KindWatch:
+		return apply(s.Watches, c)
+	default:
+		return fmt.Errorf("desk: unknown kind of state %q", c.Kind)
+	}
+}
+
+func apply[T any](m map[string]T, c Change) error {
+	if len(c.Value) == 0 {
+		delete(m, c.ID)
+		return nil
+	}
+	var v T
+	if err := json.Unmarshal(c.Value, &v); err != nil {
+		return fmt.Errorf("desk: %s %s: %w", c.Kind, c.ID, err)
+	}
+	m[c.ID] = v
+	return nil
+}
+
+// Snapshot is the whole state as Changes, in a fixed order.
+func (s *State) Snapshot() []Change {
+	var out []Change
+	out = appendAll(out, KindAgent, s.Agents)
+	out = appendAll(out, KindContact, s.Contacts)
+	out = appendAll(out, KindOffer, s.Offers)
+	out = appendAll(out, KindWrapup, s.Wrapups)
+	return appendAll(out, KindWatch, s.Watches)
+}
+
+func appendAll[T any](out []Change, k Kind, m map[string]T) []Change {
+	for _, id := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, changeOf(k, id, m))
+	}
+	return out
+}
+
+func changeOf[T any](k Kind, id string, m map[string]T) Change {
+	v, ok := m[id]
+	if !ok {
+		return Change{Kind: k, ID: id}
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic("floor: plain data does not marshal: " + err.Error())
+	}
+	return Change{Kind: k, ID: id, Value: data}
+}
+
+// change is the present value of one thing as a Change.
+func (s *State) change(k Kind, id string) Change {
+	switch k {
+	case KindAgent:
+		return changeOf(k, id, s.Agents)
+	case KindContact:
+		return changeOf(k, id, s.Contacts)
+	case KindOffer:
+		return changeOf(k, id, s.Offers)
+	case KindWrapup:
+		return changeOf(k, id, s.Wrapups)
+	default:
+		return changeOf(k, id, s.Watches)
+	}
+}

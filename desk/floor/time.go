@@ -1,0 +1,168 @@
+package floor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/cordboard/cordboard/desk/agent"
+	"github.com/cordboard/cordboard/desk/contact"
+	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// maxAlarmCalls bounds the calls an alarm names.
+const maxAlarmCalls = 20
+
+// Tick fires every deadline that has come.
+type Tick struct{}
+
+// Restart makes a state found after a restart true again: calls that are not alive any more end, agents
+// nobody is connected for stop being ready, what is no longer configured goes. Deadlines stay; those that
+// have passed meanwhile fire at the next Tick.
+type Restart struct {
+	Alive func(callID string) bool
+}
+
+func (Tick) step(f *Floor) error {
+	for at := f.Next(); !at.IsZero() && !at.After(f.now); at = f.Next() {
+		k := f.due[0].key
+		switch k.kind {
+		case KindAgent:
+			f.absent(k.id)
+		case KindContact:
+			f.overdue(f.state.Contacts[k.id])
+		case KindOffer:
+			f.rung(f.state.Offers[k.id])
+		case KindWrapup:
+			if err := f.complete(f.state.Wrapups[k.id], f.cfg.WrapupDefault, "deadline", Actor); err != nil {
+				return err
+			}
+		case KindWatch:
+			f.raise(k.id)
+		}
+	}
+	return nil
+}
+
+// watch keeps each queue's alarm: it is armed while calls wait and nobody on duty could take one.
+func (f *Floor) watch() {
+	for _, l := range f.order {
+		w := f.state.Watches[l.ID]
+		stranded := len(l.Calls()) > 0 && l.duty == 0
+		switch {
+		case stranded && w.Due.IsZero() && !w.Raised:
+			w.Due = f.now.Add(f.cfg.NoAgentAlarm.Duration)
+		case !stranded && w != Watch{}:
+			w = Watch{}
+		default:
+			continue
+		}
+		put(f, key{KindWatch, l.ID}, f.state.Watches, any(w))
+	}
+}
+
+// raise tells that a queue's calls have nobody to take them.
+func (f *Floor) raise(qid string) {
+	put(f, key{KindWatch, qid}, f.state.Watches, any(Watch{Raised: true}))
+	l := f.queues[qid]
+	if l == nil || len(l.Calls()) == 0 {
+		return
+	}
+	var calls []string
+	for _, w := range l.Calls()[:min(len(l.Calls()), maxAlarmCalls)] {
+		calls = append(calls, w.ID)
+	}
+	f.alarmNoAgent(l, calls...)
+}
+
+func (f *Floor) alarmNoAgent(l *line, calls ...string) {
+	f.publish("desk.alarm", calls[0], Actor, wire.Alarm{Type: "call.no_eligible_agent", CallID: calls[0], Queue: l.ID,
+		Calls: calls, Count: len(l.Calls()), Detail: fmt.Sprintf("queue %s has waiting calls and no agent on duty", l.ID)})
+}
+
+func (in Restart) step(f *Floor) error {
+	for _, cid := range slices.Sorted(maps.Keys(f.state.Contacts)) {
+		c := f.state.Contacts[cid]
+		switch {
+		case in.Alive == nil || !in.Alive(cid):
+			f.endContact(c)
+		case !c.Outbound && f.queues[c.Queue] == nil:
+			f.finish(c, "error")
+		case c.State == contact.Offered || c.State == contact.Connecting:
+			f.dropOffer(c, wire.OfferWithdrawn)
+			if a, ok := f.state.Agents[c.Agent]; ok && a.State == wire.AgentReserved {
+				f.setAgent(must(a.Fail(agent.ReasonRestart, f.now)), Actor)
+			}
+			f.requeue(c, agent.ReasonRestart)
+		}
+	}
+	for _, aid := range slices.Sorted(maps.Keys(f.state.Agents)) {
+		if f.agents[aid] != nil {
+			f.setAgent(f.state.Agents[aid].Restarted(f.now, f.now.Add(f.cfg.AbsentSignout.Duration)), Actor)
+			continue
+		}
+		put(f, key{KindAgent, aid}, f.state.Agents, nil)
+	}
+	for wid, w := range f.state.Wrapups {
+		if f.agents[w.Agent] == nil {
+			put(f, key{KindWrapup, wid}, f.state.Wrapups, nil)
+		}
+	}
+	for qid := range f.state.Watches {
+		if f.queues[qid] == nil {
+			put(f, key{KindWatch, qid}, f.state.Watches, nil)
+		}
+	}
+	return nil
+}
+
+// Queues are all queues as the API shows them, in the configuration's order.
+func (f *Floor) Queues() []wire.Queue {
+	out := make([]wire.Queue, 0, len(f.order))
+	for _, l := range f.order {
+		w := wire.Queue{ID: l.ID, Name: l.Name, Waiting: len(l.Calls()), Ready: len(l.Idle())}
+		if t := l.Oldest(); !t.IsZero() {
+			w.OldestSince = &t
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// QueueOf is the queue a called number leads to.
+func (f *Floor) QueueOf(to string) (string, error) {
+	n, ok := f.number(to)
+	if !ok {
+		return "", problem.New(404, "unknown_number", "no calls are taken for this number")
+	}
+	return n.Queue, nil
+}
+
+// MayJoin refuses an agent who may not attach a leg to a call now.
+func (f *Floor) MayJoin(agentID, callID string) error {
+	if _, err := f.agent(agentID); err != nil {
+		return err
+	}
+	c, ok := f.state.Contacts[callID]
+	if !ok {
+		return problem.NotFound("call", callID)
+	}
+	if !c.MayJoin(agentID) {
+		return problem.Conflict("call_not_yours", string(c.State), nil, "call %s is not agent %s's to join", callID, agentID)
+	}
+	return nil
+}
+
+// Calls are the ids of the contacts alive, sorted.
+func (f *Floor) Calls() []string { return slices.Sorted(maps.Keys(f.state.Contacts)) }
+
+// Snapshot is the whole state as Changes.
+func (f *Floor) Snapshot() []Change { return f.state.Snapshot() }
+
+// Due reports whether a deadline has come.
+func (f *Floor) Due(now time.Time) bool {
+	at := f.Next()
+	return !at.IsZero() && !at.After(now)
+}
