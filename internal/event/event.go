@@ -1,7 +1,10 @@
 // Package event is the bus that everything which happened goes over, once, in order: a gap-free sequence
 // number, a ring of the recent past for readers who come back with a cursor, and an optional store that
-// makes it last. Publishing never waits for a reader: one who falls out of the ring gets ErrExpired and
-// must read the state afresh; nothing is dropped silently.
+// makes it last. Publishing never waits for a reader or for the store: a reader who falls out of the ring
+// gets ErrExpired and must read the state afresh; nothing is dropped silently.
+//
+//	Publish ──► ring ──► After (WebSockets, desk, webhooks)
+//	              └────► Persist, one goroutine, batches ──► Store
 package event
 
 import (
@@ -17,6 +20,10 @@ import (
 // ErrExpired: the cursor is older than what the bus still holds, or newer than what it ever gave.
 var ErrExpired = errors.New("event: cursor expired")
 
+// keepEnded is how many ended calls keep their counters, so that what comes after call.ended (a recording
+// that reaches its archive much later) goes on counting.
+const keepEnded = 16384
+
 // Bus numbers and keeps events. The zero Bus is not usable; call New. Safe for concurrent use.
 type Bus struct {
 	mu      sync.Mutex
@@ -24,38 +31,63 @@ type Bus struct {
 	next    uint64 // sequence number of the next event; ring[seq%len] holds event seq
 	first   uint64 // oldest sequence number in the ring
 	perCall map[string]uint64
+	ended   []string // ended calls whose counter is kept, a ring once it is full
+	endedAt int
 	wake    chan struct{} // closed and replaced at each publish
 	now     func() time.Time
 }
 
 // New makes a bus that keeps the last size events and numbers the next one start (1 on a fresh system).
 func New(size int, start uint64, now func() time.Time) *Bus {
-	return &Bus{ring: make([]wire.Event, size), next: start, first: start,
-		perCall: make(map[string]uint64), wake: make(chan struct{}), now: now}
+	return &Bus{
+		ring: make([]wire.Event, max(size, 1)), next: max(start, 1), first: max(start, 1),
+		perCall: make(map[string]uint64), wake: make(chan struct{}), now: now,
+	}
 }
 
 // Publish numbers and keeps one event and wakes the readers. data must not be changed afterwards. It
 // never blocks for long and returns the event's sequence number.
 func (b *Bus) Publish(typ, callID, actor string, data any) uint64 {
+	e := wire.Event{
+		ID: id.New(id.Event), Type: typ, Time: b.now().UTC().Truncate(time.Millisecond),
+		CallID: callID, Actor: actor, Data: data,
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e := wire.Event{ID: id.New(id.Event), Seq: b.next, Type: typ, Time: b.now().UTC().Truncate(time.Millisecond),
-		CallID: callID, Actor: actor, Data: data}
+	e.Seq = b.next
 	if callID != "" {
-		b.perCall[callID]++
-		e.CallSeq = b.perCall[callID]
-		if typ == "call.ended" {
-			defer delete(b.perCall, callID)
+		e.CallSeq = b.perCall[callID] + 1
+	}
+	b.keep(e)
+	return e.Seq
+}
+
+// keep takes the numbered event into the ring. mu is held.
+func (b *Bus) keep(e wire.Event) {
+	if e.CallID != "" {
+		b.perCall[e.CallID] = e.CallSeq
+		if e.Type == "call.ended" {
+			b.retire(e.CallID)
 		}
 	}
 	b.ring[e.Seq%uint64(len(b.ring))] = e
-	b.next++
+	b.next = e.Seq + 1
 	if b.next-b.first > uint64(len(b.ring)) {
 		b.first = b.next - uint64(len(b.ring))
 	}
 	close(b.wake)
 	b.wake = make(chan struct{})
-	return e.Seq
+}
+
+// retire lets the counter of the call that ended longest ago go when there are too many.
+func (b *Bus) retire(callID string) {
+	if len(b.ended) < keepEnded {
+		b.ended = append(b.ended, callID)
+		return
+	}
+	delete(b.perCall, b.ended[b.endedAt])
+	b.ended[b.endedAt] = callID
+	b.endedAt = (b.endedAt + 1) % keepEnded
 }
 
 // Last is the sequence number of the newest event, 0 before the first on a fresh system.
@@ -65,7 +97,7 @@ func (b *Bus) Last() uint64 {
 	return b.next - 1
 }
 
-// After waits until there are events newer than the cursor and appends up to max of them to dst, oldest
+// After waits until there are events newer than the cursor and appends up to limit of them to dst, oldest
 // first. It returns ErrExpired when the cursor has fallen out of the ring, and the context's error.
 func (b *Bus) After(ctx context.Context, cursor uint64, dst []wire.Event, limit int) ([]wire.Event, error) {
 	for {

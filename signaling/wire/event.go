@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"encoding/json"
+	"reflect"
+)
+
 // EventTypes maps the type of every event the server may send to the object its data holds. It is the
 // source of the discriminated union in the generated TypeScript and of the event schemas in the OpenAPI
 // document; an event that is not in here must not be published.
@@ -65,6 +70,34 @@ var EventTypes = map[string]any{
 	"archive.restored": ArchiveStatus{},
 
 	"node.draining": Node{},
+}
+
+// UnmarshalJSON gives Data the type that EventTypes names; the data of an unknown type stays plain JSON
+// values.
+func (e *Event) UnmarshalJSON(b []byte) error {
+	type plain Event // without this method
+	var in struct {
+		plain
+		Data json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(b, &in); err != nil {
+		return err
+	}
+	*e = Event(in.plain)
+	e.Data = nil
+	if len(in.Data) == 0 {
+		return nil
+	}
+	proto, known := EventTypes[e.Type]
+	if !known {
+		return json.Unmarshal(in.Data, &e.Data)
+	}
+	v := reflect.New(reflect.TypeOf(proto))
+	if err := json.Unmarshal(in.Data, v.Interface()); err != nil {
+		return err
+	}
+	e.Data = v.Elem().Interface()
+	return nil
 }
 
 // Digit is a key a party pressed (RFC 4733). The digit is empty while a recording of the call is paused:
