@@ -49,6 +49,7 @@ type Item struct {
 	Marker   bool
 	Quiet    bool   // Empty: the party is sending something else (telephone events) in place of audio
 	Urgent   bool   // Adjust should not wait for silence
+	Paused   bool   // Audio: the party sent nothing for a while before it, and lost nothing
 	Seq      uint16 // Audio
 	TS       uint32 // RTP timestamp of the item
 	Duration uint32 // RTP clock units the item stands for; 0 for Empty and Silence
@@ -113,6 +114,7 @@ type Buffer struct {
 
 	open    bool // a stream is known
 	playing bool // the playout position is set
+	paused  bool // the gap before the next packet is no loss
 	quiet   bool // the last thing that came was not audio
 	ssrc    uint32
 	clock   uint32
@@ -239,7 +241,7 @@ func (b *Buffer) Pop(now time.Time, queued uint32) Item {
 				return it
 			}
 		} else if b.spent > 0 && b.n > 1 && slack > b.delay.target+2*b.step(s.dur) &&
-			b.slots[b.order[1]].ts <= s.ts+s.dur {
+			b.slots[b.order[1]].ts <= s.ts+s.dur && b.end() >= s.ts+s.dur+b.tick {
 			// It came after it had been concealed, and playing it now would only add delay.
 			b.stats.late.Add(1)
 			b.lastSeq, b.play = s.ext, s.ts+s.dur
@@ -283,13 +285,15 @@ func (b *Buffer) empty() Item {
 // the party was silent. It reports false when s is to be played now.
 func (b *Buffer) hole(s *slot, gap, slack, fill int64) (Item, bool) {
 	long := b.spent >= longHole*b.tick
+	paused := gap > b.ptime/2 && b.received(b.lastSeq+1, s.ext)
+	b.paused = b.paused || paused
 	if b.spent > 0 {
 		done := min(gap, b.spent)
 		b.play += done
 		gap -= done
 		b.spent = 0
 	}
-	if long || gap > b.ptime/2 && b.received(b.lastSeq+1, s.ext) {
+	if long || paused {
 		// A talkspurt begins: its delay can be chosen freely.
 		if slack < b.start(s) && b.waited < b.max() {
 			b.waited += fill
@@ -325,6 +329,7 @@ func (b *Buffer) take(s *slot, slack, queued int64) Item {
 	b.popped = b.shift()
 	b.play, b.lastSeq = s.ts+s.dur, s.ext
 	b.spent, b.waited = 0, 0
+	it.Paused, b.paused = b.paused, false
 	b.stats.delay.Store(duration(max(slack+queued, 0), b.clock))
 	b.stats.target.Store(duration(b.delay.target, b.clock))
 	if s.dur == 0 {
@@ -332,8 +337,7 @@ func (b *Buffer) take(s *slot, slack, queued int64) Item {
 	}
 	var span int64
 	if b.n > 0 {
-		last := &b.slots[b.order[b.n-1]]
-		span = last.ts + last.dur - b.play
+		span = b.end() - b.play
 	}
 	it.Adjust, it.Urgent = b.delay.wish(slack, queued, span, b.step(s.dur), b.clock)
 	return it

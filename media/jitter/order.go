@@ -95,7 +95,7 @@ func (b *Buffer) restart(s *slot) {
 	b.tick = b.clock64() / 50
 	b.maxSeq = int64(s.seq) + 1<<16 // room below for packets that were overtaken
 	b.maxTS = int64(s.rtp) + 1<<32
-	b.seen, b.spent, b.waited = 1, 0, 0
+	b.seen, b.spent, b.waited, b.paused = 1, 0, 0, false
 	b.ptime = b.tick
 	b.delay.restart(b.cfg, b.clock)
 }
@@ -157,6 +157,12 @@ func (b *Buffer) insert(i uint8) {
 	b.n++
 }
 
+// end is the timestamp behind the last stored packet.
+func (b *Buffer) end() int64 {
+	last := &b.slots[b.order[b.n-1]]
+	return last.ts + last.dur
+}
+
 func (b *Buffer) first() *slot { return &b.slots[b.order[0]] }
 
 func (b *Buffer) shift() uint8 {
@@ -174,8 +180,7 @@ func (b *Buffer) trim() {
 	if b.n < 2 {
 		return
 	}
-	last := &b.slots[b.order[b.n-1]]
-	end := last.ts + last.dur
+	end := b.end()
 	if end-b.first().ts <= b.max()+b.ptime {
 		return
 	}

@@ -1,0 +1,460 @@
+package stream
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec"
+	"github.com/cordboard/cordboard/media/jitter"
+	"github.com/cordboard/cordboard/media/pcm"
+)
+
+const (
+	// The fifo holds the longest packet, a frame before it and a frame of stretching.
+	fifoSize = 8 * pcm.MaxSamples
+	// Concealment is faded out between these two lengths of an unbroken hole.
+	fadeFrom = 100 * time.Millisecond
+	fadeTo   = 200 * time.Millisecond
+	// A party that says -90 dBov or less with every packet for ten packets is not decoded.
+	gateLevel  = 90
+	gateAfter  = 10
+	bandDown   = 50 // packets a narrower Opus bandwidth must last before the rate follows
+	bandUp     = 2  // packets a wider one must last
+	lossWindow = 250
+)
+
+// The states of a playout: who may touch the decoders.
+const (
+	idle     int32 = iota
+	reading        // a ReadFrame is under way
+	closing        // Close came while it was; ReadFrame gives the decoders back
+	finished       // the decoders are gone
+)
+
+// playout is the tick's half of a Receiver.
+type playout struct {
+	state    atomic.Int32
+	decoders [media.Opus + 1]codec.Decoder
+	dec      codec.Decoder
+	codec    media.Codec
+
+	rate  pcm.Rate
+	fifo  [fifoSize]int16
+	n     int
+	clock uint32 // RTP clock rate of what is in the fifo
+	kind  media.Kind
+
+	payload      []byte
+	payloadCodec media.Codec
+
+	silent bool          // the party is in a pause and says so
+	dtx    bool          // the party has been seen to stop sending in pauses
+	quiet  bool          // the last packet decoded was silence
+	gap    bool          // something other than a packet came before this one
+	heard  bool          // anything was ever decoded
+	run    time.Duration // of unbroken concealment
+	gated  int
+	band   pcm.Rate // Opus bandwidth that differs from the rate
+	banded int
+	frames int
+	recent int // packets and holes since the loss was last looked at
+	holes  int
+	copies int // packets among them that carry forward error correction
+}
+
+// ReadFrame fills dst with the next 20 ms at dst.Rate().
+func (r *Receiver) ReadFrame(dst *pcm.Frame) media.Kind {
+	if !r.state.CompareAndSwap(idle, reading) {
+		clear(dst.Samples())
+		return media.Absent
+	}
+	k := r.read(dst)
+	if !r.state.CompareAndSwap(reading, idle) {
+		r.giveBack()
+		r.state.Store(finished)
+	}
+	return k
+}
+
+// Payload is the payload behind the last frame where that was exactly one packet of 20 ms, unchanged.
+// Borrowed until the next ReadFrame.
+func (r *Receiver) Payload() (media.Codec, []byte) {
+	if r.payload == nil {
+		return 0, nil
+	}
+	return r.payloadCodec, r.payload
+}
+
+func (p *playout) close() {
+	for {
+		switch {
+		case p.state.CompareAndSwap(idle, finished):
+			p.giveBack()
+			return
+		case p.state.CompareAndSwap(reading, closing):
+			return
+		case p.state.Load() >= closing:
+			return
+		}
+	}
+}
+
+func (p *playout) giveBack() {
+	for i, d := range p.decoders {
+		if d != nil {
+			codec.PutDecoder(d)
+			p.decoders[i] = nil
+		}
+	}
+	p.dec = nil
+}
+
+// decoder is the decoder of c, from the pool at first use; nil where there is none.
+func (p *playout) decoder(c media.Codec) codec.Decoder {
+	if int(c) >= len(p.decoders) {
+		return nil
+	}
+	if p.decoders[c] == nil {
+		d, err := codec.NewDecoder(c)
+		if err != nil {
+			return nil
+		}
+		p.decoders[c] = d
+	}
+	return p.decoders[c]
+}
+
+func (r *Receiver) read(dst *pcm.Frame) media.Kind {
+	rate := dst.Rate()
+	if rate != r.rate {
+		r.convert(rate)
+	}
+	want := rate.Samples()
+	r.payload = nil
+	if r.n < want {
+		r.kind = media.Absent
+		now := r.clock()
+		items := 0
+		for r.n < want {
+			it := r.jb.Pop(now, r.queued())
+			k := r.play(&it, want)
+			items++
+			if k == media.Absent || r.kind == media.Absent || k == media.Concealed {
+				r.kind = max(r.kind, k)
+			} else if r.kind == media.Silence {
+				r.kind = k
+			}
+		}
+		if items != 1 {
+			r.payload = nil
+		}
+	}
+	out := dst.Samples()
+	copy(out, r.fifo[:want])
+	copy(r.fifo[:], r.fifo[want:r.n])
+	r.n -= want
+	if r.frames++; r.frames%8 == 0 && r.types.Load().levelID == 0 {
+		r.stats.level.Store(uint32(pcm.Level(out)))
+	}
+	return r.kind
+}
+
+// queued is what the fifo holds, in RTP clock units.
+func (p *playout) queued() uint32 {
+	if p.n == 0 || p.rate == 0 {
+		return 0
+	}
+	return uint32(p.n) * p.clock / uint32(p.rate)
+}
+
+// play puts one item of the jitter buffer into the fifo and says what it was. want is the length the
+// fifo must reach for the frame.
+func (r *Receiver) play(it *jitter.Item, want int) media.Kind {
+	if it.Clock != 0 && it.Clock != r.playout.clock {
+		r.playout.clock = it.Clock
+	}
+	switch it.Kind {
+	case jitter.Audio:
+		return r.audio(it)
+	case jitter.Lost:
+		n := r.samples(it.Duration)
+		r.note(true)
+		if r.silent {
+			return r.silence(n)
+		}
+		if it.Next != nil && r.codec == media.Opus && r.dec != nil && it.PT == uint8(media.Opus) {
+			if got, err := r.dec.DecodeFEC(r.fifo[r.n:r.n+n], it.Next, n, r.rate); err == nil && got == n {
+				r.n += n
+				r.run, r.gap = 0, false
+				r.stats.concealed.Add(1)
+				r.stats.fec.Add(1)
+				return media.Concealed
+			}
+		}
+		return r.conceal(n)
+	case jitter.Silence:
+		r.dtx, r.silent = true, true
+		return r.silence(want - r.n)
+	default:
+		if !r.heard {
+			r.zeros(want - r.n)
+			return media.Absent
+		}
+		if it.Quiet || r.quiet { // silence goes on as silence
+			r.silent = true
+		}
+		if r.silent {
+			return r.silence(want - r.n)
+		}
+		r.note(r.run < fadeTo)
+		return r.conceal(want - r.n)
+	}
+}
+
+// audio decodes one packet.
+func (r *Receiver) audio(it *jitter.Item) media.Kind {
+	r.note(false)
+	c := media.Codec(it.PT)
+	if c == 0 { // comfort noise
+		r.dtx, r.silent = true, true
+		r.run = 0
+		return media.Silence
+	}
+	if c != r.codec {
+		if r.dec = r.decoder(c); r.dec != nil {
+			r.dec.Reset()
+		}
+		r.codec, r.banded, r.gated = c, 0, 0
+		if c != media.Opus {
+			r.stats.rate.Store(int32(c.Rate()))
+		}
+	}
+	n := r.samples(it.Duration)
+	if it.Paused {
+		r.dtx, r.silent, r.gap = true, true, true
+	}
+	if c == media.Opus {
+		if len(it.Payload) <= 2 { // DTX, RFC 6716 section 2.1.9
+			r.dtx, r.silent, r.gap = true, true, true
+			return r.silence(n)
+		}
+		r.follow(it.Payload[0])
+		if carriesCopy(it.Payload) {
+			r.copies++
+		}
+	}
+	if it.Level != noLevel && it.Level >= gateLevel {
+		if r.gated++; r.gated > gateAfter {
+			r.run, r.heard = 0, true
+			r.zeros(n)
+			return media.Silence
+		}
+	} else {
+		r.gated = 0
+	}
+	if r.dec == nil {
+		return r.conceal(n)
+	}
+	got, err := r.dec.Decode(r.fifo[r.n:], it.Payload, r.rate)
+	if err != nil {
+		r.stats.malformed.Add(1)
+		return r.conceal(n)
+	}
+	seg := r.fifo[r.n : r.n+got]
+	if r.run > fadeFrom || r.silent {
+		fadeIn(seg, r.rate)
+	}
+	pause := r.silent && r.gap
+	r.quiet = false
+	changed := false
+	if it.Adjust != 0 || c == media.Opus || r.dtx {
+		r.quiet = energyDB(seg) < quietLevel
+	}
+	if it.Adjust != 0 && (r.quiet || it.Urgent) {
+		before := got
+		got = r.adjust(got, int(it.Adjust))
+		if changed = got != before; changed {
+			r.jb.Adjusted()
+		}
+	}
+	r.n += got
+	r.silent = pause && r.quiet // a refresh in a pause keeps it one
+	r.run, r.gap, r.heard = 0, false, true
+	if it.Duration == it.Clock/50 && !changed {
+		r.payload, r.payloadCodec = it.Payload, c
+	}
+	return media.Audio
+}
+
+// adjust stretches or shrinks the got samples behind the fifo's end by about units RTP clock units.
+func (r *Receiver) adjust(got, units int) int {
+	by := units * int(r.rate) / int(r.playout.clock)
+	seg := r.fifo[r.n:]
+	switch {
+	case by < 0:
+		return shrink(seg, got, -by, r.rate, r.quiet)
+	case got+by <= len(seg):
+		return stretch(seg, got, min(by, r.rate.Samples()), r.rate, r.quiet)
+	default:
+		return got
+	}
+}
+
+// conceal makes up at least n samples and fades them out when the hole lasts.
+func (r *Receiver) conceal(n int) media.Kind {
+	unit := int(r.rate) / 400 // concealment comes in steps of 2.5 ms
+	n = (n + unit - 1) / unit * unit
+	d := time.Duration(n) * time.Second / time.Duration(r.rate)
+	r.gap = true
+	if r.run >= fadeTo || r.dec == nil {
+		r.run += d
+		r.zeros(n)
+		if r.dtx {
+			return media.Silence
+		}
+		return media.Absent
+	}
+	seg := r.fifo[r.n : r.n+n]
+	if err := r.dec.Conceal(seg, n, r.rate); err != nil {
+		clear(seg)
+	}
+	if r.run+d > fadeFrom {
+		from, to := gainAt(r.run), gainAt(r.run+d)
+		for i, v := range seg {
+			g := from + (to-from)*float32(i)/float32(n)
+			seg[i] = int16(float32(v) * g)
+		}
+	}
+	r.run += d
+	r.n += n
+	r.stats.concealed.Add(1)
+	return media.Concealed
+}
+
+// gainAt is the gain of concealment after a hole of d.
+func gainAt(d time.Duration) float32 {
+	return min(max(float32(fadeTo-d)/float32(fadeTo-fadeFrom), 0), 1)
+}
+
+func (p *playout) silence(n int) media.Kind {
+	p.run, p.gap, p.heard = 0, true, true
+	p.zeros(n)
+	return media.Silence
+}
+
+func (p *playout) zeros(n int) {
+	n = max(n, 0)
+	clear(p.fifo[p.n : p.n+n])
+	p.n += n
+}
+
+// samples turns RTP clock units into samples at the fifo's rate, never more than the fifo can take.
+func (p *playout) samples(units uint32) int {
+	if p.clock == 0 {
+		return 0
+	}
+	return min(int(int64(units)*int64(p.rate)/int64(p.clock)), 6*pcm.MaxSamples)
+}
+
+// follow adapts the rate to the bandwidth in an Opus packet's TOC byte (RFC 6716 section 3.1): up at
+// once, down only when it stays narrower for a while.
+func (r *Receiver) follow(toc byte) {
+	band := bandwidth(toc)
+	now := r.Rate()
+	if band == now {
+		r.banded = 0
+		return
+	}
+	if band != r.band {
+		r.band, r.banded = band, 0
+	}
+	r.banded++
+	if band > now && r.banded >= bandUp || band < now && r.banded >= bandDown || !r.heard {
+		r.stats.rate.Store(int32(band))
+		r.banded = 0
+	}
+}
+
+// bandwidth is the frame rate that holds what an Opus packet with this TOC byte carries.
+func bandwidth(toc byte) pcm.Rate {
+	switch cfg := toc >> 3; {
+	case cfg < 4, cfg >= 16 && cfg < 20:
+		return pcm.Rate8k
+	case cfg < 12, cfg >= 20 && cfg < 24:
+		return pcm.Rate16k
+	default:
+		return pcm.Rate48k
+	}
+}
+
+// note keeps the recent loss in view: where packets are lost and the next ones carry a copy, a packet's
+// worth of extra delay lets that copy be used.
+func (r *Receiver) note(lost bool) {
+	r.recent++
+	if lost {
+		r.holes++
+	}
+	if r.recent < lossWindow {
+		return
+	}
+	switch {
+	case r.copies > lossWindow/10 && r.holes > lossWindow/100:
+		r.jb.Lookahead(pcm.Period)
+	case r.holes == 0 || r.copies == 0:
+		r.jb.Lookahead(0)
+	}
+	r.recent, r.holes, r.copies = 0, 0, 0
+}
+
+// carriesCopy reports whether an Opus packet holds forward error correction for its predecessor: the LBRR
+// flag of its first SILK frame (RFC 6716 section 4.2.3).
+func carriesCopy(b []byte) bool {
+	if len(b) < 2 || b[0] >= 16<<3 || b[0]&3 != 0 {
+		return false
+	}
+	frames := 1
+	if b[0]>>3 < 12 { // SILK only: 10, 20, 40 or 60 ms
+		frames = max(int(b[0]>>3&3), 1)
+	}
+	return b[1]&(0x80>>frames) != 0
+}
+
+// convert brings what is left in the fifo to another rate. It is at most a few frames, once per change.
+func (p *playout) convert(to pcm.Rate) {
+	from := p.rate
+	p.rate = to
+	if p.n == 0 || from == 0 {
+		return
+	}
+	n := min(p.n*int(to)/int(from), fifoSize)
+	if to < from {
+		step := int(from) / int(to)
+		for i := range n {
+			var s int
+			for k := range step {
+				s += int(p.fifo[i*step+k])
+			}
+			p.fifo[i] = int16(s / step)
+		}
+	} else {
+		step := int(to) / int(from)
+		for i := n - 1; i >= 0; i-- { // from the end, in place
+			at, k := i/step, i%step
+			a := int(p.fifo[at])
+			b := a
+			if at+1 < p.n {
+				b = int(p.fifo[at+1])
+			}
+			p.fifo[i] = int16((a*(step-k) + b*k) / step)
+		}
+	}
+	p.n = n
+}
+
+func fadeIn(x []int16, r pcm.Rate) {
+	n := min(len(x), int(r)/200) // 5 ms
+	for i := range n {
+		x[i] = int16(int32(x[i]) * int32(i) / int32(n))
+	}
+}

@@ -1,0 +1,179 @@
+package stream
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"sync/atomic"
+	"time"
+
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/pcm"
+)
+
+// SenderConfig says what the party takes.
+type SenderConfig struct {
+	Codec      media.Codec
+	PT         uint8
+	EventPT    uint8         // RFC 4733 telephone events, 0 for none; their clock is the codec's
+	LevelExtID uint8         // RFC 6464 header extension, 0 for none
+	SSRC       uint32        // 0 picks one at random
+	CNAME      string        // for the Reporter
+	Format     media.Format  // how the audio is wanted on a clean link; zero: the codec's default
+	Ptime      time.Duration // packet time; 0 is 20 ms. Others only for G.711 and G.722
+}
+
+// target is what a Sender sends as now. It is replaced as a whole.
+type target struct {
+	codec   media.Codec
+	pt      uint8
+	eventPT uint8
+	levelID uint8
+	bytes   int // payload bytes of a packet with another time than a frame, else 0
+}
+
+// Sender turns encoded frames into RTP packets. WriteFrame is for the room's tick alone; everything else
+// is safe from anywhere.
+type Sender struct {
+	out    func(pkt []byte)
+	ssrc   uint32
+	cname  string
+	target atomic.Pointer[target]
+	policy formatPolicy
+	stats  senderStats
+
+	// The tick's.
+	buf     []byte
+	payload [MaxPacket]byte // audio of a packet that is not yet full
+	held    int
+	heldTS  uint32
+	heldTgt *target
+	offset  uint32 // timestamp of tick 0
+	clock   uint32
+	seq     uint16
+	talking bool // the last frame was sent
+	digits  digitSender
+}
+
+type senderStats struct {
+	packets, bytes atomic.Uint64
+	ts             atomic.Uint32 // timestamp of the last tick
+	level          atomic.Uint32
+}
+
+// NewSender makes a sender that hands every finished packet to out, in the tick, in a buffer that is
+// borrowed for the call. out must not block. Sequence number and timestamp start at random (RFC 3550
+// section 5.1).
+func NewSender(cfg SenderConfig, out func(pkt []byte)) *Sender {
+	var seed [10]byte
+	rand.Read(seed[:])
+	if cfg.SSRC == 0 {
+		cfg.SSRC = binary.BigEndian.Uint32(seed[:]) | 1
+	}
+	s := &Sender{
+		out: out, ssrc: cfg.SSRC, cname: cfg.CNAME,
+		offset: binary.BigEndian.Uint32(seed[4:]),
+		seq:    binary.BigEndian.Uint16(seed[8:]),
+		buf:    make([]byte, 0, MaxPacket+64),
+	}
+	s.stats.level.Store(127)
+	s.Update(cfg)
+	return s
+}
+
+// Update changes what is sent, after a re-INVITE: codec, payload types, extension, packet time and format
+// of cfg. SSRC and CNAME stay.
+func (s *Sender) Update(cfg SenderConfig) {
+	t := &target{codec: cfg.Codec, pt: cfg.PT, eventPT: cfg.EventPT, levelID: cfg.LevelExtID}
+	if cfg.Codec != media.Opus && cfg.Ptime > 0 && cfg.Ptime != pcm.Period {
+		t.bytes = int(min(cfg.Ptime, 60*time.Millisecond) * 8000 / time.Second)
+	}
+	f := cfg.Format
+	if f.Codec != cfg.Codec {
+		f = DefaultFormat(cfg.Codec)
+	}
+	s.policy.base(f)
+	s.digits.agreed(cfg.EventPT != 0)
+	s.target.Store(t)
+}
+
+// SSRC is the sender's synchronisation source.
+func (s *Sender) SSRC() uint32 { return s.ssrc }
+
+// Format is how the audio is wanted now: the configured format on a clean link, with forward error
+// correction where the party reports loss. Safe for concurrent use.
+func (s *Sender) Format() media.Format { return s.policy.format() }
+
+// SendDigits queues DTMF digits as RFC 4733 events, each tone long, in place of audio.
+func (s *Sender) SendDigits(digits string, tone time.Duration) error {
+	return s.digits.queue(digits, tone)
+}
+
+// WriteFrame sends one frame. Called once per tick, also when there is nothing to send.
+func (s *Sender) WriteFrame(f media.OutFrame) {
+	t := s.target.Load()
+	perTick := t.codec.ClockRate() / 50
+	ts := s.offset + uint32(f.Tick)*perTick
+	if s.clock != perTick { // another RTP clock: go on from where the old one was
+		if s.clock != 0 {
+			ts = s.stats.ts.Load() + perTick
+			s.offset = ts - uint32(f.Tick)*perTick
+		}
+		s.clock = perTick
+	}
+	s.stats.ts.Store(ts)
+	if t != s.heldTgt {
+		s.held, s.heldTgt = 0, t
+	}
+	if p, marker, at, ok := s.digits.next(ts, perTick); ok && t.eventPT != 0 {
+		s.held, s.talking = 0, false
+		s.send(t.eventPT, marker, at, 0, 127, false, p)
+		return
+	}
+	if len(f.Payload) == 0 || len(f.Payload) > MaxPacket-headerSize-8 {
+		s.held, s.talking = 0, false
+		s.stats.level.Store(127)
+		return
+	}
+	s.stats.level.Store(uint32(f.Level))
+	if t.bytes == 0 {
+		s.send(t.pt, !s.talking, ts, t.levelID, f.Level, f.Voice, f.Payload)
+		s.talking = true
+		return
+	}
+	s.repack(t, ts, f)
+}
+
+// repack cuts or joins frames of a codec with one byte per clock unit into packets of another time.
+func (s *Sender) repack(t *target, ts uint32, f media.OutFrame) {
+	if s.held == 0 {
+		s.heldTS = ts
+	}
+	if s.held+len(f.Payload) > len(s.payload) {
+		s.held = 0
+		return
+	}
+	s.held += copy(s.payload[s.held:], f.Payload)
+	from := 0
+	for s.held-from >= t.bytes {
+		s.send(t.pt, !s.talking, s.heldTS, t.levelID, f.Level, f.Voice, s.payload[from:from+t.bytes])
+		s.talking = true
+		from += t.bytes
+		s.heldTS += uint32(t.bytes)
+	}
+	s.held = copy(s.payload[:], s.payload[from:s.held])
+}
+
+func (s *Sender) send(pt uint8, marker bool, ts uint32, levelID, level uint8, voice bool, payload []byte) {
+	s.buf = appendHeader(s.buf[:0], pt, marker, s.seq, ts, s.ssrc, levelID, level, voice)
+	s.buf = append(s.buf, payload...)
+	s.seq++
+	s.stats.packets.Add(1)
+	s.stats.bytes.Add(uint64(len(payload)))
+	s.out(s.buf)
+}
+
+// Stats fills in what the sender counts. Safe for concurrent use.
+func (s *Sender) Stats(m *media.Stats) {
+	m.PacketsOut, m.BytesOut = s.stats.packets.Load(), s.stats.bytes.Load()
+	m.LevelOut = uint8(s.stats.level.Load())
+}
