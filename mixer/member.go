@@ -110,14 +110,21 @@ type member struct {
 
 	gains   [MaxMembers]pcm.Gain // on each seat's voice
 	limiter pcm.Limiter
-	summed  int8      // ticks the limiter may still be turning the volume back up
-	stream  *stream   // what encoded the last frame, nil after silence
-	last    pcm.Frame // the last frame encoded, to warm up the next encoder with
-	quiet   int       // frames of silence sent in a row
+	summed  int8                   // ticks the limiter may still be turning the volume back up
+	stream  atomic.Pointer[stream] // what encoded the last frame, nil after silence; plans read it
+	last    pcm.Frame              // the last frame encoded, to warm up the next encoder with
+	quiet   int                    // frames of silence sent in a row
 }
 
 func newMember(id string, leg Leg) *member {
 	return &member{leg: leg, in: newSource(id, leg)}
+}
+
+// listen notes which encoder the member hears now. Storing is dear, and it seldom changes.
+func (m *member) listen(s *stream) {
+	if m.stream.Load() != s {
+		m.stream.Store(s)
+	}
 }
 
 // name is how a stage shows itself.

@@ -120,7 +120,7 @@ func (p *plan) addFeeds(sc *scene) {
 		}
 		p.feeds = append(p.feeds, feed{
 			source: m.member.in, slot: i, processors: m.processors,
-			member: true, muted: m.muted || m.listenOnly, held: m.held,
+			member: true, muted: m.muted || m.listenOnly, held: m.held, aside: m.held || m.listenOnly,
 		})
 		p.tapped = append(p.tapped, media.Tapped{Member: m.member.in.id})
 	}
@@ -290,15 +290,11 @@ func (p *plan) routeOf(a *ear) route {
 	return routeMix
 }
 
-// equip finds every listener its encoder: the old plan's where the settings are the same, then one of the
-// old plan's that only needs other settings, then a new one. There are as many for each key as listeners,
-// since each of them may come to hear something else.
+// equip finds every listener an encoder: the one it hears now if that need not change, else the one it
+// hears with other settings, else any of the old plan's, else a new one. There are as many for each key as
+// listeners, since each of them may come to hear something else.
 func (p *plan) equip(e *Engine, s *shard, old *plan) error {
-	var left []stocked
-	if old != nil {
-		left = slices.Clone(old.stock)
-	}
-	var missing []key
+	need := make([]*ear, 0, MaxMembers)
 	for i := range p.ears {
 		a := &p.ears[i]
 		if a.format.Codec == 0 {
@@ -320,36 +316,54 @@ func (p *plan) equip(e *Engine, s *shard, old *plan) error {
 		if a.format.Codec == media.Opus {
 			a.key.to = a.key.from
 		}
-		if k := slices.IndexFunc(left, func(o stocked) bool { return o.key == a.key }); k >= 0 {
-			p.stock = append(p.stock, left[k])
-			left = slices.Delete(left, k, k+1)
-		} else {
-			missing = append(missing, a.key)
-		}
+		need = append(need, a)
 	}
-	for _, want := range missing {
-		var resampler *pcm.Resampler
-		if want.from != want.to {
-			resampler = pcm.NewResampler(want.from, want.to)
-		}
-		k := slices.IndexFunc(left, func(o stocked) bool { return o.key.format.Codec == want.format.Codec })
-		if k >= 0 {
-			p.stock = append(p.stock, stocked{key: want, stream: left[k].stream})
-			p.reuse = append(p.reuse, reuse{stream: left[k].stream, format: want.format, resampler: resampler})
+	left := slices.Clone(old.stock)
+	claim := func(fits func(a *ear, o stocked) bool) {
+		need = slices.DeleteFunc(need, func(a *ear) bool {
+			k := slices.IndexFunc(left, func(o stocked) bool { return fits(a, o) })
+			if k < 0 {
+				return false
+			}
+			p.take(a.key, left[k])
 			left = slices.Delete(left, k, k+1)
-			continue
-		}
-		enc, err := e.cfg.NewEncoder(want.format, want.to)
+			return true
+		})
+	}
+	claim(func(a *ear, o stocked) bool { return o.key == a.key && o.stream == a.stream.Load() })
+	claim(func(a *ear, o stocked) bool {
+		return o.key.format.Codec == a.key.format.Codec && o.stream == a.stream.Load()
+	})
+	claim(func(a *ear, o stocked) bool { return o.key == a.key })
+	claim(func(a *ear, o stocked) bool { return o.key.format.Codec == a.key.format.Codec })
+	for _, o := range left {
+		p.release = append(p.release, o.encoder)
+	}
+	for _, a := range need {
+		enc, err := e.cfg.NewEncoder(a.key.format, a.key.to)
 		if err != nil {
 			return err
 		}
 		p.fresh = append(p.fresh, enc)
-		p.stock = append(p.stock, stocked{key: want, stream: &stream{encoder: enc, resampler: resampler}})
-	}
-	for _, o := range left {
-		p.release = append(p.release, o.encoder)
+		p.stock = append(p.stock, stocked{key: a.key, stream: &stream{encoder: enc, resampler: a.key.resampler()}})
 	}
 	return nil
+}
+
+// take puts an encoder of the old plan to work for a key, with other settings if need be.
+func (p *plan) take(k key, o stocked) {
+	p.stock = append(p.stock, stocked{key: k, stream: o.stream})
+	if o.key != k {
+		p.reuse = append(p.reuse, reuse{stream: o.stream, format: k.format, resampler: k.resampler()})
+	}
+}
+
+// resampler makes what stands between the mix and the encoder, nil where their rates are the same.
+func (k key) resampler() *pcm.Resampler {
+	if k.from == k.to {
+		return nil
+	}
+	return pcm.NewResampler(k.from, k.to)
 }
 
 // install puts the plan in place of the room's old one. The shard calls it between two ticks.

@@ -154,14 +154,15 @@ func (r *Room) serve(p *plan, sc *scratch, playing, open, voiced uint32) {
 			r.ask(&sc.counts)
 		}
 		if f.Codec != a.format.Codec || f.Codec == 0 { // wait for a plan with the right encoder
-			a.stream = nil
+			a.listen(nil)
 			continue
 		}
 		mask, music := a.hear(playing, open)
 		switch {
 		case music:
 			a.music.play(sc)
-			a.stream, a.quiet = nil, 0
+			a.listen(nil)
+			a.quiet = 0
 			a.leg.WriteFrame(media.OutFrame{Payload: a.music.payload, Tick: r.tick, Level: a.music.level})
 		case mask == 0:
 			r.hush(a, sc)
@@ -238,7 +239,7 @@ func (p *plan) assign(classes []class) {
 			}
 			votes := 0
 			for k := range p.ears {
-				if p.ears[k].stream != o.stream {
+				if p.ears[k].stream.Load() != o.stream {
 					continue
 				}
 				if c.ears&(1<<k) != 0 {
@@ -282,7 +283,7 @@ func (r *Room) send(p *plan, sc *scratch, c *class, frame *pcm.Frame, out media.
 	out.Payload = sc.payload[:n]
 	for m := c.ears; m != 0; m &= m - 1 {
 		a := &p.ears[bits.TrailingZeros8(m)]
-		a.stream = s
+		a.listen(s)
 		if a.format.Codec == media.Opus {
 			a.last = *frame
 		}
@@ -298,7 +299,7 @@ func (r *Room) prime(lead *ear, s *stream, frame *pcm.Frame, sc *scratch) {
 		return
 	}
 	s.encoder.Reset()
-	if lead.stream == nil || lead.stream == s || lead.key.format.Codec != media.Opus || lead.last.Rate() != frame.Rate() {
+	if was := lead.stream.Load(); was == nil || was == s || lead.key.format.Codec != media.Opus || lead.last.Rate() != frame.Rate() {
 		return
 	}
 	if _, err := s.encoder.Encode(sc.payload[:], &lead.last); err != nil {
@@ -314,7 +315,7 @@ func (r *Room) hush(a *ear, sc *scratch) {
 		payload = nil
 	}
 	a.quiet++
-	a.stream = nil
+	a.listen(nil)
 	sc.counts.silent++
 	a.leg.WriteFrame(media.OutFrame{Payload: payload, Tick: r.tick, Level: pcm.LevelSilence})
 }
