@@ -1,0 +1,220 @@
+// What the agent does in a call: answer the ring, speak, hold, mute, dial digits, pause the recording,
+// hang up, wrap up; and how the page finds back into its call after a reload.
+
+import { effect, signal, untracked } from '@preact/signals';
+import { Problem } from '../link/problem';
+import { answering, customerLeg, held, muted, myLeg, queueName, rules, state } from '../model/store';
+import { mask } from '../model/format';
+import { ownLeg } from '../model/state';
+import * as notify from '../phone/notify';
+import { Ringer } from '../phone/ringer';
+import { text } from '../text/en';
+import type { LegAnswer, LegRequest } from '../wire/wire';
+import { command, fail, http, iceServers, readState, token } from './link';
+import * as sound from './sound';
+
+const LEG = 'cordboard.leg';
+
+export const ringer = new Ringer();
+/** The digits sent in this call, to see what was typed. */
+export const digits = signal('');
+
+let joining = false;
+let ringMic = false; // the ring has taken the microphone, so that answering is quick
+
+/** accept answers the ring: first the server's yes, then our audio. */
+export async function accept(): Promise<void> {
+  const offer = state.value.offer;
+  if (offer === null || answering.value !== null) return;
+  answering.value = offer.id;
+  ringer.stop();
+  notify.calm();
+  try {
+    await command('POST', `/v1/offers/${offer.id}/accept`);
+    await join(offer.call_id, null);
+    await readState();
+  } catch (err) {
+    fail(err);
+  } finally {
+    answering.value = null;
+  }
+}
+
+export async function decline(): Promise<void> {
+  const offer = state.value.offer;
+  if (offer === null || answering.value !== null) return;
+  answering.value = offer.id;
+  await command('POST', `/v1/offers/${offer.id}/decline`).catch(() => undefined);
+  answering.value = null;
+}
+
+/** join brings our audio into a call, in place of an older leg of ours if there is one. */
+async function join(callID: string, replaces: string | null): Promise<void> {
+  if (joining) return;
+  joining = true;
+  try {
+    await sound.connect(iceServers.value, {
+      offer: (sdp) => offerLeg(callID, sdp, replaces),
+      trickle: async (leg, frag) => {
+        await http.text('PATCH', `/v1/legs/${leg}`, frag, { type: 'application/trickle-ice-sdpfrag' });
+      },
+      restart: async (leg, sdp) => {
+        const answer = (await http.json('PATCH', `/v1/legs/${leg}`, { sdp }, { type: 'application/merge-patch+json' })) as LegAnswer;
+        return answer.sdp ?? '';
+      },
+    });
+    if (muted.value) await setMuted(true);
+  } finally {
+    joining = false;
+  }
+}
+
+async function offerLeg(callID: string, sdp: string, replaces: string | null): Promise<{ legID: string; sdp: string }> {
+  const request: LegRequest = { call_id: callID, sdp };
+  if (replaces !== null) request.replaces = replaces;
+  let answer: LegAnswer;
+  try {
+    answer = (await http.json('POST', '/v1/legs', request)) as LegAnswer;
+  } catch (err) {
+    // The old leg may be gone already: then there is nothing to replace.
+    const status = Problem.of(err).status;
+    if (replaces === null || (status !== 404 && status !== 409)) throw err;
+    answer = (await http.json('POST', '/v1/legs', { call_id: callID, sdp })) as LegAnswer;
+  }
+  sessionStorage.setItem(LEG, answer.leg.id);
+  return { legID: answer.leg.id, sdp: answer.sdp ?? '' };
+}
+
+/** rejoin connects our audio again when the server says we are in a call and no audio runs here. */
+export function rejoin(): void {
+  const { call, agent, me } = state.value;
+  if (call === null || agent?.state !== 'busy' || joining || answering.value !== null) return;
+  if (sound.phone.value !== 'idle' && sound.phone.value !== 'failed') return;
+  const old = ownLeg(call, me);
+  muted.value = old?.muted ?? muted.value;
+  const last = sessionStorage.getItem(LEG);
+  const ours = call.legs.some((l) => l.id === last) ? last : null;
+  join(call.id, old?.id ?? ours).catch(fail);
+}
+
+/** setMuted is the one optimistic intent: the microphone closes here at once, the server follows. */
+export async function setMuted(on: boolean): Promise<void> {
+  muted.value = on;
+  const leg = sound.legID() ?? myLeg.value?.id;
+  if (leg === undefined) return;
+  // A refusal changes nothing here: the agent's own microphone is as the agent wants it.
+  await http.json('PATCH', `/v1/legs/${leg}`, { muted: on }, { type: 'application/merge-patch+json' }).catch(fail);
+}
+
+export async function toggleHold(): Promise<void> {
+  const leg = customerLeg.value;
+  if (leg === null) return;
+  await command('POST', `/v1/legs/${leg.id}/${held.value ? 'resume' : 'hold'}`).catch(() => undefined);
+}
+
+export async function hangUp(): Promise<void> {
+  const call = state.value.call;
+  if (call === null) return;
+  await command('POST', `/v1/calls/${call.id}/end`, { reason: 'hangup' }).catch(() => undefined);
+}
+
+/** sendDigit sends one keypad key to the far side. */
+export async function sendDigit(key: string): Promise<void> {
+  const leg = customerLeg.value;
+  if (leg === null) return;
+  digits.value = (digits.value + key).slice(-24);
+  await command('POST', `/v1/legs/${leg.id}/dtmf`, { digits: key }).catch(() => undefined);
+}
+
+/** toggleRecording pauses for the house's time, or resumes before it is over. */
+export async function toggleRecording(): Promise<void> {
+  const r = state.value.recording;
+  if (r === null) return;
+  if (r.state === 'paused') await command('POST', `/v1/recordings/${r.id}/resume`).catch(() => undefined);
+  else {
+    const s = rules.value.pauseSeconds;
+    await command('POST', `/v1/recordings/${r.id}/pause`, s > 0 ? { max_seconds: s } : {}).catch(() => undefined);
+  }
+}
+
+export async function submitWrapup(reason: string): Promise<void> {
+  const w = state.value.wrapup;
+  if (w !== null) await command('POST', `/v1/wrapups/${w.id}/submit`, { reason }).catch(() => undefined);
+}
+
+export async function extendWrapup(): Promise<void> {
+  const w = state.value.wrapup;
+  if (w !== null) await command('POST', `/v1/wrapups/${w.id}/extend`).catch(() => undefined);
+}
+
+/** leaving tells the server, while the page is torn down, that our leg goes and that we come back. */
+function leaving(): void {
+  const leg = sound.legID();
+  if (leg === null || token.value === '') return;
+  http.text('DELETE', `/v1/legs/${leg}?reason=reload`, undefined, { keepalive: true }).catch(() => undefined);
+}
+
+function ringing(): void {
+  const offer = state.value.offer;
+  const open = offer !== null && answering.value === null;
+  untracked(() => {
+    if (open) {
+      const who = offer.from_name ?? mask(offer.from);
+      void ringer.start();
+      notify.attract(text.ring.tab, text.notify.title(who), text.notify.body(queueName(offer.queue)));
+      if (!ringMic) {
+        ringMic = true;
+        sound.takeMic().catch((err: unknown) => {
+          ringMic = false;
+          fail(err);
+        });
+      }
+    } else {
+      ringer.stop();
+      notify.calm();
+    }
+    if (offer === null && ringMic && answering.value === null) {
+      ringMic = false;
+      sound.dropMic();
+    }
+  });
+}
+
+/** Why a leg of ours ended although the call goes on: then we come back into it. */
+const LOST = new Set(['media_lost', 'session_lost', 'reload']);
+const AGAIN_MS = 1_000;
+
+/** start ties ring, audio and page together; called once. */
+export function start(): void {
+  let rang = '';
+  effect(() => {
+    const key = `${state.value.offer?.id ?? ''} ${answering.value ?? ''}`;
+    if (key === rang) return;
+    rang = key;
+    ringing();
+  });
+
+  // When the call is over for the server, our audio ends as well.
+  let inCall: string | null = null;
+  effect(() => {
+    const call = state.value.call;
+    if (call === null && inCall !== null) untracked(over);
+    inCall = call?.id ?? null;
+  });
+
+  // When the server lost our leg, or the audio cannot be healed, we come back with a new one.
+  effect(() => {
+    const leg = state.value.call?.legs.find((l) => l.id === sound.legID());
+    if (leg?.state === 'ended' && LOST.has(leg.cause ?? '')) untracked(sound.disconnect);
+    else if (sound.phone.value !== 'failed' || sound.legID() === null) return;
+    setTimeout(rejoin, AGAIN_MS);
+  });
+  addEventListener('pagehide', leaving);
+}
+
+function over(): void {
+  sound.disconnect();
+  sessionStorage.removeItem(LEG);
+  muted.value = false;
+  digits.value = '';
+}

@@ -1,0 +1,42 @@
+// Where everything is tied together: sound and link start, the page is drawn, and the body says what state
+// it is in, for style sheets and tests.
+
+import { effect } from '@preact/signals';
+import { render } from 'preact';
+import './style/tokens.css';
+import './style/base.css';
+import * as call from './intent/call';
+import { socket, tick } from './intent/link';
+import * as recordings from './intent/recordings';
+import { begin } from './intent/session';
+import * as sound from './intent/sound';
+import { agent, held, link, muted, shown, signedIn, state } from './model/store';
+import { unlock } from './phone/audio';
+import { watch } from './phone/devices';
+import { App } from './view/app';
+
+const TICK_MS = 250;
+
+effect(() => {
+  const d = document.body.dataset;
+  d['agentState'] = signedIn.value ? (agent.value?.state ?? 'offline') : 'signed_out';
+  d['screen'] = signedIn.value ? shown.value : 'signin';
+  d['callState'] = state.value.call === null ? 'none' : held.value ? 'held' : state.value.call.state;
+  d['phoneState'] = sound.phone.value;
+  d['linkState'] = link.value;
+  d['muted'] = String(muted.value);
+  d['recState'] = state.value.recording?.state ?? 'none';
+});
+
+unlock();
+watch();
+sound.start();
+call.start();
+recordings.start();
+setInterval(tick, TICK_MS);
+addEventListener('online', () => socket.hurry());
+addEventListener('offline', () => socket.suspect());
+
+const root = document.getElementById('app');
+if (root !== null) render(<App />, root);
+begin();

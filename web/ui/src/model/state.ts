@@ -1,0 +1,202 @@
+// What the desktop knows of the server, and how news changes it. Pure: the same state and the same news
+// give the same next state, so every screen can be reached in a test without a server.
+
+import type { Agent, Call, Event, Leg, Offer, Queue, Recording, Snapshot, Wrapup } from '../wire/wire';
+
+export interface State {
+  seq: number; // the newest event this state has seen
+  me: string; // agent id; empty before sign-in
+  agent: Agent | null;
+  offer: Offer | null; // open, rung at me
+  call: Call | null; // the one I am in or have accepted; not ended
+  last: Call | null; // the call the running wrap-up is about
+  recording: Recording | null; // of `call`, while it runs
+  wrapup: Wrapup | null; // open
+  queues: Queue[];
+  archive: number; // counts up when a finished recording appeared or changed
+}
+
+export const nothing: State = {
+  seq: 0,
+  me: '',
+  agent: null,
+  offer: null,
+  call: null,
+  last: null,
+  recording: null,
+  wrapup: null,
+  queues: [],
+  archive: 0,
+};
+
+/** snapshot replaces what the server says in GET /v1/agents/me. */
+export function snapshot(s: State, snap: Snapshot): State {
+  const call = snap.call && snap.call.state !== 'ended' ? snap.call : null;
+  return {
+    ...s,
+    seq: snap.seq,
+    me: snap.agent.id,
+    agent: snap.agent,
+    offer: snap.offer?.state === 'open' ? snap.offer : null,
+    call,
+    last: snap.call ?? s.last,
+    recording: (call && snap.recordings?.find(running)) ?? null,
+    wrapup: snap.wrapup && !snap.wrapup.completed ? snap.wrapup : null,
+  };
+}
+
+/** apply is the next state after one event. What the state has already seen changes nothing. */
+export function apply(s: State, e: Event): State {
+  if (e.seq <= s.seq) return s;
+  return { ...change(s, e), seq: e.seq };
+}
+
+function change(s: State, e: Event): State {
+  switch (e.type) {
+    case 'agent.state_changed':
+    case 'agent.signed_in':
+    case 'agent.signout_pending':
+    case 'agent.signed_out':
+      return agent(s, e.data);
+    case 'offer.created':
+    case 'offer.accepted':
+    case 'offer.declined':
+    case 'offer.expired':
+    case 'offer.withdrawn':
+      return offer(s, e.data);
+    case 'call.created':
+    case 'call.offered':
+    case 'call.ringing':
+    case 'call.connected':
+    case 'call.changed':
+    case 'call.ended':
+      return call(s, e.data);
+    case 'leg.created':
+    case 'leg.ringing':
+    case 'leg.early_media':
+    case 'leg.answered':
+    case 'leg.held':
+    case 'leg.resumed':
+    case 'leg.muted':
+    case 'leg.unmuted':
+    case 'leg.changed':
+    case 'leg.reconnecting':
+    case 'leg.reconnected':
+    case 'leg.ended':
+    case 'denoise.changed':
+    case 'denoise.degraded':
+      return leg(s, e.data);
+    case 'recording.started':
+    case 'recording.paused':
+    case 'recording.resumed':
+    case 'recording.stopped':
+    case 'recording.stored':
+    case 'recording.failed':
+      return recording(s, e.data);
+    case 'wrapup.started':
+    case 'wrapup.extended':
+    case 'wrapup.completed':
+      return wrapup(s, e.data);
+    case 'queue.changed':
+      return queue(s, e.data);
+    case 'call.queued':
+    case 'leg.dtmf':
+    case 'leg.quality':
+    case 'room.created':
+    case 'room.matrix_changed':
+    case 'room.speaker_changed':
+    case 'room.closed':
+    case 'playback.finished':
+    case 'desk.alarm':
+    case 'archive.degraded':
+    case 'archive.restored':
+    case 'node.draining':
+      return s; // nothing the desktop shows
+    default: {
+      e satisfies never; // a new event must be thought about here
+      return s; // a newer server may send more than we know
+    }
+  }
+}
+
+function agent(s: State, a: Agent): State {
+  if (a.id !== s.me) return s;
+  if (s.agent !== null && a.version < s.agent.version) return s; // older than what the snapshot said
+  const idle = a.state === 'offline' || a.state === 'not_ready' || a.state === 'ready';
+  return {
+    ...s,
+    agent: a,
+    offer: idle && a.offer_id === undefined ? null : s.offer,
+    wrapup: a.state === 'wrapup' || s.wrapup === null ? s.wrapup : a.wrapup_id === undefined ? null : s.wrapup,
+  };
+}
+
+function offer(s: State, o: Offer): State {
+  if (o.agent !== s.me) return s;
+  if (o.state === 'open') return { ...s, offer: o };
+  return s.offer === null || s.offer.id === o.id ? { ...s, offer: null } : s;
+}
+
+/** mine says whether a call is one the desktop shows. */
+function mine(s: State, c: Call): boolean {
+  return (
+    s.call?.id === c.id || s.agent?.call_id === c.id || c.legs.some((l) => l.agent === s.me && l.state !== 'ended')
+  );
+}
+
+function call(s: State, c: Call): State {
+  if (s.me === '' || !mine(s, c)) return s;
+  if (c.state === 'ended') {
+    return s.call === null || s.call.id === c.id ? { ...s, call: null, recording: null, last: c } : s;
+  }
+  return { ...s, call: c, last: c };
+}
+
+function leg(s: State, l: Leg): State {
+  if (s.call === null || s.call.id !== l.call_id) return s;
+  const known = s.call.legs.some((x) => x.id === l.id);
+  const legs = known ? s.call.legs.map((x) => (x.id === l.id ? l : x)) : [...s.call.legs, l];
+  return { ...s, call: { ...s.call, legs } };
+}
+
+function running(r: Recording): boolean {
+  return r.state === 'recording' || r.state === 'paused';
+}
+
+function recording(s: State, r: Recording): State {
+  const archive = running(r) ? s.archive : s.archive + 1;
+  if (r.call_id !== (s.call?.id ?? s.agent?.call_id)) return { ...s, archive };
+  return { ...s, archive, recording: running(r) ? r : null };
+}
+
+function wrapup(s: State, w: Wrapup): State {
+  if (w.agent !== s.me) return s;
+  if (w.completed === undefined) return { ...s, wrapup: w };
+  return s.wrapup === null || s.wrapup.id === w.id ? { ...s, wrapup: null } : s;
+}
+
+function queue(s: State, q: Queue): State {
+  const known = s.queues.some((x) => x.id === q.id);
+  return { ...s, queues: known ? s.queues.map((x) => (x.id === q.id ? q : x)) : [...s.queues, q] };
+}
+
+/** customer is the leg of the far side: the one hold and the keypad act on. */
+export function customer(c: Call | null): Leg | null {
+  return c?.legs.find((l) => l.role === 'customer' && l.state !== 'ended') ?? null;
+}
+
+/** ownLeg is my newest leg in a call that still lives. */
+export function ownLeg(c: Call | null, me: string): Leg | null {
+  return c?.legs.filter((l) => l.agent === me && l.state !== 'ended').at(-1) ?? null;
+}
+
+/** Screen is what the middle of the page shows. */
+export type Screen = 'ring' | 'call' | 'wrapup' | 'idle';
+
+/** screen: a running call comes first, then its wrap-up, then a ring. */
+export function screen(s: State): Screen {
+  if (s.call !== null && (s.agent?.state === 'busy' || ownLeg(s.call, s.me) !== null)) return 'call';
+  if (s.wrapup !== null) return 'wrapup';
+  if (s.offer !== null) return 'ring';
+  return 'idle';
+}

@@ -1,0 +1,43 @@
+// The signals the views read. They hold State and what only this page knows; intents write them.
+
+import { computed, signal } from '@preact/signals';
+import type { LinkState } from '../link/socket';
+import { ServerClock } from './clock';
+import { customer, nothing, ownLeg, screen, type State } from './state';
+
+export const state = signal<State>(nothing);
+export const link = signal<LinkState>('closed');
+export const linkLostAt = signal<number | null>(null); // server time
+export const signedIn = signal(false);
+export const signingIn = signal(false);
+/** What went wrong last, in words; shown until dismissed or replaced. */
+export const notice = signal<{ kind: 'error' | 'info'; text: string } | null>(null);
+
+/** The house rules, from the server where it says them. */
+export const rules = signal<{ pauseSeconds: number; notReady: string[]; wrapup: string[] }>({
+  pauseSeconds: 0, // 0: the server's default
+  notReady: [],
+  wrapup: [],
+});
+
+export const clock = new ServerClock();
+/** Server time, moved four times a second while something counts. */
+export const now = signal(clock.now());
+
+/** The offer whose acceptance is under way, so that its buttons are pressed once. */
+export const answering = signal<string | null>(null);
+/** Mute as the agent wants it; the server follows. */
+export const muted = signal(false);
+
+export const agent = computed(() => state.value.agent);
+export const shown = computed(() => screen(state.value));
+export const customerLeg = computed(() => customer(state.value.call));
+export const myLeg = computed(() => ownLeg(state.value.call, state.value.me));
+export const held = computed(() => customerLeg.value?.hold.local ?? false);
+export const online = computed(() => link.value === 'open');
+
+/** queueName is a queue's name by id, the id itself where unknown. */
+export function queueName(id: string | undefined): string {
+  if (id === undefined) return '';
+  return state.value.queues.find((q) => q.id === id)?.name ?? id;
+}

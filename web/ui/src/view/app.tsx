@@ -1,0 +1,98 @@
+// The page: the door, or the bar at the top with the queues, the screen of the moment and the recordings.
+
+import { useEffect } from 'preact/hooks';
+import { accept, decline, extendWrapup, hangUp, sendDigit, setMuted, toggleHold, toggleRecording } from '../intent/call';
+import { setState } from '../intent/session';
+import { muted, online, rules, shown, signedIn, state } from '../model/store';
+import { text } from '../text/en';
+import { Announce } from './announce';
+import { CallCard } from './call/call';
+import { Help } from './help/help';
+import { Idle } from './idle/idle';
+import { helpOpen, keypadOpen, listen, soundOpen } from './keys';
+import { LinkBanner, Notice } from './notice';
+import { Queues } from './queues/queues';
+import { Recordings } from './recordings/recordings';
+import { Ring } from './ring/ring';
+import { SignIn } from './signin/signin';
+import { Preflight, SoundDialog } from './sound/sound';
+import { Top } from './top/top';
+import { Wrapup } from './wrapup/wrapup';
+import css from './app.module.css';
+
+export function App() {
+  if (!signedIn.value) return <SignIn />;
+  return <Desktop />;
+}
+
+function Desktop() {
+  useEffect(() => listen(press), []);
+  return (
+    <div class={css['page']}>
+      <a class={css['skip']} href="#main">{text.skip}</a>
+      <LinkBanner />
+      <Top />
+      <div class={css['columns']}>
+        <aside class={css['side']} aria-label={text.queues.title}><Queues /></aside>
+        <main id="main" class={css['main']} tabIndex={-1}>
+          <Notice />
+          {shown.value === 'ring' && <Ring />}
+          {shown.value === 'call' && <CallCard />}
+          {shown.value === 'wrapup' && <Wrapup key={state.value.wrapup?.id} />}
+          {shown.value === 'idle' && <><Idle /><Preflight /></>}
+        </main>
+        <aside class={css['side']} aria-label={text.recordings.title}><Recordings /></aside>
+      </div>
+      <Announce />
+      <Help />
+      <SoundDialog />
+    </div>
+  );
+}
+
+/** press is the table of keys; each entry says by itself whether it applies now. */
+function press(key: string): boolean {
+  if (key === 'Escape') {
+    if (!keypadOpen.value) return false;
+    keypadOpen.value = false;
+    return true;
+  }
+  if (key === '?') return yes(() => (helpOpen.value = true));
+  if (key === 's') return yes(() => (soundOpen.value = true));
+  if (!online.value && key !== 'm') return false;
+  const agent = state.value.agent?.state;
+  switch (shown.value) {
+    case 'ring':
+      if (key === 'a') return yes(accept);
+      if (key === 'd') return yes(decline);
+      return false;
+    case 'call':
+      return pressInCall(key);
+    case 'wrapup':
+      if (key === 'x') return yes(extendWrapup);
+      if (key === 'w') return yes(() => document.getElementById('wrapup-search')?.focus());
+      break;
+    case 'idle':
+      break;
+  }
+  if (key === 'r' && agent !== 'ready') return yes(() => setState('ready'));
+  if (key === 'n' && agent !== 'not_ready') return yes(() => setState('not_ready', rules.value.notReady[0]));
+  return false;
+}
+
+function pressInCall(key: string): boolean {
+  if (keypadOpen.value && /^[0-9*#]$/.test(key)) return yes(() => sendDigit(key));
+  switch (key) {
+    case 'm': return yes(() => setMuted(!muted.value));
+    case 'h': return yes(toggleHold);
+    case 'k': return yes(() => (keypadOpen.value = !keypadOpen.value));
+    case 'p': return yes(toggleRecording);
+    case 'Shift+E': return yes(hangUp);
+    default: return false;
+  }
+}
+
+function yes(act: () => unknown): true {
+  void act();
+  return true;
+}

@@ -1,0 +1,31 @@
+// The state of the recording, in words and with the seconds a pause still has.
+
+import { toggleRecording } from '../../intent/call';
+import { seconds } from '../../model/format';
+import { now, online, rules, state } from '../../model/store';
+import { text } from '../../text/en';
+import { Icon } from '../parts/icon';
+import { cls, Key } from '../parts/parts';
+import css from './recording.module.css';
+
+export function RecordingBar() {
+  const r = state.value.recording;
+  const t = text.rec;
+  if (r === null) {
+    return <div class={css['bar']}><span class={css['state']} data-testid="rec-state" data-state="none">{t.none}</span></div>;
+  }
+  const paused = r.state === 'paused';
+  const pause = rules.value.pauseSeconds;
+  return (
+    <div class={cls(css['bar'], paused ? css['paused'] : css['running'])}>
+      <span class={css['state']} data-testid="rec-state" data-state={r.state}>
+        <Icon name={paused ? 'hold' : 'record'} size={18} />
+        <strong>{paused ? t.paused : t.recording}</strong>
+      </span>
+      {paused && r.paused_till !== undefined && <span data-testid="rec-remaining" class={css['left']}>{t.left(seconds(r.paused_till, now.value))}</span>}
+      {paused
+        ? <button data-testid="rec-resume" onClick={() => void toggleRecording()} disabled={!online.value} aria-keyshortcuts="p"><Icon name="record" size={18} />{t.resume} <Key>P</Key></button>
+        : <button data-testid="rec-pause" onClick={() => void toggleRecording()} disabled={!online.value} aria-keyshortcuts="p"><Icon name="hold" size={18} />{pause > 0 ? t.pauseFor(pause) : t.pause} <Key>P</Key></button>}
+    </div>
+  );
+}

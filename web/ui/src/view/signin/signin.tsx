@@ -1,0 +1,40 @@
+// The door: paste a token. A sign-in link skips this page.
+
+import { useRef } from 'preact/hooks';
+import { signIn } from '../../intent/session';
+import { signingIn } from '../../model/store';
+import { text } from '../../text/en';
+import { Notice } from '../notice';
+import { card, cls, primary } from '../parts/parts';
+import css from './signin.module.css';
+
+export function SignIn() {
+  const field = useRef<HTMLTextAreaElement>(null);
+  const go = (e: Event) => {
+    e.preventDefault();
+    void signIn(field.current?.value.trim() ?? '');
+  };
+  return (
+    <main class={css['page']}>
+      <div class={cls(card, css['box'])}>
+        <div class={css['brand']}><img src="/icon.svg" alt="" />{text.product}</div>
+        <h1>{text.signin.title}</h1>
+        <p class={css['lead']}>{text.signin.lead}</p>
+        <form class={css['form']} onSubmit={go}>
+          <label for="token">{text.signin.token}</label>
+          <textarea
+            id="token" ref={field} data-testid="signin-token" rows={4} spellcheck={false} autocomplete="off"
+            onKeyDown={(e) => {
+              if (e.key === 'Enter') go(e);
+            }}
+          />
+          <button type="submit" class={primary} data-testid="signin" disabled={signingIn.value}>
+            {signingIn.value ? text.signin.busy : text.signin.button}
+          </button>
+        </form>
+        <Notice />
+        <p class={css['hint']}>{text.signin.hint}</p>
+      </div>
+    </main>
+  );
+}

@@ -1,0 +1,5 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: { include: ['ui/src/**/*.test.ts'], environment: 'node' },
+});
