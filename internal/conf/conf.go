@@ -257,10 +257,19 @@ func walk(path string, v reflect.Value, visit func(key string, v reflect.Value))
 	}
 }
 
+// each yields a struct's settable fields with their keys; those of an embedded struct as its own.
 func each(v reflect.Value) func(func(string, reflect.Value) bool) {
 	return func(yield func(string, reflect.Value) bool) {
 		for i := range v.NumField() {
 			sf := v.Type().Field(i)
+			if sf.Anonymous && sf.Type.Kind() == reflect.Struct {
+				for name, f := range each(v.Field(i)) {
+					if !yield(name, f) {
+						return
+					}
+				}
+				continue
+			}
 			tag, _, _ := strings.Cut(sf.Tag.Get("toml"), ",")
 			if !sf.IsExported() || tag == "-" || sf.Type.Kind() == reflect.Func || sf.Type.Kind() == reflect.Interface || sf.Type.Kind() == reflect.Pointer {
 				continue

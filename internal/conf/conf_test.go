@@ -15,7 +15,11 @@ type trunk struct {
 	Sources []netip.Prefix
 }
 
+// Embedded is embedded.
+type Embedded struct{ Inside string }
+
 type sample struct {
+	Embedded
 	HTTP struct {
 		Listen  string
 		Timeout time.Duration
@@ -80,7 +84,7 @@ func TestEnv(t *testing.T) {
 }
 
 func TestKeys(t *testing.T) {
-	want := []string{"http.listen", "http.timeout", "rtp_port_min", "gain", "secure", "names", "trunks", "other"}
+	want := []string{"inside", "http.listen", "http.timeout", "rtp_port_min", "gain", "secure", "names", "trunks", "other"}
 	if d := cmp.Diff(want, Keys(&sample{})); d != "" {
 		t.Error(d)
 	}
