@@ -1,0 +1,89 @@
+// Package auth says who speaks to the API and what they may do: short-lived JSON Web Tokens signed with
+// Ed25519 keys of this server's own, and the grants in them. A token is proof by itself, there is no table
+// of users; the keys live in the data folder and are made on first start.
+//
+// What RFC 8725 asks for is built in: one algorithm (EdDSA), chosen by us and never by the token; keys
+// found by kid in our own set only; jku, x5u, x5c, jwk and crit refused; audience, issuer, subject and
+// times required.
+package auth
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Claims is what a token says. The zero value of a registered claim is filled in by Mint.
+type Claims struct {
+	Agent   string   `json:"agent,omitempty"`   // the agent behind the token, empty for a program
+	Session string   `json:"session,omitempty"` // the desktop session it is bound to
+	Grants  []string `json:"grants"`
+	// LifeSeconds is how long the token and those it is refreshed into live.
+	LifeSeconds int64 `json:"life,omitempty"`
+	jwt.RegisteredClaims
+}
+
+// Expires is when the token runs out.
+func (c Claims) Expires() time.Time {
+	if c.ExpiresAt == nil {
+		return time.Time{}
+	}
+	return c.ExpiresAt.Time
+}
+
+// Actor is the name under which the bearer's doings are published.
+func (c Claims) Actor() string {
+	if c.Agent != "" {
+		return c.Agent
+	}
+	return c.Subject
+}
+
+// Allows reports whether the grants cover a permission. A grant is colon-separated words; it covers exactly
+// itself, or, ending in "*", everything below: "leg:*" covers "leg:control" and "leg:control:own".
+// "admin:*" covers all there is, and "leg:control" covers its own narrowing "leg:control:own".
+func (c Claims) Allows(permission string) bool {
+	return slices.ContainsFunc(c.Grants, func(g string) bool { return covers(g, permission) })
+}
+
+func covers(grant, permission string) bool {
+	if permission == "" {
+		return false
+	}
+	if grant == "admin:*" || grant == permission {
+		return true
+	}
+	if prefix, ok := strings.CutSuffix(grant, "*"); ok {
+		return strings.HasSuffix(prefix, ":") && strings.HasPrefix(permission, prefix) && len(permission) > len(prefix)
+	}
+	wide, ok := strings.CutSuffix(permission, ":own")
+	return ok && grant == wide
+}
+
+// AgentGrants is what an agent's desktop may do: everything about the agent and the agent's calls.
+func AgentGrants() []string {
+	return []string{
+		"agent:self", "call:read:own", "call:dial", "call:write:own", "leg:control:own",
+		"recording:read:own", "recording:pause:own", "recording:listen:own", "queue:read",
+	}
+}
+
+// ValidGrant reports whether s has the form of a grant: words of a-z, 0-9, _ and - between colons, the last
+// of which may be "*".
+func ValidGrant(s string) bool {
+	words := strings.Split(s, ":")
+	if len(words) < 2 || len(s) > 64 {
+		return false
+	}
+	for i, w := range words {
+		if w == "*" && i == len(words)-1 {
+			continue
+		}
+		if w == "" || strings.Trim(w, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
+			return false
+		}
+	}
+	return true
+}
