@@ -286,7 +286,7 @@ func TestOpen(t *testing.T) {
 	if slices.Sort(kids); kids[0] != kids[7] {
 		t.Fatalf("servers that started at once use different keys: %v", kids)
 	}
-	names, _ := filepath.Glob(filepath.Join(dir, "keys", "*"))
+	names, _ := filepath.Glob(filepath.Join(dir, "*"))
 	if len(names) != 1 {
 		t.Fatalf("files %v", names)
 	}
@@ -298,7 +298,7 @@ func TestOpen(t *testing.T) {
 	// Rotation: the newer file signs, tokens of the older one stay good.
 	older, _ := Open(dir, time.Hour, now)
 	tok, _, _ := older.Mint(Claims{Agent: "agt_1"})
-	if _, err := create(filepath.Join(dir, "keys"), epoch.Add(time.Hour)); err != nil {
+	if _, err := create(dir, epoch.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	newer, err := Open(dir, time.Hour, now)

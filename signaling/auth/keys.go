@@ -32,7 +32,6 @@ const (
 
 	maxToken  = 4096 // bytes; ours have about 500
 	maxGrants = 64
-	keyFolder = "keys"
 )
 
 // ErrToken is every reason not to believe a token; the text names it, for the log and the problem's detail.
@@ -51,17 +50,16 @@ type key struct {
 	private ed25519.PrivateKey
 }
 
-// Open reads the keys in dir/keys and makes one on first start. To rotate, put a new key file beside the
+// Open reads the key files (*.pem) in folder and makes one on first start. To rotate, put a new key file beside the
 // old one and take the old one away when its tokens have run out; the file with the last name signs.
 // maxLife bounds tokens that are bound to no session; now is nil for the real clock.
-func Open(dir string, maxLife time.Duration, now func() time.Time) (*Keys, error) {
+func Open(folder string, maxLife time.Duration, now func() time.Time) (*Keys, error) {
 	if maxLife < time.Minute {
 		return nil, fmt.Errorf("auth: longest token life %v is under a minute", maxLife)
 	}
 	if now == nil {
 		now = time.Now
 	}
-	folder := filepath.Join(dir, keyFolder)
 	names, err := filepath.Glob(filepath.Join(folder, "*.pem"))
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
