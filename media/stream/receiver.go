@@ -16,6 +16,7 @@ import (
 
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec"
+	"github.com/cordboard/cordboard/media/dtmf"
 	"github.com/cordboard/cordboard/media/jitter"
 	"github.com/cordboard/cordboard/media/pcm"
 	"github.com/cordboard/cordboard/media/quality"
@@ -58,7 +59,8 @@ type Receiver struct {
 	epoch  time.Time
 	header header
 	packet jitter.Packet
-	digits digitReceiver
+	digits dtmf.Receiver
+	source uint32 // SSRC of the telephone events
 
 	mu        sync.Mutex // reader and Reporter, never the tick
 	reception quality.Reception
@@ -81,7 +83,7 @@ func NewReceiver(cfg ReceiverConfig) *Receiver {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	r := &Receiver{clock: cfg.Clock, epoch: cfg.Clock(), jb: jitter.New(cfg.Jitter), events: cfg.Events}
+	r := &Receiver{digits: dtmf.Receiver{ClockRate: 8000}, clock: cfg.Clock, epoch: cfg.Clock(), jb: jitter.New(cfg.Jitter), events: cfg.Events}
 	r.stats.level.Store(127)
 	r.Update(cfg.Codecs, cfg.EventPT, cfg.LevelExtID)
 	rate := pcm.Rate8k
@@ -97,7 +99,7 @@ func NewReceiver(cfg ReceiverConfig) *Receiver {
 
 // Update changes what the payload types mean, after a re-INVITE. Packets on their way keep their meaning.
 func (r *Receiver) Update(codecs map[uint8]media.Codec, eventPT, levelExtID uint8) {
-	t := &payloadTypes{eventPT: eventPT, levelID: levelExtID}
+	t := &payloadTypes{eventPT: eventPT, levelID: levelExtID, eventClock: 8000}
 	for pt, c := range codecs {
 		t.codec[pt&0x7f] = c
 		t.eventClock = c.ClockRate()
@@ -120,10 +122,7 @@ func (r *Receiver) PushPacket(buf []byte, arrival time.Time) bool {
 	switch {
 	case t.eventPT != 0 && h.pt == t.eventPT:
 		p.Skip = true
-		r.digits.clock = t.eventClock
-		if e, ok := r.digits.push(h.payload, h.ts); ok {
-			r.emit(e)
-		}
+		r.event(t, h)
 	case c != 0:
 		d, err := codec.Duration(c, h.payload)
 		if err != nil {
@@ -133,6 +132,11 @@ func (r *Receiver) PushPacket(buf []byte, arrival time.Time) bool {
 		p.Clock = c.ClockRate()
 		p.Duration = uint32(int64(d) * int64(p.Clock) / int64(time.Second))
 		p.Payload = h.payload
+		if r.digits.Down() && p.Clock == r.digits.ClockRate {
+			if e, ok := r.digits.Idle(h.ts); ok { // its end was lost
+				r.emit(e)
+			}
+		}
 		// The codec travels with the packet, for an Update may come before its turn.
 		p.PT = uint8(c)
 	case h.pt == comfortNoise:
@@ -165,6 +169,19 @@ func (r *Receiver) count(h *header, p *jitter.Packet, arrival time.Time) {
 	}
 	r.stats.lost.Store(r.reception.Lost())
 	r.mu.Unlock()
+}
+
+// event takes a telephone event.
+func (r *Receiver) event(t *payloadTypes, h *header) {
+	if r.source != h.ssrc || r.digits.ClockRate != t.eventClock {
+		if e, ok := r.digits.Reset(); ok {
+			r.emit(e)
+		}
+		r.source, r.digits.ClockRate = h.ssrc, t.eventClock
+	}
+	if e, ok := r.digits.Push(h.payload, h.marker, h.ts); ok {
+		r.emit(e)
+	}
 }
 
 func (r *Receiver) emit(e media.Event) {

@@ -3,12 +3,17 @@ package stream
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"sync/atomic"
 	"time"
 
 	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/dtmf"
 	"github.com/cordboard/cordboard/media/pcm"
 )
+
+// ErrNoEvents: the party did not agree to telephone events.
+var ErrNoEvents = errors.New("stream: the party takes no telephone events")
 
 // SenderConfig says what the party takes.
 type SenderConfig struct {
@@ -28,6 +33,7 @@ type target struct {
 	pt      uint8
 	eventPT uint8
 	levelID uint8
+	digits  *dtmf.Sender
 	bytes   int // payload bytes of a packet with another time than a frame, else 0
 }
 
@@ -51,7 +57,7 @@ type Sender struct {
 	clock   uint32
 	seq     uint16
 	talking bool // the last frame was sent
-	digits  digitSender
+	event   [dtmf.PacketLen]byte
 }
 
 type senderStats struct {
@@ -92,7 +98,11 @@ func (s *Sender) Update(cfg SenderConfig) {
 		f = DefaultFormat(cfg.Codec)
 	}
 	s.policy.base(f)
-	s.digits.agreed(cfg.EventPT != 0)
+	if old := s.target.Load(); old != nil && old.codec.ClockRate() == t.codec.ClockRate() {
+		t.digits = old.digits // with what is queued
+	} else {
+		t.digits = dtmf.NewSender(t.codec.ClockRate())
+	}
 	s.target.Store(t)
 }
 
@@ -105,7 +115,11 @@ func (s *Sender) Format() media.Format { return s.policy.format() }
 
 // SendDigits queues DTMF digits as RFC 4733 events, each tone long, in place of audio.
 func (s *Sender) SendDigits(digits string, tone time.Duration) error {
-	return s.digits.queue(digits, tone)
+	t := s.target.Load()
+	if t.eventPT == 0 {
+		return ErrNoEvents
+	}
+	return t.digits.Queue(digits, tone)
 }
 
 // WriteFrame sends one frame. Called once per tick, also when there is nothing to send.
@@ -124,10 +138,14 @@ func (s *Sender) WriteFrame(f media.OutFrame) {
 	if t != s.heldTgt {
 		s.held, s.heldTgt = 0, t
 	}
-	if p, marker, at, ok := s.digits.next(ts, perTick); ok && t.eventPT != 0 {
-		s.held, s.talking = 0, false
-		s.send(t.eventPT, marker, at, 0, 127, false, p)
-		return
+	if t.eventPT != 0 {
+		if n, marker, at, busy := t.digits.Next(s.event[:], ts); busy {
+			s.held, s.talking = 0, false
+			if n > 0 {
+				s.send(t.eventPT, marker, at, 0, 127, false, s.event[:n])
+			}
+			return
+		}
 	}
 	if len(f.Payload) == 0 || len(f.Payload) > MaxPacket-headerSize-8 {
 		s.held, s.talking = 0, false
@@ -177,3 +195,6 @@ func (s *Sender) Stats(m *media.Stats) {
 	m.PacketsOut, m.BytesOut = s.stats.packets.Load(), s.stats.bytes.Load()
 	m.LevelOut = uint8(s.stats.level.Load())
 }
+
+// Sent is the number of packets sent. Safe for concurrent use.
+func (s *Sender) Sent() uint64 { return s.stats.packets.Load() }

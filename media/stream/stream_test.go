@@ -34,7 +34,7 @@ func newLine(t testing.TB, c media.Codec, opts ...func(*SenderConfig, *ReceiverC
 	l := &line{t: t, now: time.Unix(1000, 0), codec: c, freq: 400, event: make(chan media.Event, 16)}
 	tc := SenderConfig{Codec: c, PT: 96, EventPT: 101, CNAME: "x@example.org"}
 	if c == media.Opus { // without DTX, which takes a steady tone for noise
-		tc.Format = media.Format{Codec: c, Bitrate: 32000, Complexity: 5}
+		tc.Format = media.Format{Codec: c, Bitrate: 40000, Complexity: 5, LowDelay: true}
 	}
 	rc := ReceiverConfig{Codecs: map[uint8]media.Codec{96: c}, EventPT: 101, Events: l.event, Clock: func() time.Time { return l.now }}
 	for _, o := range opts {
@@ -170,7 +170,7 @@ func TestRandomLossKeepsTheTone(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 2))
 		l.fate = func(n int) bool { return n > 20 && r.IntN(100) < 5 }
 		bad := 0
-		const frames = 1500
+		const frames = 6000
 		var ref float64
 		for i := range frames {
 			l.step(8000)
