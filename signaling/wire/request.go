@@ -57,12 +57,15 @@ type StateRequest struct {
 
 // LegRequest brings a leg into a call.
 type LegRequest struct {
-	Kind        LegKind `json:"kind,omitempty"` // webrtc (default) or rtp
+	Kind        LegKind `json:"kind,omitempty"` // webrtc (default), sip to dial out, or rtp
 	CallID      string  `json:"call_id"`
 	SDP         string  `json:"sdp,omitempty"` // webrtc: the offer
 	Replaces    string  `json:"replaces,omitempty"`
 	Role        Role    `json:"role,omitempty"` // default: agent for an agent's token, else customer
 	ClientRef   string  `json:"client_ref,omitempty"`
+	To          string  `json:"to,omitempty"`           // sip: number or address
+	From        string  `json:"from,omitempty"`         // sip: the number to show
+	Trunk       string  `json:"trunk,omitempty"`        // sip: default the first that can call out
 	Address     string  `json:"address,omitempty"`      // rtp: where to send, "127.0.0.1:40000"
 	Codec       string  `json:"codec,omitempty"`        // rtp: PCMU, PCMA, G722 or opus
 	PayloadType int     `json:"payload_type,omitempty"` // rtp
@@ -130,14 +133,13 @@ type RejectRequest struct {
 
 // CallRequest dials.
 type CallRequest struct {
-	To             string            `json:"to"`
-	From           string            `json:"from,omitempty"`
-	FromName       string            `json:"from_name,omitempty"`
-	Trunk          string            `json:"trunk,omitempty"`
-	Agent          string            `json:"agent,omitempty"`
-	ClientRef      string            `json:"client_ref,omitempty"`
-	TimeoutSeconds int               `json:"timeout_seconds,omitempty"` // how long it may ring, 1 to 180
-	Variables      map[string]string `json:"variables,omitempty"`
+	To        string            `json:"to"`
+	From      string            `json:"from,omitempty"`
+	FromName  string            `json:"from_name,omitempty"`
+	Trunk     string            `json:"trunk,omitempty"`
+	Agent     string            `json:"agent,omitempty"` // who places it; for an agent's token always the agent
+	ClientRef string            `json:"client_ref,omitempty"`
+	Variables map[string]string `json:"variables,omitempty"`
 }
 
 // RoomRequest makes a room with no party in it yet, for programs that bring their own legs.

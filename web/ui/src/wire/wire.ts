@@ -140,7 +140,7 @@ export interface StateRequest {
 
 /** LegRequest brings a leg into a call. */
 export interface LegRequest {
-  /** webrtc (default) or rtp */
+  /** webrtc (default), sip to dial out, or rtp */
   kind?: LegKind;
   call_id: string;
   /** webrtc: the offer */
@@ -149,6 +149,12 @@ export interface LegRequest {
   /** default: agent for an agent's token, else customer */
   role?: Role;
   client_ref?: string;
+  /** sip: number or address */
+  to?: string;
+  /** sip: the number to show */
+  from?: string;
+  /** sip: default the first that can call out */
+  trunk?: string;
   /** rtp: where to send, "127.0.0.1:40000" */
   address?: string;
   /** rtp: PCMU, PCMA, G722 or opus */
@@ -228,10 +234,9 @@ export interface CallRequest {
   from?: string;
   from_name?: string;
   trunk?: string;
+  /** who places it; for an agent's token always the agent */
   agent?: string;
   client_ref?: string;
-  /** how long it may ring, 1 to 180 */
-  timeout_seconds?: number;
   variables?: Record<string, string>;
 }
 
