@@ -273,6 +273,9 @@ func (a Agent) Fail(reason string, now time.Time) (Agent, error) {
 func (a Agent) Engage(call string, now time.Time) (Agent, error) {
 	switch a.State {
 	case wire.AgentReserved:
+		if a.Call != call {
+			return a, a.refuse("take another call")
+		}
 		a.Offer = ""
 	case wire.AgentReady, wire.AgentNotReady:
 		a.Want, a.WantWhy = a.State, a.Reason
