@@ -1,0 +1,358 @@
+// Package rtpleg is a party on plain RTP: the media of a SIP call, or of a program that was given an
+// address and a codec. It owns a pair of UDP ports and implements media.Leg.
+//
+//	socket -> reader: source check -> stream.Receiver -> ReadFrame (tick)
+//	WriteFrame (tick): stream.Sender -> socket, without waiting
+//	reader, twice a second: RTCP reports, RTP timeout
+//
+// One goroutine reads RTP and keeps the leg's time; a second, nearly always asleep, reads RTCP where that
+// has a port of its own. Packets from any other address than the party's are dropped and counted; see
+// source for how the party's address is found.
+package rtpleg
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/jitter"
+	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/media/stream"
+)
+
+// ErrTimeout is why a leg ends whose party sends nothing.
+var ErrTimeout = errors.New("rtpleg: no media from the party")
+
+// Direction says which way audio flows, seen from cordboard (RFC 4566 section 6).
+type Direction uint8
+
+const (
+	SendRecv Direction = iota
+	SendOnly           // the party is held or only listens: nothing it sends is heard
+	RecvOnly           // the party hears nothing
+	Inactive
+)
+
+func (d Direction) sends() bool    { return d == SendRecv || d == SendOnly }
+func (d Direction) receives() bool { return d == SendRecv || d == RecvOnly }
+
+// Session is what offer and answer settled. A re-INVITE brings a new one.
+type Session struct {
+	Remote     netip.AddrPort // the party's RTP; an unspecified address (c=0.0.0.0) or port 0 stops sending
+	RemoteRTCP netip.AddrPort // zero: the port above Remote
+	RTCPMux    bool           // RTCP shares the RTP port (RFC 5761)
+	Codec      media.Codec    // what we send
+	PT         uint8
+	Codecs     map[uint8]media.Codec // what the party may send; nil: PT alone
+	EventPT    uint8                 // RFC 4733, 0 for none
+	LevelExtID uint8                 // RFC 6464, 0 for none
+	Ptime      time.Duration         // 0 is 20 ms
+	Format     media.Format          // zero: the codec's default
+	Direction  Direction
+	// Symmetric marks the party as behind a NAT: its address may be learned from its first packets. From,
+	// when valid, is where such an address must lie; the source of the signalling is a good choice.
+	Symmetric bool
+	From      netip.Prefix
+}
+
+// Cipher protects a leg's packets (SRTP). Each method appends to dst and returns it; an error drops the
+// packet. Open is called by the readers, Seal by the tick and a reader; RTP and RTCP may be concurrent.
+type Cipher interface {
+	OpenRTP(dst, pkt []byte) ([]byte, error)
+	SealRTP(dst, pkt []byte) ([]byte, error)
+	OpenRTCP(dst, pkt []byte) ([]byte, error)
+	SealRTCP(dst, pkt []byte) ([]byte, error)
+}
+
+// Config makes a leg.
+type Config struct {
+	Socket *Socket // the leg's from now on; Close releases it
+	Session
+	CNAME             string
+	Cipher            Cipher           // nil for plain RTP
+	RTPTimeoutInitial time.Duration    // until the first packet; 30 s when zero, negative for never
+	RTPTimeout        time.Duration    // between packets; 15 s when zero, negative for never
+	Clock             func() time.Time // time.Now when nil
+	Jitter            jitter.Config
+}
+
+const maxDatagram = stream.MaxPacket + 64
+
+// Leg is one party on RTP. It implements media.Leg and media.PayloadSource.
+type Leg struct {
+	cfg    Config
+	clock  func() time.Time
+	rx     *stream.Receiver
+	tx     *stream.Sender
+	rep    *stream.Reporter
+	out    sender
+	events chan media.Event
+
+	session   atomic.Pointer[Session]
+	update    atomic.Pointer[Session] // for the reader to take up
+	held      atomic.Bool
+	aliveFrom atomic.Int64 // ns after start from which silence counts
+	start     time.Time
+	counts    struct {
+		foreign, malformed, eventsDropped atomic.Uint64
+	}
+
+	// The RTP reader's.
+	src       source
+	connected bool
+	buf       [maxDatagram]byte
+	plain     []byte
+	report    []byte
+	sealed    []byte
+
+	rtcpTo   atomic.Pointer[netip.AddrPort] // where our reports go
+	rtcpFrom atomic.Pointer[netip.AddrPort] // whom we take reports from; port 0: any
+
+	wg      sync.WaitGroup
+	done    chan struct{}
+	once    sync.Once // guards err and done
+	err     error
+	closing sync.Once
+	started atomic.Bool
+}
+
+var (
+	_ media.Leg           = (*Leg)(nil)
+	_ media.PayloadSource = (*Leg)(nil)
+)
+
+// New makes a leg on its socket. Nothing is read before Start.
+func New(cfg Config) (*Leg, error) {
+	if cfg.Socket == nil {
+		return nil, errors.New("rtpleg: new leg: no socket")
+	}
+	if err := cfg.Session.check(); err != nil {
+		return nil, fmt.Errorf("rtpleg: new leg: %w", err)
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.RTPTimeoutInitial == 0 {
+		cfg.RTPTimeoutInitial = 30 * time.Second
+	}
+	if cfg.RTPTimeout == 0 {
+		cfg.RTPTimeout = 15 * time.Second
+	}
+	l := &Leg{cfg: cfg, clock: cfg.Clock, start: cfg.Clock(), events: make(chan media.Event, 16), done: make(chan struct{})}
+	s := cfg.Session
+	l.rx = stream.NewReceiver(stream.ReceiverConfig{
+		Codecs: s.codecs(), EventPT: s.EventPT, LevelExtID: s.LevelExtID,
+		Events: l.events, Jitter: cfg.Jitter, Clock: cfg.Clock,
+	})
+	l.tx = stream.NewSender(s.sender(cfg.CNAME), l.send)
+	l.rep = stream.NewReporter(l.rx, l.tx, l.start)
+	if err := l.out.init(cfg.Socket.rtp); err != nil {
+		return nil, fmt.Errorf("rtpleg: new leg: %w", err)
+	}
+	l.session.Store(&s)
+	l.adopt(&s)
+	return l, nil
+}
+
+func (s *Session) check() error {
+	if s.Codec == 0 {
+		return errors.New("no codec")
+	}
+	if s.Direction > Inactive {
+		return fmt.Errorf("direction %d", s.Direction)
+	}
+	return nil
+}
+
+func (s *Session) codecs() map[uint8]media.Codec {
+	if s.Codecs == nil {
+		return map[uint8]media.Codec{s.PT: s.Codec}
+	}
+	return s.Codecs
+}
+
+func (s *Session) sender(cname string) stream.SenderConfig {
+	return stream.SenderConfig{
+		Codec: s.Codec, PT: s.PT, EventPT: s.EventPT, LevelExtID: s.LevelExtID,
+		CNAME: cname, Format: s.Format, Ptime: s.Ptime,
+	}
+}
+
+// Start begins to read. Call it once, when offer and answer are settled.
+func (l *Leg) Start() {
+	if !l.started.CompareAndSwap(false, true) {
+		return
+	}
+	l.aliveFrom.Store(int64(l.clock().Sub(l.start)))
+	l.wg.Go(l.readRTP)
+	l.wg.Go(l.readRTCP)
+}
+
+// Update takes up what a re-INVITE settled. The party's address may be learned again where the session
+// is Symmetric. Safe for concurrent use; the reader follows with its next packet, within half a second.
+func (l *Leg) Update(s Session) error {
+	if err := s.check(); err != nil {
+		return fmt.Errorf("rtpleg: update leg: %w", err)
+	}
+	l.rx.Update(s.codecs(), s.EventPT, s.LevelExtID)
+	l.tx.Update(s.sender(l.cfg.CNAME))
+	l.session.Store(&s)
+	l.alive()
+	l.update.Store(&s)
+	if l.started.Load() {
+		_ = l.cfg.Socket.rtp.SetReadDeadline(time.Unix(1, 0)) // wake the reader
+	}
+	return nil
+}
+
+// adopt makes s the reader's session: whom to believe and where to send.
+func (l *Leg) adopt(s *Session) {
+	l.src.reset(s.Remote, s.Symmetric, s.From)
+	l.aim(s, s.Remote)
+}
+
+// aim sends to remote from now on.
+func (l *Leg) aim(s *Session, remote netip.AddrPort) {
+	l.out.aim(remote)
+	rtcp := remote
+	switch {
+	case s.RTCPMux:
+	case remote == s.Remote && s.RemoteRTCP.IsValid():
+		rtcp = s.RemoteRTCP
+	case remote.Port() < 65535:
+		rtcp = netip.AddrPortFrom(remote.Addr(), remote.Port()+1)
+	}
+	l.rtcpTo.Store(&rtcp)
+	from := rtcp
+	if s.Symmetric {
+		from = netip.AddrPortFrom(rtcp.Addr(), 0)
+	}
+	l.rtcpFrom.Store(&from)
+}
+
+// SetHeld says that the party may be silent for as long as it likes; when the hold ends the timeout
+// begins anew.
+func (l *Leg) SetHeld(on bool) {
+	l.held.Store(on)
+	l.alive()
+}
+
+func (l *Leg) alive() { l.aliveFrom.Store(int64(l.clock().Sub(l.start))) }
+
+// Rate implements media.Source.
+func (l *Leg) Rate() pcm.Rate { return l.rx.Rate() }
+
+// ReadFrame implements media.Source. A party that is not to be heard (SendOnly, Inactive) is silent.
+func (l *Leg) ReadFrame(dst *pcm.Frame) media.Kind {
+	k := l.rx.ReadFrame(dst)
+	if !l.session.Load().Direction.receives() {
+		clear(dst.Samples())
+		return media.Silence
+	}
+	return k
+}
+
+// Payload implements media.PayloadSource.
+func (l *Leg) Payload() (media.Codec, []byte) {
+	if !l.session.Load().Direction.receives() {
+		return 0, nil
+	}
+	return l.rx.Payload()
+}
+
+// Format implements media.Sink.
+func (l *Leg) Format() media.Format { return l.tx.Format() }
+
+// WriteFrame implements media.Sink. A party that is to hear nothing (RecvOnly, Inactive) is sent nothing.
+func (l *Leg) WriteFrame(f media.OutFrame) {
+	if !l.session.Load().Direction.sends() {
+		f.Payload = nil
+	}
+	l.tx.WriteFrame(f)
+}
+
+// send puts one packet on the wire, in the tick.
+func (l *Leg) send(pkt []byte) {
+	if l.cfg.Cipher != nil {
+		var err error
+		if l.sealed, err = l.cfg.Cipher.SealRTP(l.sealed[:0], pkt); err != nil {
+			l.out.dropped.Add(1)
+			return
+		}
+		pkt = l.sealed
+	}
+	l.out.send(pkt)
+}
+
+// SendDigits implements media.Leg.
+func (l *Leg) SendDigits(digits string, tone time.Duration) error {
+	return l.tx.SendDigits(digits, tone)
+}
+
+// Stats implements media.Leg.
+func (l *Leg) Stats() media.Stats {
+	var s media.Stats
+	l.rx.Stats(&s)
+	l.tx.Stats(&s)
+	l.rep.Stats(&s)
+	s.Malformed += l.counts.malformed.Load()
+	s.Foreign = l.counts.foreign.Load()
+	s.SendDropped = l.out.dropped.Load()
+	s.EventsDropped += l.counts.eventsDropped.Load()
+	return s
+}
+
+// Events implements media.Leg.
+func (l *Leg) Events() <-chan media.Event { return l.events }
+
+// Done implements media.Leg.
+func (l *Leg) Done() <-chan struct{} { return l.done }
+
+// Err implements media.Leg: nil before Done and after Close, ErrTimeout when the party fell silent.
+func (l *Leg) Err() error {
+	select {
+	case <-l.done:
+		return l.err
+	default:
+		return nil
+	}
+}
+
+func (l *Leg) end(err error) {
+	l.once.Do(func() {
+		l.err = err
+		close(l.done)
+	})
+}
+
+// Close says goodbye by RTCP, ends the readers and releases the socket.
+func (l *Leg) Close() error {
+	l.closing.Do(func() {
+		if l.started.Load() && l.tx.Sent() > 0 {
+			l.sendRTCP(l.rep.AppendBye(nil, l.clock()))
+		}
+		l.end(nil)
+		l.cfg.Socket.Release()
+	})
+	l.wg.Wait()
+	l.rx.Close()
+	return nil
+}
+
+func (l *Leg) String() string {
+	s := l.session.Load()
+	return fmt.Sprintf("rtpleg(%v/%d %v) > jitter(%v)", s.Codec, s.Codec.ClockRate(), s.Remote, l.rx.Jitter().Target.Round(time.Millisecond))
+}
+
+// Local is the leg's own RTP address.
+func (l *Leg) Local() netip.AddrPort { return l.cfg.Socket.addr }
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+func isClosed(err error) bool { return errors.Is(err, net.ErrClosed) }
