@@ -30,6 +30,7 @@ type actor struct {
 	call wire.Call // without legs; snapshot adds them
 	legs []*leg    // in the order they came, ended ones too
 	rec  *recorder.Recording
+	play map[string]wire.Playback // what is being played, by id
 
 	snap atomic.Pointer[wire.Call] // the newest picture, for readers
 
@@ -59,6 +60,7 @@ func (a *actor) run() {
 				continue
 			}
 			a.roomEvent(e)
+			a.settle()
 		}
 		for {
 			a.mu.Lock()
@@ -357,13 +359,15 @@ func (a *actor) setEndpoint(l *leg, ep Endpoint) {
 
 func (a *actor) roomEvent(e mixer.Event) {
 	switch e.Kind {
-	case mixer.EventSpeaker:
+	case mixer.SpeakerChanged:
 		a.publish("room.speaker_changed", "server", a.roomPicture())
-	case mixer.EventPlayerFinished:
-		a.publish("playback.finished", "server", map[string]string{"id": e.ID})
-	case mixer.EventPanicked:
-		a.log.Error("room failed, ending its call", "room", a.call.Room, "cause", e.Err)
-		a.end(CauseError, "server")
+	case mixer.PlayerFinished:
+		a.playEnded(e.Player)
+	case mixer.Closed:
+		if e.Err != nil {
+			a.log.Error("room failed, ending its call", "room", a.call.Room, "cause", e.Err)
+			a.end(CauseError, "server")
+		}
 	}
 }
 

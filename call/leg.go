@@ -99,9 +99,9 @@ func (l *leg) mediaEvent(e media.Event) {
 	case media.EventDigit:
 		// While a recording is paused the customer may be keying a card number: the digit itself must
 		// reach no event, log or store (PCI DSS 3.3.1).
-		d := wire.Digit{LegID: l.wire.ID, Digit: string(e.Digit), DurationMS: e.Duration.Milliseconds()}
+		d := wire.Digit{LegID: l.wire.ID, CallID: l.a.id, Digit: string(e.Digit), DurationMS: e.Duration.Milliseconds()}
 		if l.a.rec != nil && l.a.rec.Snapshot().State == wire.RecordingPaused {
-			d.Digit, d.Masked = "", true
+			d.Digit = ""
 		}
 		l.a.publish("leg.dtmf", string(l.wire.Role), d)
 	case media.EventReconnecting:
