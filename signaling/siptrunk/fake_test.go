@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/netip"
 	"sync"
 	"testing"
@@ -283,3 +284,14 @@ func serve(tb testing.TB, cfg Config, h Handler, change ...func(*Server)) *bench
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// freeAddr is a local UDP address nobody listens on at the moment.
+func freeAddr(tb testing.TB) string {
+	tb.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().String()
+}

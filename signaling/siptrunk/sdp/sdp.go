@@ -110,31 +110,69 @@ func Parse(body []byte) (*Session, error) {
 	if strings.IndexByte(string(body), 0) >= 0 {
 		return nil, errors.New("sdp: NUL in description")
 	}
+	rest, streams, err := split(body)
+	if err != nil {
+		return nil, err
+	}
 	var d pion.SessionDescription
-	if err := d.Unmarshal(body); err != nil {
+	if err := d.Unmarshal(rest); err != nil {
 		return nil, fmt.Errorf("sdp: parse: %w", err)
 	}
-	if len(d.MediaDescriptions) > MaxStreams {
-		return nil, fmt.Errorf("%w: %d streams", ErrTooLarge, len(d.MediaDescriptions))
-	}
-	s := &Session{SessionID: d.Origin.SessionID, Version: d.Origin.SessionVersion, Audio: -1}
-	for i, m := range d.MediaDescriptions {
-		if len(m.MediaName.Formats) > MaxFormats {
-			return nil, fmt.Errorf("%w: %d formats", ErrTooLarge, len(m.MediaName.Formats))
+	s := &Session{SessionID: d.Origin.SessionID, Version: d.Origin.SessionVersion, Streams: streams, Audio: -1}
+	plain := 0
+	for _, m := range streams {
+		if m.plain() {
+			plain++
 		}
-		proto := strings.Join(m.MediaName.Protos, "/")
-		s.Streams = append(s.Streams, Stream{Kind: m.MediaName.Media, Protocol: proto, Formats: strings.Join(m.MediaName.Formats, " ")})
-		if s.Audio >= 0 || m.MediaName.Media != "audio" || (proto != "RTP/AVP" && proto != "RTP/AVPF") {
+	}
+	if plain != len(d.MediaDescriptions) {
+		return nil, errors.New("sdp: lines end in more than one way") // the grammar also ends them at a bare CR
+	}
+	i := -1
+	for _, m := range d.MediaDescriptions {
+		for i++; !streams[i].plain(); i++ { // the sections that split left out
+		}
+		if m.MediaName.Port.Value == 0 {
 			continue
 		}
 		if err := s.audio(&d, m); err != nil {
 			return nil, err
 		}
-		if m.MediaName.Port.Value != 0 {
-			s.Audio = i
-		}
+		s.Audio = i
+		break
 	}
 	return s, nil
+}
+
+// plain reports whether a stream is audio over plain RTP.
+func (s Stream) plain() bool {
+	return s.Kind == "audio" && (s.Protocol == "RTP/AVP" || s.Protocol == "RTP/AVPF")
+}
+
+// split lists the m= lines and leaves out the sections of streams that are not ours to take: the grammar
+// knows fewer kinds of media than the world (m=image), and what we refuse need not be understood.
+func split(body []byte) (rest []byte, streams []Stream, err error) {
+	keep := true
+	for line := range strings.Lines(string(body)) {
+		if value, ok := strings.CutPrefix(line, "m="); ok {
+			f := strings.Fields(value)
+			if len(f) < 4 {
+				return nil, nil, errors.New("sdp: short m= line")
+			}
+			if len(f)-3 > MaxFormats {
+				return nil, nil, fmt.Errorf("%w: %d formats", ErrTooLarge, len(f)-3)
+			}
+			m := Stream{Kind: f[0], Protocol: f[2], Formats: strings.Join(f[3:], " ")}
+			if streams = append(streams, m); len(streams) > MaxStreams {
+				return nil, nil, fmt.Errorf("%w: %d streams", ErrTooLarge, len(streams))
+			}
+			keep = m.plain()
+		}
+		if keep {
+			rest = append(rest, line...)
+		}
+	}
+	return rest, streams, nil
 }
 
 func (s *Session) audio(d *pion.SessionDescription, m *pion.MediaDescription) error {

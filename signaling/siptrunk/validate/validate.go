@@ -116,7 +116,7 @@ func headers(r *sip.Request, count map[string]int) *Refusal {
 	if branch == sip.RFC3261BranchMagicCookie {
 		return bad("Empty Branch")
 	}
-	if r.CSeq().MethodName != r.Method {
+	if strings.TrimSpace(string(r.CSeq().MethodName)) != string(r.Method) {
 		return bad("CSeq Method Mismatch")
 	}
 	if r.CallID().Value() == "" {
@@ -146,8 +146,6 @@ func headers(r *sip.Request, count map[string]int) *Refusal {
 func uri(r *sip.Request) *Refusal {
 	u := &r.Recipient
 	switch {
-	case strings.HasPrefix(u.Scheme, "<"):
-		return bad("Request-URI In Angle Brackets")
 	case u.Scheme != "sip" && u.Scheme != "sips" && u.Scheme != "tel":
 		return refuse(sip.StatusRequestedRangeNotSatisfiable, "Unsupported URI Scheme")
 	case u.Headers.Length() > 0:
