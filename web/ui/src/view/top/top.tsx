@@ -38,7 +38,7 @@ function StateSwitch() {
   const a = agent.value;
   if (a === null) return null;
   const free = a.state === 'ready' || a.state === 'not_ready' || a.state === 'wrapup';
-  const why = a.state === 'not_ready' && a.reason ? reason(a.reason) : '';
+  const why = a.state === 'not_ready' && a.reason && a.reason !== 'signed_in' ? reason(a.reason) : '';
   return (
     <div class={css['state']} role="group" aria-label={text.top.state}>
       <span class={cls(css['now'], css[a.state])} data-testid="agent-state" data-state={a.state}>

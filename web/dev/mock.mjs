@@ -1,0 +1,292 @@
+// A server to look at the desktop with: it keeps one agent, rings a made-up caller and answers the part of
+// the API the page uses. Node's own modules only. `npm run build && npm run mock` prints a sign-in link; turn
+// ready and it rings. It carries no audio: the real thing is `cordboard demo`.
+
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const dist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', 'app');
+const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+// the policy of embed.go, so that a page that breaks it breaks here
+const policy = /const policy = "([^"]*)" \+\s*"([^"]*)"/.exec(readFileSync(join(dist, '..', '..', 'embed.go'), 'utf8')).slice(1).join('');
+
+const iso = (ms = Date.now()) => new Date(ms).toISOString();
+const b64 = (v) => Buffer.from(JSON.stringify(v)).toString('base64url');
+export const jwt = () => `${b64({ alg: 'none' })}.${b64({ sub: 'agt_1', iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 900 })}.x`;
+
+/** Mock is the whole server; tests and screenshots call its methods to bring the page where they want it. */
+export class Mock {
+  constructor({ trackFile = null, ringSeconds = 20, wrapupSeconds = 45, pauseSeconds = 30 } = {}) {
+    Object.assign(this, { trackFile, ringSeconds, wrapupSeconds, pauseSeconds });
+    this.seq = 0;
+    this.n = 0;
+    this.sockets = new Set();
+    this.log = [];
+    this.agent = { id: 'agt_1', name: 'Maja Novak', state: 'not_ready', reason: 'signed_in', since: iso(), queues: ['que_1', 'que_2'], version: 1 };
+    this.queues = [
+      { id: 'que_1', name: 'Service', waiting: 0, ready: 1 },
+      { id: 'que_2', name: 'Orders and deliveries', waiting: 2, ready: 3, oldest_since: iso(Date.now() - 74_000) },
+    ];
+    this.recordings = [this.finished('rec_2', '+38640555012', 95_000, 47 * 60_000, true), this.finished('rec_1', '+442071838750', 241_000, 130 * 60_000, false)];
+  }
+
+  id(kind) {
+    this.n++;
+    return `${kind}_mock${this.n}`;
+  }
+
+  finished(id, from, ms, ago, paused) {
+    const started = Date.now() - ago;
+    return {
+      id, call_id: `call_${id}`, state: 'stored', agent: 'agt_1', agents: ['agt_1'], from, to: '+38615550100', queue: 'que_1',
+      started: iso(started), ended: iso(started + ms), duration_ms: ms,
+      tracks: ['customer', 'agent'].map((role) => ({ id: `${id}-${role}`, leg_id: `leg_${role}`, role, codec: 'opus', object: `${role}.opus`, bytes: 1, offset_ms: role === 'agent' ? 1200 : 0, duration_ms: ms })),
+      gaps: paused ? [{ cause: 'pause', offset_ms: 40_000, length_ms: 18_000, from: iso(started + 40_000), till: iso(started + 58_000), by: 'agt_1', resumed: 'manual' }] : [],
+    };
+  }
+
+  peaks(rec) {
+    const value = (i, phase) => {
+      const ms = i * 100;
+      if (rec.gaps.some((g) => ms >= g.offset_ms && ms < g.offset_ms + g.length_ms)) return 0;
+      const turn = Math.sin(ms / 5200 + phase) > 0 ? 1 : 0.04;
+      return Math.round(100 * turn * (0.25 + 0.5 * Math.abs(Math.sin(i * 0.37 + phase) * Math.sin(i * 1.71))));
+    };
+    const n = Math.floor(rec.duration_ms / 100);
+    return { recording_id: rec.id, step_ms: 100, tracks: rec.tracks.map((t, k) => ({ id: t.id, role: t.role, offset_ms: t.offset_ms, peaks: Array.from({ length: n }, (_, i) => value(i, k * Math.PI)) })) };
+  }
+
+  listen(port = 0) {
+    this.server = createServer((req, res) => void this.http(req, res));
+    this.server.on('upgrade', (req, sock) => this.upgrade(req, sock));
+    return new Promise((resolve) => this.server.listen(port, '127.0.0.1', () => resolve(`http://127.0.0.1:${this.server.address().port}`)));
+  }
+
+  close() {
+    for (const s of this.sockets) s.destroy();
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+
+  // --- what happens in the world -------------------------------------------------------------------
+
+  publish(type, data, call_id) {
+    this.seq++;
+    this.frame({ event: { id: `evt_${this.seq}`, seq: this.seq, call_seq: 0, type, time: iso(), call_id, data } });
+  }
+
+  setAgent(change) {
+    this.agent = { ...this.agent, reason: undefined, ...change, since: iso(), version: this.agent.version + 1 };
+    this.publish('agent.state_changed', this.agent);
+  }
+
+  ring(name = undefined) {
+    const now = Date.now();
+    const customer = this.leg('customer', { hold: { local: true, remote: false } });
+    this.call = {
+      id: this.id('call'), state: 'connected', direction: 'inbound', trunk: 'main', from: '+38641234567', from_name: name, to: '+38615550100',
+      queue: 'que_1', legs: [customer], created: iso(now - 12_000), answered: iso(now - 12_000), variables: { Customer: '20817', Language: 'Slovenian' },
+    };
+    customer.call_id = this.call.id;
+    this.offer = { id: this.id('off'), call_id: this.call.id, agent: 'agt_1', queue: 'que_1', state: 'open', from: this.call.from, from_name: name, to: this.call.to, queued: iso(now - 12_000), created: iso(now), deadline: iso(now + this.ringSeconds * 1000), attempt: 1 };
+    this.publish('offer.created', this.offer, this.call.id);
+    this.setAgent({ state: 'reserved', offer_id: this.offer.id });
+    this.rona = setTimeout(() => this.endOffer('expired'), this.ringSeconds * 1000);
+  }
+
+  leg(role, more) {
+    return { id: this.id('leg'), call_id: this.call?.id ?? '', kind: role === 'agent' ? 'webrtc' : 'sip', state: 'connected', direction: 'inbound', role, codec: 'opus', muted: false, deafened: false, gain_db: 0, hold: { local: false, remote: false }, denoise: { in: 0, out: 0 }, created: iso(), answered: iso(), ...more };
+  }
+
+  endOffer(state) {
+    clearTimeout(this.rona);
+    if (!this.offer) return;
+    const offer = { ...this.offer, state };
+    this.offer = null;
+    this.publish(`offer.${state}`, offer, offer.call_id);
+    if (state === 'accepted') this.setAgent({ state: 'busy', call_id: offer.call_id });
+    else this.setAgent({ state: 'not_ready', reason: state === 'expired' ? 'rona' : state });
+  }
+
+  join() {
+    const mine = this.leg('agent', { agent: 'agt_1' });
+    for (const l of this.call.legs) if (l.role === 'agent') l.state = 'ended';
+    this.call.legs.push(mine);
+    this.publish('leg.answered', mine, this.call.id);
+    this.changeLeg((l) => l.role === 'customer', { hold: { local: false, remote: false } }, 'resumed');
+    if (!this.recording) {
+      this.recording = { ...this.finished(this.id('rec'), this.call.from, 0, 0, false), call_id: this.call.id, state: 'recording', ended: undefined };
+      this.call.recording = this.recording.id;
+      this.publish('recording.started', this.recording, this.call.id);
+      this.publish('call.changed', this.call, this.call.id);
+    }
+    return mine;
+  }
+
+  changeLeg(which, change, verb) {
+    const l = this.call?.legs.find((x) => which(x) && x.state !== 'ended');
+    if (!l) return null;
+    Object.assign(l, change);
+    this.publish(`leg.${verb}`, l, this.call.id);
+    return l;
+  }
+
+  pause(seconds) {
+    clearTimeout(this.resumeTimer);
+    this.recording = { ...this.recording, state: 'paused', paused_till: iso(Date.now() + seconds * 1000) };
+    this.publish('recording.paused', this.recording, this.call.id);
+    this.resumeTimer = setTimeout(() => this.resume(), seconds * 1000);
+    return this.recording;
+  }
+
+  resume() {
+    clearTimeout(this.resumeTimer);
+    if (!this.recording) return null;
+    this.recording = { ...this.recording, state: 'recording', paused_till: undefined };
+    this.publish('recording.resumed', this.recording, this.call.id);
+    return this.recording;
+  }
+
+  endCall() {
+    if (!this.call) return;
+    clearTimeout(this.resumeTimer);
+    const call = { ...this.call, state: 'ended', ended: iso(), cause: 'hangup', recording: undefined };
+    const rec = this.recording && { ...this.recording, state: 'stored', ended: iso(), duration_ms: Date.now() - Date.parse(this.recording.started) };
+    this.call = this.recording = null;
+    if (rec) {
+      this.recordings.unshift(rec);
+      this.publish('recording.stopped', { ...rec, state: 'stopped' }, call.id);
+    }
+    this.publish('call.ended', call, call.id);
+    if (rec) this.publish('recording.stored', rec, call.id);
+    this.wrapup = { id: this.id('wrp'), call_id: call.id, agent: 'agt_1', started: iso(), deadline: iso(Date.now() + this.wrapupSeconds * 1000) };
+    this.publish('wrapup.started', this.wrapup, call.id);
+    this.setAgent({ state: 'wrapup', wrapup_id: this.wrapup.id });
+    this.wrapTimer = setTimeout(() => this.endWrapup('no_reason', 'deadline'), this.wrapupSeconds * 1000);
+  }
+
+  endWrapup(reason, by) {
+    clearTimeout(this.wrapTimer);
+    if (!this.wrapup) return null;
+    const done = { ...this.wrapup, reason, by, completed: iso() };
+    this.wrapup = null;
+    this.publish('wrapup.completed', done, done.call_id);
+    this.setAgent({ state: 'ready' });
+    return done;
+  }
+
+  // --- the API --------------------------------------------------------------------------------------
+
+  /** answer gives [status, body] for a request, on the socket or over HTTP. */
+  answer(method, path, body) {
+    const url = new URL(path, 'http://mock');
+    const at = url.pathname.replace('/v1/', '').split('/');
+    const key = `${method} ${at.map((x) => (/_/.test(x) && !/^wrapup/.test(x) ? '*' : x)).join('/')}`;
+    this.log.push(`${method} ${path}`);
+    switch (key) {
+      case 'POST sessions': {
+        const session = { id: 'ses_1', agent: 'agt_1', created: iso(), expires: iso(Date.now() + 9e5) };
+        const config = { not_ready_reasons: ['break', 'lunch', 'meeting', 'training'], wrapup_reasons: ['resolved', 'information', 'order', 'complaint', 'technical', 'follow_up', 'passed_on', 'wrong_number', 'other'], pause_max_seconds: 300, pause_seconds: this.pauseSeconds };
+        return [201, { session, agent: this.agent, token: { token: jwt(), expires: session.expires }, ice_servers: [], config }];
+      }
+      case 'DELETE sessions/*': return [204, null];
+      case 'POST token/refresh': return [200, { token: jwt(), expires: iso(Date.now() + 9e5) }];
+      case 'GET agents/me': return [200, { seq: this.seq, agent: this.agent, session: 'ses_1', offer: this.offer ?? undefined, call: this.agent.call_id ? this.call ?? undefined : undefined, recordings: this.recording ? [this.recording] : undefined, wrapup: this.wrapup ?? undefined }];
+      case 'POST agents/*/state':
+        this.setAgent({ state: body.state, reason: body.reason });
+        if (body.state === 'ready' && this.auto) setTimeout(() => this.agent.state === 'ready' && this.ring(), this.auto);
+        return [200, this.agent];
+      case 'GET queues': return [200, { items: this.queues }];
+      case 'GET recordings': return [200, { items: this.recordings }];
+      case 'GET recordings/*/peaks': return [200, this.peaks(this.recordings.find((r) => r.id === at[1]))];
+      case 'POST recordings/*/pause': return [200, this.pause(body?.max_seconds ?? this.pauseSeconds)];
+      case 'POST recordings/*/resume': return [200, this.resume()];
+      case 'POST offers/*/accept': if (!this.offer) return [409, { code: 'offer_over', status: 409, detail: 'the call no longer rings' }]; this.endOffer('accepted'); return [200, {}];
+      case 'POST offers/*/decline': this.endOffer('declined'); return [200, {}];
+      case 'POST legs': return this.call ? [201, { leg: this.join(), sdp: this.sdp?.(body.sdp) ?? '' }] : [404, { code: 'call_not_found', detail: 'there is no such call' }];
+      case 'PATCH legs/*': if (typeof body === 'object') this.changeLeg((l) => l.id === at[1], body, body.muted ? 'muted' : 'unmuted'); return [204, null];
+      case 'DELETE legs/*': return [204, null];
+      case 'POST legs/*/hold': return [200, this.changeLeg((l) => l.id === at[1], { hold: { local: true, remote: false } }, 'held')];
+      case 'POST legs/*/resume': return [200, this.changeLeg((l) => l.id === at[1], { hold: { local: false, remote: false } }, 'resumed')];
+      case 'POST legs/*/dtmf': return [202, null];
+      case 'POST calls/*/end': this.endCall(); return [200, {}];
+      case 'POST wrapups/*/submit': return [200, this.endWrapup(body.reason, 'agent')];
+      case 'POST wrapups/*/extend':
+        this.wrapup = { ...this.wrapup, deadline: iso(Date.parse(this.wrapup.deadline) + 30_000) };
+        this.publish('wrapup.extended', this.wrapup, this.wrapup.call_id);
+        return [200, this.wrapup];
+      default: return [404, { code: 'not_found', status: 404, detail: `the mock knows no ${key}` }];
+    }
+  }
+
+  async http(req, res) {
+    const { pathname } = new URL(req.url, 'http://mock');
+    if (!pathname.startsWith('/v1/')) return this.file(pathname, res);
+    if (/\/tracks\//.test(pathname) && this.trackFile) {
+      res.writeHead(200, { 'Content-Type': 'audio/ogg' });
+      return void createReadStream(this.trackFile).pipe(res);
+    }
+    let raw = '';
+    for await (const chunk of req) raw += chunk;
+    const json = /json/.test(req.headers['content-type'] ?? '');
+    const [status, body] = this.answer(req.method, req.url, json && raw !== '' ? JSON.parse(raw) : raw);
+    res.writeHead(status, { 'Content-Type': status < 400 ? 'application/json' : 'application/problem+json' });
+    res.end(body === null ? '' : JSON.stringify(body));
+  }
+
+  file(pathname, res) {
+    const file = join(dist, pathname === '/' ? 'index.html' : pathname.replaceAll('..', ''));
+    if (!existsSync(file)) return void res.writeHead(404).end();
+    res.writeHead(200, { 'Content-Type': types[extname(file)] ?? 'application/octet-stream', 'Content-Security-Policy': policy });
+    createReadStream(file).pipe(res);
+  }
+
+  // --- the socket (RFC 6455, text frames only) --------------------------------------------------------
+
+  upgrade(req, sock) {
+    if (this.refuse) return void sock.destroy();
+    const accept = createHash('sha1').update(req.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64');
+    sock.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: cordboard.v1\r\n\r\n`);
+    this.sockets.add(sock);
+    let buf = Buffer.alloc(0);
+    sock.on('data', (d) => {
+      buf = Buffer.concat([buf, d]);
+      for (;;) {
+        if (buf.length < 6) return;
+        let len = buf[1] & 0x7f;
+        let head = 2;
+        if (len === 126) [len, head] = [buf.readUInt16BE(2), 4];
+        if (buf.length < head + 4 + len) return;
+        const mask = buf.subarray(head, head + 4);
+        const body = Buffer.from(buf.subarray(head + 4, head + 4 + len)).map((b, i) => b ^ mask[i % 4]);
+        const op = buf[0] & 0x0f;
+        buf = buf.subarray(head + 4 + len);
+        if (op === 8) return void sock.end();
+        if (op !== 1) continue;
+        const cmd = JSON.parse(body.toString());
+        if (cmd.auth) continue;
+        const [status, answer] = this.answer(cmd.method, cmd.path, cmd.body);
+        this.frame({ reply: { id: cmd.id, status, body: answer } }, sock);
+      }
+    });
+    sock.on('close', () => this.sockets.delete(sock));
+    sock.on('error', () => this.sockets.delete(sock));
+    this.frame({ hello: { seq: this.seq, time: iso(), session: 'ses_1', agent: 'agt_1' } }, sock);
+  }
+
+  frame(obj, only = null) {
+    const body = Buffer.from(JSON.stringify(obj));
+    const head = body.length < 126 ? Buffer.from([0x81, body.length]) : Buffer.from([0x81, 126, body.length >> 8, body.length & 255]);
+    for (const s of only ? [only] : this.sockets) s.write(Buffer.concat([head, body]));
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const mock = new Mock();
+  mock.auto = 2_500;
+  const url = await mock.listen(Number(process.env.PORT ?? 8090));
+  process.stdout.write(`${url}/#token=${jwt()}\n`);
+}

@@ -1,0 +1,173 @@
+// Every screen of the desktop in a real browser, light and dark: a picture of each into dev/shots and the
+// accessibility rules of WCAG 2.2 AA over each. Fails on a violation, an error in the page's console or a
+// broken content security policy. Build first. CHROMIUM names another browser, SHOTS another folder,
+// ONLY some of the walks (light dark narrow).
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AxeBuilder } from '@axe-core/playwright';
+import { chromium } from 'playwright-core';
+import { jwt, Mock } from './mock.mjs';
+
+const out = process.env.SHOTS ?? join(import.meta.dirname, 'shots');
+mkdirSync(out, { recursive: true });
+const track = join(tmpdir(), 'cordboard-track.opus');
+execFileSync('ffmpeg', ['-v', 'error', '-y', '-f', 'lavfi', '-i', 'sine=frequency=300:duration=95', '-ar', '48000', '-ac', '1', '-c:a', 'libopus', '-b:a', '24k', '-f', 'ogg', track]);
+
+// The page's peer lives in the page: an answer for each offer, which sends a tone back.
+function loopback() {
+  const real = window.fetch;
+  window.fetch = async (input, init) => {
+    if (input !== '/v1/legs' || init?.method !== 'POST') return real(input, init);
+    const res = await real(input, init);
+    if (!res.ok) return res;
+    const answer = await res.json();
+    const pc = new RTCPeerConnection();
+    const ctx = new AudioContext();
+    const osc = ctx.createOscillator();
+    const gain = ctx.createGain();
+    const dest = ctx.createMediaStreamDestination();
+    gain.gain.value = 0.2;
+    osc.connect(gain).connect(dest);
+    osc.start();
+    await pc.setRemoteDescription({ type: 'offer', sdp: JSON.parse(init.body).sdp });
+    dest.stream.getTracks().forEach((t) => pc.addTrack(t, dest.stream));
+    await pc.setLocalDescription(await pc.createAnswer());
+    await new Promise((r) => (pc.iceGatheringState === 'complete' ? r() : (pc.onicegatheringstatechange = () => pc.iceGatheringState === 'complete' && r())));
+    window.__far = pc;
+    return new Response(JSON.stringify({ ...answer, sdp: pc.localDescription.sdp }), { status: 201 });
+  };
+}
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage', '--mute-audio',
+    '--autoplay-policy=no-user-gesture-required', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--allow-loopback-in-peer-connection'],
+});
+let bad = 0;
+
+async function walk(colorScheme, viewport, name) {
+  const mock = new Mock({ trackFile: track });
+  const base = await mock.listen();
+  const context = await browser.newContext({ colorScheme, viewport, permissions: ['microphone'], reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  const complain = (what) => {
+    bad++;
+    console.error(`${name}: ${what}`);
+  };
+  page.on('console', (m) => m.type() === 'error' && !/the server responded with a status of|WebSocket connection/.test(m.text()) && complain(m.text()));
+  page.on('pageerror', (e) => complain(e.message));
+  await page.addInitScript(loopback);
+  const id = (x) => page.getByTestId(x);
+  const on = (k, v) => page.waitForSelector(`body[data-${k}="${v}"]`, { timeout: 10_000 });
+  const shot = async (screen) => {
+    await page.waitForTimeout(250);
+    console.log(name, screen, Math.round(performance.now()));
+    await page.screenshot({ path: join(out, `${screen}-${name}.png`), fullPage: true });
+    const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
+    for (const v of violations) complain(`${screen}: ${v.id}: ${v.nodes.map((n) => `${n.target} ${n.any.map((a) => a.message).join(' ')}`).slice(0, 4).join(' | ')}`);
+  };
+
+  await page.goto(`${base}/`);
+  await shot('01-signin');
+  await id('signin-token').fill('nonsense');
+  await id('signin').click();
+  await shot('02-signin-refused');
+  await id('signin-token').fill(jwt());
+  await id('signin').click();
+  await on('agent-state', 'not_ready');
+  await page.waitForTimeout(1_500);
+  await shot('03-preflight');
+  await id('sound-done').click();
+  await shot('04-not-ready');
+  await page.keyboard.press('r');
+  await on('agent-state', 'ready');
+  await id('play').first().click();
+  await page.waitForSelector('[data-testid=waveform][data-loaded=true]');
+  await page.waitForSelector('[data-testid=play][data-playing=true]');
+  await page.waitForTimeout(700);
+  await shot('05-ready-recording');
+  mock.queues[0] = { ...mock.queues[0], waiting: 1, oldest_since: new Date(Date.now() - 12_000).toISOString() };
+  mock.publish('queue.changed', mock.queues[0]);
+  mock.ring();
+  await on('screen', 'ring');
+  await page.waitForTimeout(600);
+  await shot('06-ring');
+  await page.keyboard.press('a');
+  await on('screen', 'call');
+  await on('phone-state', 'connected');
+  await page.waitForSelector('[data-testid=network][data-bars]', { timeout: 8_000 });
+  await shot('07-call');
+  await id('rec-pause').click();
+  await on('rec-state', 'paused');
+  await page.keyboard.press('k');
+  await page.keyboard.press('4');
+  await page.keyboard.press('2');
+  await page.keyboard.press('m');
+  await on('muted', 'true');
+  await id('muted-speaking').getByText('muted').waitFor({ timeout: 5_000 });
+  await shot('08-call-paused-muted-keypad');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('m');
+  await page.keyboard.press('p');
+  await on('rec-state', 'recording');
+  await page.keyboard.press('h');
+  await on('call-state', 'held');
+  await shot('09-call-held');
+
+  // A reload in the call: back in it with a new leg.
+  const before = mock.log.length;
+  await page.reload();
+  await on('phone-state', 'connected');
+  if (!mock.log.slice(before).some((l) => /^DELETE .*reason=reload/.test(l))) complain('no farewell on reload');
+  if (!mock.log.slice(before).includes('POST /v1/legs')) complain('not joined again after reload');
+  await page.keyboard.press('?');
+  await id('help').waitFor();
+  await shot('10-help');
+  await id('dialog-close').click();
+  await page.keyboard.press('s');
+  await id('sound-dialog').waitFor();
+  await shot('11-sound-in-call');
+  await id('sound-done').click();
+
+  // The server goes away for a while.
+  mock.refuse = true;
+  for (const s of mock.sockets) s.destroy();
+  await id('link-banner').getByText('cannot be reached').waitFor({ timeout: 10_000 });
+  await shot('12-link-lost');
+  mock.refuse = false;
+  await on('link-state', 'open');
+
+  await page.keyboard.press('Shift+E');
+  await on('screen', 'wrapup');
+  await shot('13-wrapup');
+  await page.keyboard.press('w');
+  await page.keyboard.type('tech');
+  await id('wrapup-reason').first().click();
+  await id('wrapup-extend').click();
+  await shot('14-wrapup-chosen');
+  await id('wrapup-submit').click();
+  await on('agent-state', 'ready');
+  mock.ring('Ana Kranjc');
+  await on('screen', 'ring');
+  await shot('15-ring-named');
+  mock.endOffer('expired');
+  await on('agent-state', 'not_ready');
+  await shot('16-rona');
+  await id('signout').click();
+  await on('screen', 'signin');
+  await context.close();
+  mock.close();
+}
+
+const walks = {
+  light: () => walk('light', { width: 1440, height: 900 }, 'light'),
+  dark: () => walk('dark', { width: 1440, height: 900 }, 'dark'),
+  narrow: () => walk('light', { width: 360, height: 780 }, 'narrow'), // 1440 pixels at 400 %
+};
+for (const w of process.env.ONLY?.split(' ') ?? Object.keys(walks)) await walks[w]();
+await browser.close();
+console.log(bad === 0 ? 'every screen is fine' : `${bad} complaints`);
+process.exit(bad === 0 ? 0 : 1);

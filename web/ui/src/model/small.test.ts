@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { ServerClock } from './clock';
+import { clock, elapsed, initials, mask, seconds } from './format';
+import { find } from './reasons';
+import { reason, text } from '../text/en';
+
+describe('clock', () => {
+  it('follows the server, not a computer an hour wrong', () => {
+    let local = 3_600_000;
+    const c = new ServerClock(() => local);
+    c.learn('1970-01-01T00:00:10.000Z'); // arrived 50 ms old
+    local += 1_000;
+    expect(c.now()).toBe(11_000);
+    c.learn('1970-01-01T00:00:11.050Z'); // a faster frame shows that we were late
+    expect(c.now()).toBe(11_050);
+    c.learn('1970-01-01T00:00:09.000Z'); // a frame that waited teaches nothing
+    expect(c.now()).toBe(11_050);
+    c.learn('rubbish');
+    expect(c.now()).toBe(11_050);
+    c.reset();
+    c.learn('1970-01-01T00:00:20.000Z');
+    expect(c.now()).toBe(20_000);
+  });
+});
+
+describe('format', () => {
+  it.each([[0, '0:00'], [-5, '0:00'], [999, '0:00'], [61_000, '1:01'], [3_599_999, '59:59'], [3_600_000, '1:00:00'], [36_061_000, '10:01:01']])('clock(%d) is %s', (ms, want) => {
+    expect(clock(ms)).toBe(want);
+  });
+  it.each([[10_000, 0], [9_999, 1], [0, 10], [-1, 11]])('at %d ms, %d s are left', (now, want) => {
+    expect(seconds('1970-01-01T00:00:10Z', now)).toBe(want);
+  });
+  it('has no time left or gone without a stamp', () => {
+    expect([seconds(undefined, 5), elapsed(undefined, 5), elapsed('1970-01-01T00:00:10Z', 9_000)]).toEqual([0, 0, 0]);
+  });
+  it.each([
+    ['+38641234567', '••• 4567'], ['sip:+38641234567@trunk.example;user=phone', '••• 4567'], ['1234', '1234'], ['alice', 'alice'], ['sips:alice@x', 'alice'], ['', ''],
+  ])('mask(%s) is %s', (address, want) => {
+    expect(mask(address)).toBe(want);
+  });
+  it.each([['Maja Novak', 'MN'], ['Maja', 'M'], ['Ana Marija van Dijk', 'AD'], ['', ''], ['  x ', 'X']])('initials(%s) is %s', (name, want) => {
+    expect(initials(name)).toBe(want);
+  });
+});
+
+describe('reasons', () => {
+  const all = ['Naročilo', 'Complaint', 'Technical problem', 'Problem with a bill'].map((name) => ({ name }));
+  const names = (typed: string) => find(all, typed).map((x) => x.name);
+  it('finds without accents, by every word, starts first', () => {
+    expect(names('naroc')).toEqual(['Naročilo']);
+    expect(names('PROB')).toEqual(['Technical problem', 'Problem with a bill']);
+    expect(names('bill prob')).toEqual(['Problem with a bill']);
+    expect(names('lain')).toEqual(['Complaint']);
+    expect(names('xyz')).toEqual([]);
+    expect(names('  ')).toHaveLength(4);
+  });
+  it('writes a code it does not know in plain letters', () => {
+    expect(reason('follow_up')).toBe(text.reasons['follow_up']);
+    expect(reason('tax_return_due')).toBe('Tax return due');
+  });
+});
