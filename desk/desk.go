@@ -178,7 +178,7 @@ func (d *Desk) loop(ctx context.Context) {
 // answers and acts.
 func (d *Desk) process(batch []letter) {
 	var effects []floor.Effect
-	replies := make([]func(error), 0, len(batch))
+	replies := make([]func(error), 0, len(batch)) // of those who wait for the disk
 	for _, l := range batch {
 		err := d.refuse(l)
 		if err == nil && l.in != nil {
@@ -195,7 +195,7 @@ func (d *Desk) process(batch []letter) {
 			}
 			continue
 		}
-		if err != nil {
+		if err != nil || l.in == nil {
 			l.reply(err)
 			continue
 		}
@@ -217,8 +217,10 @@ func (d *Desk) process(batch []letter) {
 	}
 	for _, reply := range replies {
 		if saved != nil {
-			reply(&problem.Error{Status: http.StatusServiceUnavailable, Code: "store_unavailable",
-				Detail: "done, but not yet saved: it would not survive a restart", RetryAfter: 1, Err: saved})
+			reply(&problem.Error{
+				Status: http.StatusServiceUnavailable, Code: "store_unavailable",
+				Detail: "done, but not yet saved: it would not survive a restart", RetryAfter: 1, Err: saved,
+			})
 			continue
 		}
 		reply(nil)

@@ -97,8 +97,10 @@ func (in SignOut) step(f *Floor) error {
 
 func (in SetState) step(f *Floor) error {
 	if in.State != wire.AgentReady && in.State != wire.AgentNotReady {
-		return &problem.Error{Status: http.StatusUnprocessableEntity, Code: "invalid_state", Detail: "an agent can be set to ready or not_ready",
-			Fields: []problem.Field{{Pointer: "/state", Code: "not_allowed"}}}
+		return &problem.Error{
+			Status: http.StatusUnprocessableEntity, Code: "invalid_state", Detail: "an agent can be set to ready or not_ready",
+			Fields: []problem.Field{{Pointer: "/state", Code: "not_allowed"}},
+		}
 	}
 	if utf8.RuneCountInString(in.Reason) > maxReason {
 		return tooLong("/reason")
@@ -121,8 +123,10 @@ func (in SetState) step(f *Floor) error {
 }
 
 func tooLong(pointer string) error {
-	return &problem.Error{Status: http.StatusUnprocessableEntity, Code: "too_long", Detail: "the text is longer than 100 characters",
-		Fields: []problem.Field{{Pointer: pointer, Code: "too_long"}}}
+	return &problem.Error{
+		Status: http.StatusUnprocessableEntity, Code: "too_long", Detail: "the text is longer than 100 characters",
+		Fields: []problem.Field{{Pointer: pointer, Code: "too_long"}},
+	}
 }
 
 func (in SessionLost) step(f *Floor) error {
@@ -153,8 +157,10 @@ func (f *Floor) absent(id string) {
 
 // wireAgent is the agent as the API shows it.
 func (f *Floor) wireAgent(a agent.Agent) wire.Agent {
-	w := wire.Agent{ID: a.ID, State: a.Visible(), Reason: a.Reason, Since: a.Since, CallID: a.Call,
-		OfferID: a.Offer, WrapupID: a.Wrapup, Version: a.Version}
+	w := wire.Agent{
+		ID: a.ID, State: a.Visible(), Reason: a.Reason, Since: a.Since, CallID: a.Call,
+		OfferID: a.Offer, WrapupID: a.Wrapup, Version: a.Version,
+	}
 	if s := f.agents[a.ID]; s != nil {
 		w.Name, w.Queues = s.Name, s.ids
 	}

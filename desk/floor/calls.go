@@ -113,8 +113,10 @@ func (f *Floor) receive(c contact.Contact) {
 // queued tells that a contact waits (again).
 func (f *Floor) queued(c contact.Contact, reason string) {
 	l := f.queues[c.Queue]
-	f.publish("call.queued", c.ID, Actor, wire.QueuePlace{CallID: c.ID, Queue: c.Queue,
-		Position: l.Position(queue.Waiting{ID: c.ID, Place: c.Place}), Queued: c.Place.Entered, Attempt: c.Attempt, Reason: reason})
+	f.publish("call.queued", c.ID, Actor, wire.QueuePlace{
+		CallID: c.ID, Queue: c.Queue,
+		Position: l.Position(queue.Waiting{ID: c.ID, Place: c.Place}), Queued: c.Place.Entered, Attempt: c.Attempt, Reason: reason,
+	})
 	if f.state.Watches[c.Queue].Raised {
 		f.alarmNoAgent(l, c.ID)
 	}
@@ -283,8 +285,10 @@ func (in CommandFailed) step(f *Floor) error {
 	if !ok {
 		return nil
 	}
-	f.publish("desk.alarm", c.ID, Actor, wire.Alarm{Type: "call.command_failed", CallID: c.ID, Queue: c.Queue,
-		Detail: fmt.Sprintf("could not %s: %s", in.Command.Op, in.Detail)})
+	f.publish("desk.alarm", c.ID, Actor, wire.Alarm{
+		Type: "call.command_failed", CallID: c.ID, Queue: c.Queue,
+		Detail: fmt.Sprintf("could not %s: %s", in.Command.Op, in.Detail),
+	})
 	if in.Command.Op == OpAnswer {
 		f.finish(c, "error")
 	}

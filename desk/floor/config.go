@@ -217,8 +217,10 @@ func (c Config) Validate() error {
 			return fmt.Errorf("desk: wrapup_reasons: a code is empty")
 		}
 	}
-	for name, d := range map[string]Duration{"attach_timeout": c.Attach, "return_timeout": c.Return,
-		"absent_grace": c.AbsentGrace, "absent_signout": c.AbsentSignout, "session_life": c.SessionLife} {
+	for name, d := range map[string]Duration{
+		"attach_timeout": c.Attach, "return_timeout": c.Return,
+		"absent_grace": c.AbsentGrace, "absent_signout": c.AbsentSignout, "session_life": c.SessionLife,
+	} {
 		if d.Duration < time.Second {
 			return fmt.Errorf("desk: %s must be at least 1s", name)
 		}

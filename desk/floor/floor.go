@@ -136,8 +136,10 @@ func New(cfg Config, state State, newID func(prefix string) string) (*Floor, err
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	f := &Floor{cfg: cfg, state: state, newID: newID, agents: map[string]*staff{}, queues: map[string]*line{},
-		numbers: map[string]Number{}, before: map[key]any{}}
+	f := &Floor{
+		cfg: cfg, state: state, newID: newID, agents: map[string]*staff{}, queues: map[string]*line{},
+		numbers: map[string]Number{}, before: map[key]any{},
+	}
 	for _, q := range cfg.Queues {
 		l := &line{Queue: q}
 		f.queues[q.ID] = l

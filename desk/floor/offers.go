@@ -26,8 +26,10 @@ func (f *Floor) match() bool {
 	}
 	l := f.order[i]
 	c, a := f.state.Contacts[l.Calls()[0].ID], f.state.Agents[l.Idle()[0].ID]
-	o := offer.Offer{ID: f.newID(id.Offer), Call: c.ID, Agent: a.ID, Queue: c.Queue, State: wire.OfferOpen,
-		Created: f.now, Deadline: f.now.Add(l.Ring.Duration), Attempt: c.Attempt + 1}
+	o := offer.Offer{
+		ID: f.newID(id.Offer), Call: c.ID, Agent: a.ID, Queue: c.Queue, State: wire.OfferOpen,
+		Created: f.now, Deadline: f.now.Add(l.Ring.Duration), Attempt: c.Attempt + 1,
+	}
 	c = must(c.OfferTo(a.ID, o.ID))
 	f.setContact(c)
 	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
@@ -109,15 +111,19 @@ func (f *Floor) missed(o offer.Offer, reason, actor string) {
 	f.setAgent(must(f.state.Agents[o.Agent].Fail(reason, f.now)), actor)
 	f.requeue(f.state.Contacts[o.Call], reason)
 	if o.Attempt == f.cfg.OfferAlarm {
-		f.publish("desk.alarm", o.Call, Actor, wire.Alarm{Type: "call.offer_limit", CallID: o.Call, Queue: o.Queue,
-			Count: o.Attempt, Detail: fmt.Sprintf("offered %d times and not taken", o.Attempt)})
+		f.publish("desk.alarm", o.Call, Actor, wire.Alarm{
+			Type: "call.offer_limit", CallID: o.Call, Queue: o.Queue,
+			Count: o.Attempt, Detail: fmt.Sprintf("offered %d times and not taken", o.Attempt),
+		})
 	}
 }
 
 func (f *Floor) wireOffer(o offer.Offer) wire.Offer {
 	c := f.state.Contacts[o.Call]
-	return wire.Offer{ID: o.ID, CallID: o.Call, Agent: o.Agent, Queue: o.Queue, State: o.State, From: c.From,
-		FromName: c.FromName, To: c.To, Queued: c.Place.Entered, Created: o.Created, Deadline: o.Deadline, Attempt: o.Attempt}
+	return wire.Offer{
+		ID: o.ID, CallID: o.Call, Agent: o.Agent, Queue: o.Queue, State: o.State, From: c.From,
+		FromName: c.FromName, To: c.To, Queued: c.Place.Entered, Created: o.Created, Deadline: o.Deadline, Attempt: o.Attempt,
+	}
 }
 
 // Offer is one offer as the API shows it.

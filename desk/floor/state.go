@@ -30,8 +30,10 @@ type Watch struct {
 
 // NewState is an empty floor.
 func NewState() State {
-	return State{Agents: map[string]agent.Agent{}, Contacts: map[string]contact.Contact{},
-		Offers: map[string]offer.Offer{}, Wrapups: map[string]wrapup.Wrapup{}, Watches: map[string]Watch{}}
+	return State{
+		Agents: map[string]agent.Agent{}, Contacts: map[string]contact.Contact{},
+		Offers: map[string]offer.Offer{}, Wrapups: map[string]wrapup.Wrapup{}, Watches: map[string]Watch{},
+	}
 }
 
 // Kind names one of the State's maps in a Change. The values are stored: never change one.

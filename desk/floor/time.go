@@ -78,8 +78,10 @@ func (f *Floor) raise(qid string) {
 }
 
 func (f *Floor) alarmNoAgent(l *line, calls ...string) {
-	f.publish("desk.alarm", calls[0], Actor, wire.Alarm{Type: "call.no_eligible_agent", CallID: calls[0], Queue: l.ID,
-		Calls: calls, Count: len(l.Calls()), Detail: fmt.Sprintf("queue %s has waiting calls and no agent on duty", l.ID)})
+	f.publish("desk.alarm", calls[0], Actor, wire.Alarm{
+		Type: "call.no_eligible_agent", CallID: calls[0], Queue: l.ID,
+		Calls: calls, Count: len(l.Calls()), Detail: fmt.Sprintf("queue %s has waiting calls and no agent on duty", l.ID),
+	})
 }
 
 func (in Restart) step(f *Floor) error {

@@ -27,8 +27,10 @@ func (f *Floor) beginWrapup(a agent.Agent, c contact.Contact) {
 	if l := f.queues[c.Queue]; l != nil {
 		q = l.Queue
 	}
-	w := wrapup.Wrapup{ID: f.newID(id.Wrapup), Call: c.ID, Agent: a.ID, Queue: c.Queue, Started: f.now,
-		Deadline: f.now.Add(q.Wrapup.Duration), Amount: q.WrapupExtension.Duration, Extensions: q.WrapupExtensions}
+	w := wrapup.Wrapup{
+		ID: f.newID(id.Wrapup), Call: c.ID, Agent: a.ID, Queue: c.Queue, Started: f.now,
+		Deadline: f.now.Add(q.Wrapup.Duration), Amount: q.WrapupExtension.Duration, Extensions: q.WrapupExtensions,
+	}
 	put(f, key{KindWrapup, w.ID}, f.state.Wrapups, any(w))
 	f.setAgent(must(a.BeginWrapup(w.ID, f.now)), Actor)
 	f.publish("wrapup.started", c.ID, Actor, w.Wire())
@@ -75,8 +77,10 @@ func (in Submit) step(f *Floor) error {
 }
 
 func badReason(code, detail string) error {
-	return &problem.Error{Status: http.StatusUnprocessableEntity, Code: "invalid_reason", Detail: detail,
-		Fields: []problem.Field{{Pointer: "/reason", Code: code}}}
+	return &problem.Error{
+		Status: http.StatusUnprocessableEntity, Code: "invalid_reason", Detail: detail,
+		Fields: []problem.Field{{Pointer: "/reason", Code: code}},
+	}
 }
 
 func (in Extend) step(f *Floor) error {

@@ -81,8 +81,10 @@ func (w Wrapup) Extend() (Wrapup, error) {
 
 // Wire is the wrap-up as the API shows it.
 func (w Wrapup) Wire() wire.Wrapup {
-	o := wire.Wrapup{ID: w.ID, CallID: w.Call, Agent: w.Agent, Started: w.Started, Deadline: w.Deadline,
-		ExtensionsLeft: w.Extensions, Reason: w.Reason, By: w.By}
+	o := wire.Wrapup{
+		ID: w.ID, CallID: w.Call, Agent: w.Agent, Started: w.Started, Deadline: w.Deadline,
+		ExtensionsLeft: w.Extensions, Reason: w.Reason, By: w.By,
+	}
 	if !w.Completed.IsZero() {
 		t := w.Completed
 		o.Completed = &t
