@@ -58,7 +58,7 @@ func (s sim) run(t *testing.T) simResult {
 	var lastSeq int
 	var sum time.Duration
 	var cnt int
-	var windowEnd = 10 * time.Second
+	windowEnd := 10 * time.Second
 	for now := time.Duration(0); now < s.length; now += 20 * time.Millisecond {
 		for {
 			// the packet holding [media, media+ptime) leaves when it is complete
@@ -178,7 +178,7 @@ func TestCleanLink(t *testing.T) {
 }
 
 func TestJitter60(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		for _, noTSM := range []bool{false, true} {
 			s := sim{ptime: 20 * time.Millisecond, length: 120 * time.Second, clock: 48000, phase: time.Duration(3*seed) * time.Millisecond, seed: seed, silent: speechPauses, network: uniform(60 * time.Millisecond), noTSM: noTSM}
 			r := s.run(t)
@@ -202,7 +202,7 @@ func TestLoss5(t *testing.T) {
 
 func TestSkewForAnHour(t *testing.T) {
 	for _, ppm := range []float64{200, -200} {
-		for _, jit := range []time.Duration{1, 5 * time.Millisecond, 20 * time.Millisecond} {
+		for _, jit := range []time.Duration{5 * time.Millisecond, 20 * time.Millisecond} {
 			s := sim{ptime: 20 * time.Millisecond, length: time.Hour, clock: 8000, skewPPM: ppm, phase: 3 * time.Millisecond, seed: 9, silent: speechPauses, network: uniform(jit)}
 			r := s.run(t)
 			t.Logf("%+v ppm, jitter %v: delay %v -> %v, off by at most %v, %d corrections of at most %v, %d of %d bad, %+v", ppm, jit, r.first, r.last, r.maxOff, r.adjusts, r.biggest, r.bad, r.frames, r.stats)

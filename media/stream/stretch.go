@@ -94,6 +94,9 @@ func period(x []int16, want int, r pcm.Rate) (lag, over int) {
 	tmpl := int(r) / 200  // 5 ms
 	low := int(r) / 400
 	high := min(max(want, int(r)/80), len(x)-tmpl) // never less than 12.5 ms to choose from
+	if high < low {
+		return 0, 0
+	}
 	best := 0.80
 	var e0 float64
 	for i := 0; i < tmpl; i += step {
