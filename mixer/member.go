@@ -112,7 +112,9 @@ type member struct {
 	limiter pcm.Limiter
 	summed  int8                   // ticks the limiter may still be turning the volume back up
 	stream  atomic.Pointer[stream] // what encoded the last frame, nil after silence; plans read it
-	last    pcm.Frame              // the last frame encoded, to warm up the next encoder with
+	past    [primers]pcm.Frame     // the last frames encoded, to warm up the next encoder with
+	kept    int                    // of those that follow each other up to now
+	oldest  int                    // where in past the next one goes
 	quiet   int                    // frames of silence sent in a row
 }
 
@@ -120,11 +122,30 @@ func newMember(id string, leg Leg) *member {
 	return &member{leg: leg, in: newSource(id, leg)}
 }
 
+// primers is how many of the frames a listener heard last an encoder is given that it moves to. In the
+// three frames after a move, speech has this segmental SNR against an encoder that was never left (SILK
+// and CELT, 8 and 48 kHz): 11 to 16 dB with none, 12 to 20 with one, 19 to 28 with two. Two encoders of
+// the same speech agree no better than that anywhere, so more gain nothing.
+const primers = 2
+
 // listen notes which encoder the member hears now. Storing is dear, and it seldom changes.
 func (m *member) listen(s *stream) {
 	if m.stream.Load() != s {
 		m.stream.Store(s)
 	}
+	if s == nil {
+		m.kept = 0
+	}
+}
+
+// keep remembers a frame that was encoded for the member.
+func (m *member) keep(f *pcm.Frame) {
+	if m.past[(m.oldest+primers-1)%primers].Rate() != f.Rate() {
+		m.kept = 0
+	}
+	m.past[m.oldest] = *f
+	m.oldest = (m.oldest + 1) % primers
+	m.kept = min(m.kept+1, primers)
 }
 
 // name is how a stage shows itself.

@@ -271,7 +271,7 @@ func (r *Room) send(p *plan, sc *scratch, c *class, frame *pcm.Frame, out media.
 		}
 		frame = &sc.coded.frame
 	}
-	r.prime(lead, s, frame, sc)
+	r.prime(lead, s, frame.Rate(), sc)
 	n, err := s.encoder.Encode(sc.payload[:], frame)
 	sc.counts.encodes++
 	sc.counts.shared += uint64(bits.OnesCount8(c.ears) - 1)
@@ -285,27 +285,29 @@ func (r *Room) send(p *plan, sc *scratch, c *class, frame *pcm.Frame, out media.
 		a := &p.ears[bits.TrailingZeros8(m)]
 		a.listen(s)
 		if a.format.Codec == media.Opus {
-			a.last = *frame
+			a.keep(frame)
 		}
 		a.leg.WriteFrame(out)
 	}
 }
 
 // prime prepares an encoder that did not run in the last tick. It forgets its stream, and where the
-// listener moves over from another encoder it first takes in the frame that one ended with, so that the
-// decoder finds much the state it has.
-func (r *Room) prime(lead *ear, s *stream, frame *pcm.Frame, sc *scratch) {
+// listener moves over from another encoder it first takes in what that one ended with, so that it and the
+// decoder start from much the same state.
+func (r *Room) prime(lead *ear, s *stream, rate pcm.Rate, sc *scratch) {
 	if s.ran == r.ran && r.ran != 0 {
 		return
 	}
 	s.encoder.Reset()
-	if was := lead.stream.Load(); was == nil || was == s || lead.key.format.Codec != media.Opus || lead.last.Rate() != frame.Rate() {
+	if was := lead.stream.Load(); was == nil || was == s || lead.kept < primers || lead.past[0].Rate() != rate {
 		return
 	}
-	if _, err := s.encoder.Encode(sc.payload[:], &lead.last); err != nil {
-		sc.counts.encodeErrors++
+	for i := range primers {
+		if _, err := s.encoder.Encode(sc.payload[:], &lead.past[(lead.oldest+i)%primers]); err != nil {
+			sc.counts.encodeErrors++
+		}
+		sc.counts.primed++
 	}
-	sc.counts.primed++
 }
 
 // hush sends a listener silence without an encoder: a constant payload, under DTX only now and then.

@@ -136,6 +136,9 @@ func TestEverybodyHearsAllOthersAndNeverItself(t *testing.T) {
 	}
 }
 
+// loop is how many frames of speech a speaker says again and again.
+const loop = 50
+
 // speakers opens a room of eight of which the first n talk.
 func speakers(t testing.TB, format media.Format, n int, cmds ...Command) *hand {
 	h := byHand(t, Config{})
@@ -143,10 +146,10 @@ func speakers(t testing.TB, format media.Format, n int, cmds ...Command) *hand {
 	for i := range MaxMembers {
 		l := newTalker(format.Codec.Rate(), format)
 		l.hear = nil
-		speech := testaudio.Speech(uint64(i+1), float64(l.rate), 500*l.rate.Samples(), -20)
+		speech := testaudio.Speech(uint64(i+1), float64(l.rate), loop*l.rate.Samples(), -20)
 		at := 0
 		l.say = func(f *pcm.Frame) media.Kind {
-			at = (at + 1) % 500
+			at = (at + 1) % loop
 			if i >= n {
 				f.Reset(f.Rate())
 				return media.Silence
@@ -156,7 +159,7 @@ func speakers(t testing.TB, format media.Format, n int, cmds ...Command) *hand {
 		}
 		h.do(r, Join{ID: fmt.Sprint(i), Leg: l})
 	}
-	h.ticks(100)
+	h.ticks(30)
 	return h
 }
 
@@ -191,7 +194,11 @@ func BenchmarkMix(b *testing.B) {
 	h := byHand(b, Config{NewEncoder: func(media.Format, pcm.Rate) (codec.Encoder, error) { return null{}, nil }, PutEncoder: func(codec.Encoder) {}})
 	_, legs := opusRoom(h, 8)
 	for _, l := range legs {
-		l.on, l.hear = true, nil
+		l.hear = nil
+		l.say = func(f *pcm.Frame) media.Kind {
+			f.Samples()[0] = 30000
+			return media.Audio
+		}
 	}
 	h.ticks(10)
 	b.ReportAllocs()
@@ -205,3 +212,84 @@ type null struct{}
 func (null) Encode([]byte, *pcm.Frame) (int, error) { return 1, nil }
 func (null) Reset()                                 {}
 func (null) Configure(media.Format) error           { return nil }
+
+// TestSwitchIsInaudible: a listener that speaks up from time to time moves to an encoder of its own and
+// back. What it hears, somebody else's speech, is compared with what it hears in a room where it keeps
+// quiet and so never moves: in the three frames from each move on the segmental SNR between the two stays
+// as good as two encoders of the same speech are anyway.
+func TestSwitchIsInaudible(t *testing.T) {
+	const ticks, every, long = 320, 40, 10 // it speaks for 10 ticks out of 40, and its gate is open for 25
+	hear := func(t *testing.T, format media.Format, rate pcm.Rate, speaks bool) ([]int16, Stats) {
+		h := byHand(t, Config{})
+		r := h.open("r")
+		speech := testaudio.Speech(3, float64(rate), ticks*rate.Samples(), -20)
+		dec, err := codec.NewDecoder(format.Codec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var heard []int16
+		for i := range 4 {
+			l := newTalker(rate, format)
+			n := -1
+			l.say = func(f *pcm.Frame) media.Kind {
+				n++
+				switch {
+				case i == 0:
+					copy(f.Samples(), speech[n*f.Rate().Samples():])
+				case i == 1 && speaks && n%every < long && n >= every:
+					copy(f.Samples(), speech[:f.Rate().Samples()])
+				default:
+					f.Reset(f.Rate())
+					return media.Silence
+				}
+				return media.Audio
+			}
+			l.hear = nil
+			if i == 1 {
+				l.hear = func(o media.OutFrame) {
+					var buf [6 * pcm.MaxSamples]int16
+					n, err := dec.Decode(buf[:], o.Payload, rate)
+					if err != nil {
+						t.Fatal(err)
+					}
+					heard = append(heard, buf[:n]...)
+				}
+			}
+			h.do(r, Join{ID: fmt.Sprint(i), Leg: l})
+		}
+		h.ticks(ticks)
+		return heard, h.e.Stats()
+	}
+	for _, c := range []struct {
+		name   string
+		format media.Format
+		rate   pcm.Rate
+		least  float64
+	}{
+		{"SILK, telephone band", media.Format{Codec: media.Opus, Bitrate: 32000, Complexity: 5}, pcm.Rate8k, 16},
+		{"CELT, telephone band", media.Format{Codec: media.Opus, Bitrate: 48000, Complexity: 5, LowDelay: true}, pcm.Rate8k, 20},
+		{"CELT, full band", media.Format{Codec: media.Opus, Bitrate: 48000, Complexity: 5, LowDelay: true}, pcm.Rate48k, 16},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			still, _ := hear(t, c.format, c.rate, false)
+			moved, stats := hear(t, c.format, c.rate, true)
+			n := c.rate.Samples()
+			around := func(offset int) float64 {
+				var want, got []int16
+				for k := every + offset; k+3 <= ticks; k += every {
+					want = append(want, still[k*n:(k+3)*n]...)
+					got = append(got, moved[k*n:(k+3)*n]...)
+				}
+				return testaudio.SegmentalSNR(want, got, int(c.rate))
+			}
+			away, back := around(0), around(long+hangover-1)
+			t.Logf("segmental SNR %.1f dB when it moves away, %.1f dB when it comes back", away, back)
+			if away < c.least || back < c.least {
+				t.Errorf("segmental SNR %.1f and %.1f dB, want %.0f", away, back, c.least)
+			}
+			if want := uint64(primers * (ticks/every - 1)); stats.Primed < want {
+				t.Errorf("%d frames of priming, want %d or more", stats.Primed, want)
+			}
+		})
+	}
+}
