@@ -1,0 +1,136 @@
+// Package archive keeps finished recordings: a folder or a bucket of an S3-compatible store behind one
+// small interface. An object is written once under a key the server has made, is verified against its
+// SHA-256 before Put returns, and writing it again is harmless, so the uploader may retry without end.
+//
+// Errors say what to do about them: an *Error is the store's own refusal with its kind, ErrNotFound a
+// missing object, ErrSource a fault of the file to be stored, which no retry heals. Anything else is
+// worth another try.
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// Archive keeps objects. All methods are safe for concurrent use and may block until ctx is done.
+type Archive interface {
+	// Name tells archives apart in logs and in the spool: "folder", "s3".
+	Name() string
+	// Check finds out whether objects could be stored now. The error is one clear sentence.
+	Check(ctx context.Context) error
+	// Put stores the file under key and verifies what was stored. It goes on with an upload that a
+	// crash has cut where it can, and returns at once when the object is already there.
+	Put(ctx context.Context, key string, f File) error
+	// Open reads an object. The error is ErrNotFound where there is none.
+	Open(ctx context.Context, key string) (io.ReadSeekCloser, int64, error)
+	// Stat tells an object's size and, where the archive knows it, its SHA-256 in hexadecimal.
+	Stat(ctx context.Context, key string) (Info, error)
+	// Walk calls f for every key that begins with prefix, in no particular order, until f errs.
+	Walk(ctx context.Context, prefix string, f func(key string) error) error
+	// Remove deletes an object. A missing one is no error.
+	Remove(ctx context.Context, key string) error
+}
+
+// File is what Put stores.
+type File struct {
+	Path   string
+	Size   int64
+	SHA256 string // hexadecimal
+	// Resume is the path of a small file in which an archive notes how to go on after a crash; empty:
+	// it does not.
+	Resume string
+}
+
+// Info describes a stored object.
+type Info struct {
+	Size   int64
+	SHA256 string
+}
+
+var (
+	// ErrNotFound: there is no such object.
+	ErrNotFound = errors.New("archive: no such object")
+	// ErrSource: the file is not what its size and hash say, or cannot be read.
+	ErrSource = errors.New("archive: file is damaged")
+	// ErrKey: the key is not one the server makes.
+	ErrKey = errors.New("archive: bad key")
+)
+
+// Kind is why a store refuses.
+type Kind string
+
+// The kinds of refusal. All but KindBusy need a person; they are retried at most once a minute.
+const (
+	KindCredentials Kind = "credentials"
+	KindBucket      Kind = "bucket"
+	KindClock       Kind = "clock"
+	KindAccess      Kind = "access"
+	KindBusy        Kind = "busy"
+)
+
+// Error is a store's refusal.
+type Error struct {
+	Archive string
+	Kind    Kind
+	Detail  string
+	Err     error
+}
+
+func (e *Error) Error() string { return e.Archive + " archive: " + e.Detail }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// NeedsPerson reports whether err will stay until somebody changes a setting.
+func NeedsPerson(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind != KindBusy
+}
+
+// checkKey refuses keys that are not plain relative paths of a few safe characters.
+func checkKey(key string) error {
+	if key == "" || len(key) > 512 {
+		return ErrKey
+	}
+	for part := range strings.SplitSeq(key, "/") {
+		if part == "" || part[0] == '.' {
+			return fmt.Errorf("%w: %q", ErrKey, key)
+		}
+		for _, c := range []byte(part) {
+			switch {
+			case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
+			default:
+				return fmt.Errorf("%w: %q", ErrKey, key)
+			}
+		}
+	}
+	return nil
+}
+
+// verifySource proves that the file on disk is what it should be.
+func verifySource(f File) error {
+	src, err := os.Open(f.Path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSource, err)
+	}
+	defer src.Close()
+	n, sum, err := digest(src)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSource, err)
+	}
+	if n != f.Size || sum != f.SHA256 {
+		return fmt.Errorf("%w: %d bytes with hash %.12s, not %d with %.12s", ErrSource, n, sum, f.Size, f.SHA256)
+	}
+	return nil
+}
+
+func digest(r io.Reader) (int64, string, error) {
+	h := sha256.New()
+	n, err := io.Copy(h, r)
+	return n, hex.EncodeToString(h.Sum(nil)), err
+}

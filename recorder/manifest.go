@@ -1,0 +1,145 @@
+package recorder
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cordboard/cordboard/internal/id"
+	"github.com/cordboard/cordboard/recorder/archive"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// Names of the files beside the tracks in a recording's folder.
+const (
+	manifestName = "manifest.json"
+	peaksName    = "peaks.json"
+	journalName  = "journal"
+)
+
+// Manifest is the document of a finished recording: what the tracks are, when they were made and where
+// audio is missing, and why. It is written once, at the end.
+type Manifest struct {
+	Version     int               `json:"version"` // 1
+	Recording   wire.Recording    `json:"recording"`
+	Parties     []Joined          `json:"parties"`
+	PausePolicy string            `json:"pause_policy"` // "silence": gaps are silence in the tracks; "cut": pauses are left out
+	StopReason  string            `json:"stop_reason,omitempty"`
+	Clock       ClockReading      `json:"clock"`
+	Counters    Counters          `json:"counters"`
+	Variables   map[string]string `json:"variables,omitempty"`
+	// Signature covers the document with this field absent.
+	Signature *Signature `json:"signature,omitempty"`
+}
+
+// ClockReading is the start of the time line on both clocks: the wall's, which people read and which may
+// jump, and one that never does, in nanoseconds since the process began.
+type ClockReading struct {
+	Wall        time.Time `json:"wall"`
+	MonotonicNS int64     `json:"monotonic_ns"`
+}
+
+// Joined is a party's stay in the recording, on the recording's time line.
+type Joined struct {
+	Party
+	JoinedMS int64  `json:"joined_ms"`
+	LeftMS   *int64 `json:"left_ms,omitempty"` // absent: until the end
+	Track    string `json:"track,omitempty"`
+}
+
+// Counters tells how the frames of all tracks were made.
+type Counters struct {
+	Ticks     uint64 `json:"ticks"`     // ticks of the room on the time line
+	Dropped   uint64 `json:"dropped"`   // ticks lost because the ring or the disk was full
+	Reused    uint64 `json:"reused"`    // frames written as the party sent them
+	Encoded   uint64 `json:"encoded"`   // frames encoded here
+	Concealed uint64 `json:"concealed"` // frames lost on the way from the party, left to the decoder
+	Silent    uint64 `json:"silent"`    // frames of silence
+}
+
+// Signature is a signature of the manifest.
+type Signature struct {
+	Algorithm string `json:"algorithm"`
+	KeyID     string `json:"key_id"`
+	Value     []byte `json:"value"`
+}
+
+// maxManifest bounds the manifests we read.
+const maxManifest = 4 << 20
+
+// ParseManifest reads a manifest and checks that nothing in it can lead out of the recording's folder.
+func ParseManifest(b []byte) (Manifest, error) {
+	var m Manifest
+	if len(b) > maxManifest {
+		return m, errors.New("recorder: manifest is too large")
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return m, fmt.Errorf("recorder: parse manifest: %w", err)
+	}
+	if m.Version != 1 {
+		return m, fmt.Errorf("recorder: manifest version %d is not supported", m.Version)
+	}
+	if !id.Valid(id.Recording, m.Recording.ID) {
+		return m, fmt.Errorf("recorder: manifest of %q", m.Recording.ID)
+	}
+	for _, t := range m.Recording.Tracks {
+		if !trackName(t.ID) || t.Object != t.ID+".ogg" || t.Bytes < 0 || t.OffsetMS < 0 || t.DurationMS < 0 {
+			return m, fmt.Errorf("recorder: manifest with track %q in %q", t.ID, t.Object)
+		}
+	}
+	return m, nil
+}
+
+// trackName reports whether s is a name we give to tracks: lower-case letters, digits and dashes.
+func trackName(s string) bool {
+	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+// readManifest reads the manifest in a recording's folder.
+func readManifest(dir string) (Manifest, error) {
+	b, err := os.ReadFile(filepath.Join(dir, manifestName))
+	if err != nil {
+		return Manifest{}, fmt.Errorf("recorder: read manifest: %w", err)
+	}
+	return ParseManifest(b)
+}
+
+// write puts the manifest into the folder, whole or not at all, to last.
+func (m Manifest) write(dir string) error {
+	b, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return fmt.Errorf("recorder: encode manifest: %w", err)
+	}
+	if err := writeFile(filepath.Join(dir, manifestName), append(b, '\n')); err != nil {
+		return fmt.Errorf("recorder: write manifest: %w", err)
+	}
+	return nil
+}
+
+// writeFile replaces a file atomically and makes it last.
+func writeFile(path string, b []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return archive.SyncDir(filepath.Dir(path))
+}
+
+// folderKey is where a recording lives in an archive.
+func folderKey(r wire.Recording) string {
+	return r.Started.UTC().Format("2006/01/02/") + r.ID + "/"
+}

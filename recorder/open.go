@@ -1,0 +1,69 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/recorder/archive"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// trackType is the media type of a track (RFC 7845 section 9).
+const trackType = "audio/ogg; codecs=opus"
+
+// OpenTrack opens a track for reading, wherever the recording is: in the spool, also while it still grows
+// (then what is there now), or in an archive. The caller closes it. Errors are problems: 404 for an
+// unknown recording or track, 503 when no archive answers.
+func (r *Recorder) OpenTrack(ctx context.Context, recID, trackID string) (track io.ReadSeekCloser, size int64, contentType string, err error) {
+	w, err := r.Get(recID)
+	if err != nil {
+		return nil, 0, "", err
+	}
+	i := slices.IndexFunc(w.Tracks, func(t wire.Track) bool { return t.ID == trackID })
+	if i < 0 {
+		return nil, 0, "", problem.NotFound("track", trackID)
+	}
+	track, size, err = r.openObject(ctx, w, w.Tracks[i].Object)
+	return track, size, trackType, err
+}
+
+// openObject finds a file of a recording in the spool or in an archive.
+func (r *Recorder) openObject(ctx context.Context, w wire.Recording, object string) (io.ReadSeekCloser, int64, error) {
+	// Of a failed recording the spool has the only copy; else the spool's is as good as any.
+	f, err := os.Open(filepath.Join(r.cfg.SpoolDir, w.ID, object))
+	if err == nil {
+		st, err := f.Stat()
+		if err == nil {
+			return part{io.NewSectionReader(f, 0, st.Size()), f}, st.Size(), nil
+		}
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	var errs []error
+	for _, a := range r.archives {
+		o, size, err := a.Open(ctx, folderKey(w)+object)
+		if err == nil {
+			return o, size, nil
+		}
+		errs = append(errs, err)
+	}
+	for _, err := range errs {
+		if !errors.Is(err, archive.ErrNotFound) {
+			e := problem.New(http.StatusServiceUnavailable, "archive_unavailable", "no archive can be read now")
+			e.Err = errors.Join(errs...)
+			return nil, 0, e
+		}
+	}
+	return nil, 0, problem.NotFound("object", object)
+}
+
+// part is a growing file as it was when it was opened.
+type part struct {
+	*io.SectionReader
+	io.Closer
+}

@@ -1,0 +1,156 @@
+package recorder
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec"
+	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/recorder/archive"
+	"github.com/cordboard/cordboard/recorder/ogg"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// peakStep is the audio behind one value of a waveform.
+const peakStep = 100 * time.Millisecond
+
+// maxPeaks bounds a waveform, ours and stored: two days.
+const maxPeaks = 2 * 24 * 3600 * 10
+
+// Peaks is the waveform of a recording. For one that is over it is made once, by decoding all tracks, and
+// kept beside the manifest; for a running one it is made of what is on disk. One waveform is made at a
+// time. The error is a problem.
+func (r *Recorder) Peaks(ctx context.Context, recID string) (wire.Peaks, error) {
+	w, err := r.Get(recID)
+	if err != nil {
+		return wire.Peaks{}, err
+	}
+	over := w.Ended != nil
+	if over {
+		if p, ok := r.keptPeaks(ctx, w); ok {
+			return p, nil
+		}
+	}
+	select {
+	case r.peaking <- struct{}{}:
+		defer func() { <-r.peaking }()
+	case <-ctx.Done():
+		e := problem.New(http.StatusServiceUnavailable, "busy", "other waveforms are being made")
+		e.Err = ctx.Err()
+		return wire.Peaks{}, e
+	}
+	p := wire.Peaks{RecordingID: w.ID, StepMS: int(peakStep.Milliseconds()), Tracks: []wire.TrackPeaks{}}
+	for _, t := range w.Tracks {
+		f, _, err := r.openObject(ctx, w, t.Object)
+		if err != nil {
+			return p, err
+		}
+		values, err := trackPeaks(ctx, f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return p, fmt.Errorf("recorder: waveform of %s/%s: %w", w.ID, t.ID, err)
+		}
+		p.Tracks = append(p.Tracks, wire.TrackPeaks{ID: t.ID, Role: t.Role, OffsetMS: t.OffsetMS, Peaks: values})
+	}
+	if over {
+		r.keepPeaks(ctx, w, p)
+	}
+	return p, nil
+}
+
+// keptPeaks reads a waveform made earlier.
+func (r *Recorder) keptPeaks(ctx context.Context, w wire.Recording) (wire.Peaks, bool) {
+	var p wire.Peaks
+	f, size, err := r.openObject(ctx, w, peaksName)
+	if err != nil {
+		return p, false
+	}
+	var b bytes.Buffer
+	if size < 16<<20 {
+		_, err = b.ReadFrom(f)
+	}
+	err = errors.Join(err, f.Close())
+	return p, err == nil && json.Unmarshal(b.Bytes(), &p) == nil && p.RecordingID == w.ID
+}
+
+// keepPeaks stores a waveform in the first archive that takes it. That it is kept saves time and no more,
+// so a failure is only logged.
+func (r *Recorder) keepPeaks(ctx context.Context, w wire.Recording, p wire.Peaks) {
+	b, err := json.Marshal(p)
+	if err != nil {
+		r.log.Warn("waveform not kept", "recording", w.ID, "cause", err)
+		return
+	}
+	path := filepath.Join(r.cfg.SpoolDir, w.ID+"."+peaksName)
+	defer os.Remove(path)
+	if err = os.WriteFile(path, b, 0o640); err == nil {
+		var size int64
+		var sum string
+		if size, sum, err = hashFile(path); err == nil {
+			for _, a := range r.archives {
+				if err = a.Put(ctx, folderKey(w)+peaksName, archive.File{Path: path, Size: size, SHA256: sum}); err == nil {
+					return
+				}
+			}
+		}
+	}
+	r.log.Warn("waveform not kept", "recording", w.ID, "cause", err)
+}
+
+// trackPeaks decodes a track and returns the loudest sample of each step, 0 to 100 of full scale.
+func trackPeaks(ctx context.Context, f io.Reader) ([]int, error) {
+	packets, err := ogg.NewPackets(f)
+	if err != nil {
+		return nil, err
+	}
+	d, err := codec.NewDecoder(media.Opus)
+	if err != nil {
+		return nil, err
+	}
+	defer codec.PutDecoder(d)
+	const rate = pcm.Rate8k
+	buf := make([]int16, int(rate)*int(codec.MaxDuration/time.Millisecond)/1000)
+	step := int(rate) * int(peakStep/time.Millisecond) / 1000
+	values := []int{}
+	loudest, n := 0, -int(packets.Head.PreSkip)*int(rate)/48000
+	for {
+		p, err := packets.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return values, err
+		}
+		if err := ctx.Err(); err != nil {
+			return values, err
+		}
+		got, err := d.Decode(buf, p, rate)
+		if err != nil {
+			got = pcm.Rate8k.Samples()
+			clear(buf[:got])
+		}
+		for _, s := range buf[:got] {
+			if n++; n <= 0 {
+				continue
+			}
+			loudest = max(loudest, int(s), -int(s))
+			if n%step == 0 {
+				values = append(values, loudest*100/32768)
+				loudest = 0
+			}
+		}
+		if len(values) > maxPeaks {
+			return values, errors.New("recorder: track is too long for a waveform")
+		}
+	}
+	return values, nil
+}

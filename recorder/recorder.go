@@ -1,0 +1,342 @@
+// Package recorder keeps what is said in a call and never makes the call wait for it. A Recording is a tap
+// on a room: each tick's audio is copied into a lock-free ring, a goroutine per recording turns it into
+// one Ogg Opus track per party on one time line, another writes pages to a folder on a local disk, and
+// when the recording is over an uploader brings the folder to every archive, verifies it there and only
+// then clears the disk. A restart finishes whatever a crash has left.
+//
+//	Tick > ring > tracks > pages > spool on disk > archive (folder, S3)
+//
+// Where a party's voice is already Opus and nothing has changed it, its packets are written as they came;
+// everything else is encoded here. What the room does not hear (muted, held, absent) is silence.
+//
+// A pause cuts before the ring, so paused audio exists nowhere behind it. Its deadline is in the
+// recording's journal and the server ends it, whoever asked for it.
+package recorder
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cordboard/cordboard/internal/event"
+	"github.com/cordboard/cordboard/internal/id"
+	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/recorder/archive"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// Deps is what a Recorder needs of the house. Now is the wall clock and may be nil.
+type Deps struct {
+	Bus *event.Bus
+	Log *slog.Logger
+	Now func() time.Time
+}
+
+// Recorder makes recordings and brings them to the archives. Safe for concurrent use.
+type Recorder struct {
+	cfg      Config
+	bus      *event.Bus
+	log      *slog.Logger
+	wall     func() time.Time
+	born     time.Time
+	archives []archive.Archive
+	uploads  []*uploader // one per archive
+	index    *index
+	syncing  chan struct{} // tokens: disk syncs that may run at the same time
+	abandon  chan struct{} // closed when Run is over
+	peaking  chan struct{} // token: one waveform at a time
+
+	mu      sync.Mutex
+	live    map[string]*Recording
+	waiting map[string]*finishedRecording // on disk, not yet in every archive
+	closed  bool
+	writers sync.WaitGroup
+}
+
+// New checks the configuration and starts nothing.
+func New(cfg Config, deps Deps) (*Recorder, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	archives, err := cfg.archives()
+	if err != nil {
+		return nil, err
+	}
+	return newRecorder(cfg, deps, archives), nil
+}
+
+func newRecorder(cfg Config, deps Deps, archives []archive.Archive) *Recorder {
+	r := &Recorder{cfg: cfg, bus: deps.Bus, log: deps.Log, wall: deps.Now, born: time.Now(), archives: archives,
+		index: newIndex(filepath.Join(cfg.SpoolDir, indexName)), syncing: make(chan struct{}, 4), abandon: make(chan struct{}),
+		peaking: make(chan struct{}, 1), live: make(map[string]*Recording), waiting: make(map[string]*finishedRecording)}
+	if r.wall == nil {
+		r.wall = time.Now
+	}
+	for _, a := range archives {
+		r.uploads = append(r.uploads, newUploader(r, a, cfg.UploadWorkers))
+	}
+	return r
+}
+
+func (r *Recorder) now() time.Time { return r.wall().UTC().Truncate(time.Millisecond) }
+
+func (r *Recorder) uptime() time.Duration { return time.Since(r.born) }
+
+func (r *Recorder) publish(typ, actor string, w wire.Recording) {
+	if r.bus != nil {
+		r.bus.Publish(typ, w.CallID, actor, w)
+	}
+}
+
+// StartRequest says what is recorded.
+type StartRequest struct {
+	CallID, From, To, Queue string
+	Actor                   string // who asked
+	Variables               map[string]string
+}
+
+// Start begins a recording; give it to the room as its tap. It returns when the recording's journal is on
+// disk; the error is a problem with status 503 when the disk does not take it.
+func (r *Recorder) Start(ctx context.Context, req StartRequest) (*Recording, error) {
+	now := r.now()
+	h := header{Version: 1, ID: id.New(id.Recording), CallID: req.CallID, From: req.From, To: req.To, Queue: req.Queue,
+		Actor: req.Actor, Policy: r.cfg.PausePolicy, Started: now, Monotonic: int64(r.uptime()), Variables: maps.Clone(req.Variables)}
+	rec := r.newRecording(h)
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return nil, problem.New(http.StatusServiceUnavailable, "shutting_down", "the server is shutting down")
+	}
+	r.live[h.ID] = rec // before its folder is there, so that no scan takes it for a leftover
+	r.mu.Unlock()
+	if err := r.open(ctx, rec); err != nil {
+		r.mu.Lock()
+		delete(r.live, h.ID)
+		r.mu.Unlock()
+		e := problem.New(http.StatusServiceUnavailable, "recorder_unavailable", "the recording cannot be started: the disk does not take it")
+		e.CallID, e.Err = req.CallID, err
+		return nil, e
+	}
+	rec.log.Info("recording started", "actor", req.Actor)
+	r.publish("recording.started", req.Actor, rec.Snapshot())
+	return rec, nil
+}
+
+func (r *Recorder) newRecording(h header) *Recording {
+	dir := filepath.Join(r.cfg.SpoolDir, h.ID)
+	log := r.log.With("recording", h.ID, "call", h.CallID)
+	rec := &Recording{rec: r, header: h, dir: dir, log: log, spool: newSpool(dir, log, r.syncing, r.abandon),
+		journal: &file{path: filepath.Join(dir, journalName)}, ring: newRing(ringWords), wake: make(chan struct{}, 1),
+		quit: make(chan struct{}), finished: make(chan struct{}), pos: -1, gap: -1, pausedFrom: -1, lastFlush: time.Now(),
+		wire: wire.Recording{ID: h.ID, CallID: h.CallID, State: wire.RecordingActive, From: h.From, To: h.To, Queue: h.Queue,
+			Started: h.Started, Tracks: []wire.Track{}, Gaps: []wire.Gap{}}}
+	rec.seats.Store(new([]seat))
+	return rec
+}
+
+// open makes the recording's folder and journal and starts its goroutines.
+func (r *Recorder) open(ctx context.Context, rec *Recording) error {
+	if err := os.MkdirAll(rec.dir, 0o750); err != nil {
+		return fmt.Errorf("recorder: create folder: %w", err)
+	}
+	if err := archive.SyncDir(r.cfg.SpoolDir); err != nil {
+		return fmt.Errorf("recorder: sync spool: %w", err)
+	}
+	saved := make(chan error, 1)
+	rec.note(entry{Kind: entryStart, Header: &rec.header}, true, func(err error) { saved <- err })
+	r.writers.Go(func() {
+		rec.spool.loop()
+		r.finished(rec)
+	})
+	if err := wait(ctx, saved); err != nil {
+		rec.over.Store(true)
+		rec.spool.close()
+		close(rec.quit)
+		return err
+	}
+	r.writers.Go(rec.loop)
+	return nil
+}
+
+// finished takes over a recording whose files are closed.
+func (r *Recorder) finished(rec *Recording) {
+	defer close(rec.finished)
+	m, err := readManifest(rec.dir)
+	r.mu.Lock()
+	delete(r.live, rec.header.ID)
+	if err != nil { // given up at shutdown or never begun; the next start finishes it
+		r.mu.Unlock()
+		rec.log.Warn("recording left for recovery", "cause", err)
+		return
+	}
+	r.enqueue(rec.dir, m)
+	r.mu.Unlock()
+	rec.log.Info("recording stopped", "duration_ms", m.Recording.DurationMS, "reason", m.StopReason)
+	r.publish("recording.stopped", "server", m.Recording)
+}
+
+// Get is a recording in whatever state it is; the error is a 404 problem.
+func (r *Recorder) Get(recID string) (wire.Recording, error) {
+	r.mu.Lock()
+	rec, f := r.live[recID], r.waiting[recID]
+	var w wire.Recording
+	if f != nil {
+		w = f.manifest.Recording
+	}
+	r.mu.Unlock()
+	switch {
+	case rec != nil:
+		return rec.Snapshot(), nil
+	case f != nil:
+		return w, nil
+	}
+	w, ok, err := r.index.get(recID)
+	if err != nil {
+		return w, err
+	}
+	if !ok {
+		return w, problem.NotFound("recording", recID)
+	}
+	return w, nil
+}
+
+// Live is a call's running recording.
+func (r *Recorder) Live(callID string) (*Recording, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, rec := range r.live {
+		if rec.header.CallID == callID && !rec.over.Load() {
+			return rec, true
+		}
+	}
+	return nil, false
+}
+
+// Filter selects recordings. Empty fields select all.
+type Filter struct {
+	Agent, CallID, Queue string
+	Since, Until         time.Time // of the start; Until is not included
+	Cursor               string    // as List returned it
+	Limit                int       // 1 to 200; 0: 50
+}
+
+func (f Filter) matches(w wire.Recording) bool {
+	return (f.Agent == "" || w.Agent == f.Agent || slices.Contains(w.Agents, f.Agent)) &&
+		(f.CallID == "" || w.CallID == f.CallID) && (f.Queue == "" || w.Queue == f.Queue) &&
+		(f.Since.IsZero() || !w.Started.Before(f.Since)) && (f.Until.IsZero() || w.Started.Before(f.Until)) &&
+		(f.Cursor == "" || w.ID < f.Cursor)
+}
+
+// List returns recordings, the newest first, and the cursor of the next page, empty on the last.
+func (r *Recorder) List(f Filter) ([]wire.Recording, string, error) {
+	if f.Cursor != "" && !id.Valid(id.Recording, f.Cursor) {
+		return nil, "", problem.New(http.StatusUnprocessableEntity, "invalid_cursor", "the cursor is not one this server gave")
+	}
+	if f.Limit == 0 {
+		f.Limit = 50
+	}
+	f.Limit = min(max(f.Limit, 1), 200)
+	r.mu.Lock()
+	recs := slices.Collect(maps.Values(r.live))
+	list := []wire.Recording{}
+	seen := make(map[string]bool)
+	for _, w := range r.waiting {
+		list, seen[w.manifest.Recording.ID] = append(list, w.manifest.Recording), true
+	}
+	r.mu.Unlock()
+	for _, rec := range recs {
+		if w := rec.Snapshot(); !seen[w.ID] {
+			list, seen[w.ID] = append(list, w), true
+		}
+	}
+	list = slices.DeleteFunc(list, func(w wire.Recording) bool { return !f.matches(w) })
+	stored, err := r.index.list(f, f.Limit+1)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, w := range stored {
+		if !seen[w.ID] {
+			list = append(list, w)
+		}
+	}
+	slices.SortFunc(list, func(a, b wire.Recording) int { return cmp.Compare(b.ID, a.ID) })
+	if len(list) <= f.Limit {
+		return list, "", nil
+	}
+	return list[:f.Limit], list[f.Limit-1].ID, nil
+}
+
+// Check asks every archive whether it would take a recording now. Each error is one clear sentence;
+// recordings are made all the same and wait on the local disk.
+func (r *Recorder) Check(ctx context.Context) []error {
+	errs := make([]error, len(r.archives))
+	var wg sync.WaitGroup
+	for i, a := range r.archives {
+		wg.Go(func() { errs[i] = a.Check(ctx) })
+	}
+	wg.Wait()
+	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+}
+
+// drainLimit is how long a shutdown waits for the disk.
+const drainLimit = 10 * time.Second
+
+// Run finishes what a crash has left and uploads until ctx is done; then it stops the recordings that
+// still run and returns when they are on disk.
+func (r *Recorder) Run(ctx context.Context) error {
+	unlock, err := lockSpool(r.cfg.SpoolDir)
+	if err != nil {
+		return err
+	}
+	if err := r.index.load(); err != nil {
+		return errors.Join(err, unlock())
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { r.scan(ctx) })
+	for _, u := range r.uploads {
+		u.run(ctx, &wg)
+	}
+	<-ctx.Done()
+	wg.Wait()
+	r.mu.Lock()
+	r.closed = true
+	recs := slices.Collect(maps.Values(r.live))
+	r.mu.Unlock()
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
+	defer cancel()
+	var errs []error
+	for _, rec := range recs {
+		_, err := rec.Stop(limit, "shutdown")
+		errs = append(errs, err)
+	}
+	close(r.abandon)
+	r.writers.Wait()
+	return errors.Join(append(errs, r.index.close(), unlock())...)
+}
+
+// hashFile reads a file for its size and SHA-256.
+func hashFile(path string) (int64, string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, "", fmt.Errorf("recorder: hash: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return 0, "", fmt.Errorf("recorder: hash %s: %w", filepath.Base(path), err)
+	}
+	return n, hex.EncodeToString(h.Sum(nil)), nil
+}

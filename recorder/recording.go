@@ -1,0 +1,438 @@
+package recorder
+
+import (
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cordboard/cordboard/media/codec"
+	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+const (
+	// drainEvery is how often the ring is emptied, flushEvery how often pages go out: together with the
+	// way to the disk they bound what a crash can take, to less than a second.
+	drainEvery = 100 * time.Millisecond
+	flushEvery = 500 * time.Millisecond
+	// jump is how far a tick count may run ahead of the clock before it is taken for another room's.
+	jump = 2 * time.Second
+)
+
+// Party is somebody in a recording.
+type Party struct {
+	LegID string    `json:"leg_id"` // the member's id in the room
+	Role  wire.Role `json:"role"`
+	Agent string    `json:"agent,omitempty"`
+	Name  string    `json:"name,omitempty"`
+}
+
+// seat says which track a room's member goes to. An agent who comes back on another leg takes the seat
+// with the same track.
+type seat struct {
+	leg   string
+	party int
+}
+
+// Recording is one running recording: a mixer.Tap and its controls. All methods are safe for concurrent
+// use; Tick is the room's.
+//
+//	recording <-> paused; both -> stopped
+//
+// Three locks, never taken in another order: ctl for a control from beginning to end, mu for everything
+// behind the ring, the spool's own. The media path takes none of them.
+type Recording struct {
+	rec      *Recorder
+	header   header
+	dir      string
+	log      *slog.Logger
+	spool    *spool
+	journal  *file
+	ring     *ring
+	wake     chan struct{}
+	quit     chan struct{}
+	finished chan struct{} // closed when all is on disk and the manifest is written
+
+	// The media path's side.
+	seats    atomic.Pointer[[]seat]
+	gated    atomic.Bool // paused: ticks carry no audio
+	over     atomic.Bool // stopped: ticks are ignored
+	ticking  atomic.Bool // a tick is being taken
+	cut      atomic.Uint64
+	lastTick atomic.Uint64
+	dropped  atomic.Uint64
+	missed   int // ticks dropped since the last record; the producer's own
+
+	ctl   sync.Mutex // one control at a time
+	timer *time.Timer
+	epoch int // counts pauses and new deadlines, so that an old timer knows it is old
+
+	mu         sync.Mutex
+	wire       wire.Recording // without tracks
+	parties    []Joined
+	tracks     []*track // by party, nil before the first frame
+	counters   Counters
+	clock      ClockReading
+	started    bool
+	tick       uint64 // of the last record
+	pos        int64  // of the last record on the time line, in frames; -1 before the first
+	tickSeen   time.Time
+	gap        int   // index of the running or closing pause in wire.Gaps, -1: none
+	gapStart   int64 // its first frame
+	gapTicks   int64 // ticks seen in it
+	pausedFrom int64 // first frame of the ticks without audio that came last, -1: the last one had audio
+	lastFlush  time.Time
+	stopReason string
+	err        error
+
+	frame   pcm.Frame
+	scratch [codec.MaxPayload + 1]byte
+}
+
+// ID is the recording's identifier.
+func (rec *Recording) ID() string { return rec.header.ID }
+
+// AddParty makes a member of the room part of the recording. Its track begins with its first tick.
+func (rec *Recording) AddParty(p Party) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	old := *rec.seats.Load()
+	if rec.over.Load() || slices.ContainsFunc(old, func(s seat) bool { return s.leg == p.LegID }) {
+		return
+	}
+	index := slices.IndexFunc(rec.parties, func(j Joined) bool {
+		return j.LegID == p.LegID || j.LeftMS != nil && p.Agent != "" && j.Agent == p.Agent && j.Role == p.Role
+	})
+	if index < 0 {
+		index = len(rec.parties)
+		rec.parties = append(rec.parties, Joined{Party: p, JoinedMS: rec.ms(rec.pos + 1)})
+		rec.tracks = append(rec.tracks, nil)
+	} else { // back again: the same track goes on
+		rec.parties[index].LegID, rec.parties[index].LeftMS = p.LegID, nil
+		if t := rec.tracks[index]; t != nil {
+			t.wire.LegID = p.LegID
+		}
+	}
+	seats := append(slices.Clone(old), seat{leg: p.LegID, party: index})
+	rec.seats.Store(&seats)
+	if p.Agent != "" && !slices.Contains(rec.wire.Agents, p.Agent) {
+		rec.wire.Agents = append(rec.wire.Agents, p.Agent)
+		if rec.wire.Agent == "" {
+			rec.wire.Agent = p.Agent
+		}
+	}
+	joined := rec.parties[index]
+	rec.note(entry{Kind: entryParty, Party: &joined}, false, nil)
+}
+
+// RemoveParty ends a member's part; its track is silent from here to the end of the recording.
+func (rec *Recording) RemoveParty(legID string) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.drain() // what it said until now
+	seats := slices.DeleteFunc(slices.Clone(*rec.seats.Load()), func(s seat) bool { return s.leg == legID })
+	rec.seats.Store(&seats)
+	for i := range rec.parties {
+		if p := &rec.parties[i]; p.LegID == legID && p.LeftMS == nil {
+			left := rec.ms(rec.pos + 1)
+			p.LeftMS = &left
+			rec.note(entry{Kind: entryLeft, Leg: legID, Offset: left}, false, nil)
+		}
+	}
+}
+
+// ms is a position on the time line in milliseconds.
+func (rec *Recording) ms(frame int64) int64 { return frame * pcm.Period.Milliseconds() }
+
+// note writes an entry into the journal, behind everything that waits for the disk. With sync, done is
+// called when it will survive a power cut.
+func (rec *Recording) note(e entry, sync bool, done func(error)) {
+	e.At = rec.rec.now()
+	rec.spool.push(job{to: rec.journal, data: e.encode(), sync: sync, done: done})
+}
+
+// loop empties the ring until the recording is stopped.
+func (rec *Recording) loop() {
+	ticker := time.NewTicker(drainEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-rec.wake:
+		case <-rec.quit:
+			return
+		}
+		rec.mu.Lock()
+		rec.drain()
+		if now := time.Now(); now.Sub(rec.lastFlush) >= flushEvery {
+			rec.lastFlush = now
+			for _, t := range rec.tracks {
+				if t != nil {
+					rec.keep(t.out.Flush())
+				}
+			}
+		}
+		rec.mu.Unlock()
+	}
+}
+
+// keep notes the first error of the writing side; it is in the snapshot and the log.
+func (rec *Recording) keep(err error) {
+	if err != nil && rec.err == nil {
+		rec.err = err
+		rec.log.Error("recording failed", "cause", err)
+	}
+}
+
+// drain works off the ring. rec.mu is held.
+func (rec *Recording) drain() {
+	full := rec.spool.full()
+	for w := rec.ring.peek(); w != nil; w = rec.ring.peek() {
+		rec.record(readRecord(w), full)
+		rec.ring.take()
+	}
+	clear(rec.scratch[:])
+}
+
+// record puts one tick on the time line. With full the disk is behind and its audio is given up.
+func (rec *Recording) record(t tickRecord, full bool) {
+	now := time.Now()
+	paused := t.gated || rec.gated.Load() && t.tick > rec.cut.Load()
+	step := rec.step(t, now)
+	if paused && rec.header.Policy == PauseCut {
+		step = 0
+	}
+	if !paused && t.missed > 0 {
+		rec.overflow(rec.pos+1, int64(t.missed))
+	}
+	rec.pos += step
+	rec.counters.Ticks++
+	if paused {
+		rec.gapTicks++
+		if rec.pausedFrom < 0 {
+			rec.pausedFrom = rec.pos + 1 - step
+		}
+		return
+	}
+	rec.endGap(rec.pos)
+	rec.pausedFrom, rec.gapTicks = -1, 0
+	if full {
+		rec.dropped.Add(1)
+		rec.overflow(rec.pos, 1)
+		return
+	}
+	for range t.blocks {
+		party, kind, detail, body := t.next()
+		tr := rec.tracks[party]
+		if tr == nil {
+			if tr = rec.openTrack(party); tr == nil {
+				continue
+			}
+		}
+		if tr.next > rec.pos {
+			continue // two legs of one agent in one tick: the first one wins
+		}
+		rec.keep(rec.put(tr, kind, detail, body))
+	}
+}
+
+// step is how many frames the tick is behind the one before. Ticks of another room count from elsewhere;
+// then the clock tells.
+func (rec *Recording) step(t tickRecord, now time.Time) int64 {
+	defer func() { rec.tick, rec.tickSeen = t.tick, now }()
+	if !rec.started {
+		rec.started = true
+		waiting := time.Duration(0)
+		if last := rec.lastTick.Load(); last > t.tick {
+			waiting = time.Duration(min(last-t.tick, 100)) * pcm.Period
+		}
+		rec.clock = ClockReading{Wall: rec.rec.now().Add(-waiting).UTC(), MonotonicNS: int64(rec.rec.uptime() - waiting)}
+		return 1
+	}
+	elapsed := now.Sub(rec.tickSeen)
+	if t.tick > rec.tick && time.Duration(min(t.tick-rec.tick, 1<<30))*pcm.Period <= elapsed+jump {
+		return int64(t.tick - rec.tick)
+	}
+	return max(1, int64(elapsed/pcm.Period))
+}
+
+// put writes one party's share of the tick.
+func (rec *Recording) put(t *track, kind form, detail int, body []int16) error {
+	c := &rec.counters
+	if err := t.fill(rec.pos, c); err != nil {
+		return err
+	}
+	switch kind {
+	case formOpus:
+		return t.reuse(payload(rec.scratch[:], body, detail), c)
+	case formConceal:
+		if t.last == madeReused || t.last == madeMissing {
+			return t.conceal(c)
+		}
+		fallthrough
+	case formPCM:
+		samples(&rec.frame, body, detail)
+		return t.encode(&rec.frame, rec.scratch[:], c)
+	case formPresent:
+		return t.quiet(&rec.frame, rec.scratch[:], c)
+	}
+	if t.last == madeOwn {
+		return t.quiet(&rec.frame, rec.scratch[:], c)
+	}
+	return t.silence(c)
+}
+
+// openTrack begins a party's file with this tick.
+func (rec *Recording) openTrack(party int) *track {
+	p := &rec.parties[party]
+	w := wire.Track{ID: string(p.Role) + "-" + strconv.Itoa(party+1), LegID: p.LegID, Role: p.Role, Agent: p.Agent,
+		Codec: "opus", OffsetMS: rec.ms(rec.pos)}
+	if !trackName(w.ID) {
+		w.ID = "party-" + strconv.Itoa(party+1)
+	}
+	w.Object = w.ID + ".ogg"
+	rec.note(entry{Kind: entryTrack, Track: &w}, false, nil)
+	t, err := newTrack(w, rec.header.ID, rec.pos, rec.spool)
+	if err != nil {
+		rec.keep(err)
+		return nil
+	}
+	rec.tracks[party], p.Track = t, w.ID
+	return t
+}
+
+// overflow adds lost frames to the gaps; losses close to each other are one gap.
+func (rec *Recording) overflow(from, frames int64) {
+	offset, length := rec.ms(from), rec.ms(frames)
+	if n := len(rec.wire.Gaps); n > 0 {
+		if g := &rec.wire.Gaps[n-1]; g.Cause == "overflow" && offset-(g.OffsetMS+g.LengthMS) < 1000 {
+			till := rec.rec.now()
+			g.LengthMS, g.Till = offset+length-g.OffsetMS, &till
+			return
+		}
+	}
+	till := rec.rec.now()
+	g := wire.Gap{Cause: "overflow", OffsetMS: offset, LengthMS: length, From: till.Add(-time.Duration(length) * time.Millisecond), Till: &till}
+	rec.wire.Gaps = append(rec.wire.Gaps, g)
+	rec.note(entry{Kind: entryGap, Gap: &g}, false, nil)
+}
+
+// Snapshot is the recording as the API shows it.
+func (rec *Recording) Snapshot() wire.Recording {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return rec.snapshot()
+}
+
+func (rec *Recording) snapshot() wire.Recording {
+	w := rec.wire
+	w.Agents = slices.Clone(w.Agents)
+	w.DurationMS = rec.ms(rec.pos + 1)
+	w.Gaps = append([]wire.Gap{}, w.Gaps...)
+	if rec.gap >= 0 {
+		w.Gaps[rec.gap].LengthMS = rec.gapLength()
+	}
+	w.Tracks = []wire.Track{}
+	for _, t := range rec.tracks {
+		if t == nil {
+			continue
+		}
+		tw := t.wire
+		if tw.DurationMS == 0 {
+			tw.DurationMS = rec.ms(max(t.next, rec.pos+1) - t.start)
+		}
+		w.Tracks = append(w.Tracks, tw)
+	}
+	if err := rec.spool.fault(); err != nil && w.Error == "" {
+		w.Error = "the spool's disk does not take the recording"
+	}
+	if rec.err != nil {
+		w.Error = rec.err.Error()
+	}
+	return w
+}
+
+// gapLength is the length of the running pause in milliseconds.
+func (rec *Recording) gapLength() int64 {
+	if rec.header.Policy == PauseCut {
+		return rec.ms(rec.gapTicks)
+	}
+	return rec.ms(rec.pos + 1 - rec.gapStart)
+}
+
+// finish ends all tracks at the end of the time line and closes the way to the disk. rec.mu is held.
+func (rec *Recording) finish(reason string) {
+	rec.over.Store(true)
+	for rec.ticking.Load() {
+		runtime.Gosched()
+	}
+	rec.drain()
+	now := rec.rec.now()
+	if rec.gap >= 0 {
+		g := &rec.wire.Gaps[rec.gap]
+		g.LengthMS = rec.gapLength()
+		if g.Till == nil {
+			g.Till, g.Resumed = &now, "stop"
+		}
+		rec.gap = -1
+	}
+	rec.wire.PausedTill = nil
+	for _, t := range rec.tracks {
+		if t == nil {
+			continue
+		}
+		rec.keep(t.fill(rec.pos+1, &rec.counters))
+		rec.keep(t.close())
+		t.wire.DurationMS = rec.ms(t.next - t.start)
+	}
+	rec.frame = pcm.Frame{}
+	rec.wire.State, rec.wire.Ended, rec.stopReason = wire.RecordingStopped, &now, reason
+	rec.note(entry{Kind: entryStop}, false, nil)
+	rec.spool.push(job{run: rec.seal})
+	rec.spool.close()
+	close(rec.quit)
+}
+
+// seal runs on the spool's goroutine after the last page: everything to disk, hashes, manifest.
+func (rec *Recording) seal() error {
+	rec.spool.syncNow(true)
+	rec.mu.Lock()
+	recording := rec.snapshot()
+	if rec.err == nil {
+		recording.Error = "" // the disk has taken everything by now
+	}
+	m := Manifest{Version: 1, Recording: recording, Parties: slices.Clone(rec.parties), PausePolicy: rec.header.Policy,
+		StopReason: rec.stopReason, Clock: rec.clock, Counters: rec.counters, Variables: maps.Clone(rec.header.Variables)}
+	rec.mu.Unlock()
+	m.Counters.Dropped = rec.dropped.Load()
+	for i := range m.Recording.Tracks {
+		t := &m.Recording.Tracks[i]
+		var err error
+		if t.Bytes, t.SHA256, err = hashFile(filepath.Join(rec.dir, t.Object)); err != nil {
+			return err
+		}
+	}
+	if err := m.write(rec.dir); err != nil {
+		return err
+	}
+	rec.mu.Lock()
+	rec.wire = m.Recording
+	for _, t := range rec.tracks {
+		if t == nil {
+			continue
+		}
+		for _, w := range m.Recording.Tracks {
+			if w.ID == t.wire.ID {
+				t.wire = w
+			}
+		}
+	}
+	rec.mu.Unlock()
+	return nil
+}

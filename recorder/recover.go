@@ -1,0 +1,294 @@
+package recorder
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cordboard/cordboard/internal/id"
+	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/recorder/archive"
+	"github.com/cordboard/cordboard/recorder/ogg"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// lockSpool makes sure that only one process works in a spool. The lock ends with the process.
+func lockSpool(dir string) (unlock func() error, err error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("recorder: create spool: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("recorder: lock spool: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("recorder: spool %s is used by another process: %w", dir, err), f.Close())
+	}
+	return f.Close, nil
+}
+
+// scan finishes what an earlier process has left in the spool and hands it to the uploaders. A folder it
+// can make nothing of is left alone and logged.
+func (r *Recorder) scan(ctx context.Context) {
+	list, err := os.ReadDir(r.cfg.SpoolDir)
+	if err != nil {
+		r.log.Error("spool scan failed", "cause", err)
+		return
+	}
+	for _, d := range list {
+		if ctx.Err() != nil {
+			return
+		}
+		name := d.Name()
+		dir := filepath.Join(r.cfg.SpoolDir, name)
+		if recID, ok := strings.CutSuffix(name, ".stored"); ok && id.Valid(id.Recording, recID) {
+			if err := os.RemoveAll(dir); err != nil {
+				r.log.Error("clear spool failed", "recording", recID, "cause", err)
+			}
+			continue
+		}
+		if !d.IsDir() || !id.Valid(id.Recording, name) || r.known(name) {
+			continue
+		}
+		m, err := readManifest(dir)
+		if err != nil {
+			if m, err = r.recover(dir); err != nil {
+				r.log.Error("recording cannot be recovered", "recording", name, "cause", err)
+				continue
+			}
+			r.log.Warn("recording recovered", "recording", name, "call", m.Recording.CallID, "duration_ms", m.Recording.DurationMS)
+		}
+		r.mu.Lock()
+		r.enqueue(dir, m)
+		r.mu.Unlock()
+	}
+	if r.index.made {
+		r.rebuild(ctx)
+	}
+}
+
+func (r *Recorder) known(recID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.live[recID] != nil || r.waiting[recID] != nil
+}
+
+// rebuild makes the index from the manifests of the first archive that has any.
+func (r *Recorder) rebuild(ctx context.Context) {
+	for _, a := range r.archives {
+		found := 0
+		err := a.Walk(ctx, "", func(key string) error {
+			if !strings.HasSuffix(key, "/"+manifestName) {
+				return nil
+			}
+			m, err := fetchManifest(ctx, a, key)
+			if err != nil {
+				r.log.Warn("manifest skipped", "archive", a.Name(), "key", key, "cause", err)
+				return nil
+			}
+			m.Recording.State = wire.RecordingStored
+			found++
+			return r.index.put(m.Recording)
+		})
+		if err != nil {
+			r.log.Warn("index rebuild failed", "archive", a.Name(), "cause", err)
+		}
+		if found > 0 {
+			r.log.Info("index rebuilt", "archive", a.Name(), "recordings", found)
+			return
+		}
+	}
+}
+
+func fetchManifest(ctx context.Context, a archive.Archive, key string) (Manifest, error) {
+	f, size, err := a.Open(ctx, key)
+	if err != nil {
+		return Manifest{}, err
+	}
+	defer f.Close()
+	if size > maxManifest {
+		return Manifest{}, errors.New("recorder: manifest is too large")
+	}
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(f); err != nil {
+		return Manifest{}, fmt.Errorf("recorder: read manifest: %w", err)
+	}
+	return ParseManifest(b.Bytes())
+}
+
+// leftover is what a journal tells about a recording that was not finished.
+type leftover struct {
+	header  header
+	parties []Joined
+	tracks  []wire.Track
+	gaps    []wire.Gap
+	paused  bool
+	last    time.Time
+}
+
+// replay follows the journal to its end.
+func replay(list []entry) (leftover, error) {
+	var l leftover
+	if len(list) == 0 || list[0].Kind != entryStart || list[0].Header == nil || !id.Valid(id.Recording, list[0].Header.ID) {
+		return l, errors.New("recorder: journal has no start")
+	}
+	l.header = *list[0].Header
+	for _, e := range list {
+		if e.At.After(l.last) {
+			l.last = e.At
+		}
+		switch {
+		case e.Kind == entryParty && e.Party != nil:
+			l.join(*e.Party)
+		case e.Kind == entryLeft:
+			for i := range l.parties {
+				if l.parties[i].LegID == e.Leg {
+					offset := e.Offset
+					l.parties[i].LeftMS = &offset
+				}
+			}
+		case e.Kind == entryTrack && e.Track != nil:
+			t := *e.Track
+			if trackName(t.ID) && t.Object == t.ID+".ogg" && t.OffsetMS >= 0 {
+				l.tracks = append(l.tracks, t)
+				for i := range l.parties {
+					if l.parties[i].LegID == t.LegID {
+						l.parties[i].Track = t.ID
+					}
+				}
+			}
+		case e.Kind == entryPause && e.Gap != nil:
+			l.gap(*e.Gap)
+			l.paused = true
+		case e.Kind == entryResumed && e.Gap != nil:
+			l.gap(*e.Gap)
+			l.paused = false
+		case e.Kind == entryGap && e.Gap != nil:
+			l.gap(*e.Gap)
+		}
+	}
+	return l, nil
+}
+
+func (l *leftover) join(p Joined) {
+	for i := range l.parties {
+		if p.Track != "" && l.parties[i].Track == p.Track || l.parties[i].LegID == p.LegID {
+			l.parties[i] = p
+			return
+		}
+	}
+	l.parties = append(l.parties, p)
+}
+
+// gap adds a gap or brings it up to date.
+func (l *leftover) gap(g wire.Gap) {
+	for i := range l.gaps {
+		if l.gaps[i].Cause == g.Cause && l.gaps[i].OffsetMS == g.OffsetMS && l.gaps[i].From.Equal(g.From) {
+			l.gaps[i] = g
+			return
+		}
+	}
+	l.gaps = append(l.gaps, g)
+}
+
+// recover finishes a recording that a crash has cut: torn tails are removed, a recording that was paused
+// keeps nothing behind the pause, each stream gets its end, and the manifest says that it was recovered.
+func (r *Recorder) recover(dir string) (Manifest, error) {
+	f, err := os.Open(filepath.Join(dir, journalName))
+	if err != nil {
+		return Manifest{}, fmt.Errorf("recorder: open journal: %w", err)
+	}
+	list := readJournal(f)
+	if err := f.Close(); err != nil {
+		return Manifest{}, fmt.Errorf("recorder: close journal: %w", err)
+	}
+	l, err := replay(list)
+	if err != nil {
+		return Manifest{}, err
+	}
+	if l.header.ID != filepath.Base(dir) {
+		return Manifest{}, fmt.Errorf("recorder: journal of %s in folder %s", l.header.ID, filepath.Base(dir))
+	}
+	h := l.header
+	w := wire.Recording{ID: h.ID, CallID: h.CallID, State: wire.RecordingStopped, From: h.From, To: h.To, Queue: h.Queue,
+		Started: h.Started, Recovered: true, Gaps: l.gaps, Tracks: []wire.Track{}}
+	var limit int64 = -1 // end of the time line that may hold audio
+	if l.paused {
+		limit = l.gaps[len(l.gaps)-1].OffsetMS
+	}
+	for _, t := range l.tracks {
+		ok, err := recoverTrack(dir, &t, limit)
+		if err != nil {
+			return Manifest{}, err
+		}
+		if !ok {
+			continue // not one whole page
+		}
+		w.Tracks = append(w.Tracks, t)
+		w.DurationMS = max(w.DurationMS, t.OffsetMS+t.DurationMS)
+	}
+	for _, p := range l.parties {
+		if p.Agent != "" && !slices.Contains(w.Agents, p.Agent) {
+			w.Agents = append(w.Agents, p.Agent)
+		}
+	}
+	if len(w.Agents) > 0 {
+		w.Agent = w.Agents[0]
+	}
+	ended := h.Started.Add(time.Duration(w.DurationMS) * time.Millisecond)
+	if l.last.After(ended) {
+		ended = l.last
+	}
+	w.Ended = &ended
+	w.Gaps = slices.DeleteFunc(w.Gaps, func(g wire.Gap) bool { return g.OffsetMS > w.DurationMS })
+	if !l.paused {
+		w.Gaps = append(w.Gaps, wire.Gap{Cause: "crash", OffsetMS: w.DurationMS, From: ended})
+	}
+	m := Manifest{Version: 1, Recording: w, Parties: l.parties, PausePolicy: h.Policy, StopReason: "crash",
+		Clock: ClockReading{Wall: h.Started, MonotonicNS: h.Monotonic}, Variables: h.Variables}
+	return m, m.write(dir)
+}
+
+// recoverTrack cuts a track behind its last whole page, or before the first page that ends behind limit on
+// the time line, and closes it. It reports false when there is no audio in the file.
+func recoverTrack(dir string, t *wire.Track, limit int64) (bool, error) {
+	path := filepath.Join(dir, t.Object)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("recorder: open track: %w", err)
+	}
+	var most uint64
+	if limit >= 0 {
+		if limit <= t.OffsetMS {
+			return false, errors.Join(f.Close(), os.Remove(path))
+		}
+		most = uint64(limit-t.OffsetMS) * 48
+	}
+	s, err := ogg.Scan(f, most)
+	if errors.Is(err, ogg.ErrNotOpus) {
+		return false, f.Close()
+	}
+	if err == nil {
+		err = f.Truncate(s.End)
+	}
+	if err == nil && !s.Closed {
+		_, err = f.WriteAt(ogg.EndPage(s.Serial, s.Sequence+1, s.Granule), s.End)
+		s.Granule += ogg.PreSkip
+	}
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return false, fmt.Errorf("recorder: recover track: %w", err)
+	}
+	t.DurationMS = max(0, int64(s.Granule)-ogg.PreSkip) / (ogg.PacketDuration / pcm.Period.Milliseconds())
+	t.Bytes, t.SHA256, err = hashFile(path)
+	return true, err
+}

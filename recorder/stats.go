@@ -1,0 +1,54 @@
+package recorder
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Stats is the recorder at one moment.
+type Stats struct {
+	Live            int           // recordings that run
+	Paused          int           // of those, paused ones
+	Waiting         int           // recordings on disk that some archive lacks
+	BacklogBytes    int64         // of the waiting recordings
+	OldestUnsent    time.Duration // age of the oldest waiting recording since its end, 0 when none waits
+	FreeBytes       uint64        // space on the spool's disk, 0 when unknown
+	DroppedTicks    uint64        // by running recordings, ring or disk full
+	QueuedBytes     int64         // of running recordings, on their way to the disk
+	FailingArchives int
+}
+
+// Stats counts. It may be called often.
+func (r *Recorder) Stats() Stats {
+	var s Stats
+	r.mu.Lock()
+	s.Live, s.Waiting = len(r.live), len(r.waiting)
+	now := r.now()
+	for _, f := range r.waiting {
+		s.BacklogBytes += f.bytes
+		s.OldestUnsent = max(s.OldestUnsent, now.Sub(f.since))
+	}
+	for _, rec := range r.live {
+		if rec.gated.Load() {
+			s.Paused++
+		}
+		s.DroppedTicks += rec.dropped.Load()
+		rec.spool.mu.Lock()
+		s.QueuedBytes += int64(rec.spool.bytes)
+		rec.spool.mu.Unlock()
+	}
+	r.mu.Unlock()
+	for _, u := range r.uploads {
+		u.mu.Lock()
+		if u.err != nil {
+			s.FailingArchives++
+		}
+		u.mu.Unlock()
+	}
+	var fs unix.Statfs_t
+	if unix.Statfs(r.cfg.SpoolDir, &fs) == nil {
+		s.FreeBytes = fs.Bavail * uint64(fs.Bsize)
+	}
+	return s
+}

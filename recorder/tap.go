@@ -1,0 +1,203 @@
+package recorder
+
+import (
+	"math"
+
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec"
+	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/recorder/ogg"
+)
+
+// ringWords is the size of a recording's ring: 256 kB, 1.3 s of two parties at 48 kHz, 0.3 s of eight.
+const ringWords = 128 << 10
+
+// A record of the ring is one tick: a header and one block per party that gave audio.
+//
+//	header: tick (4 words, low first), ticks dropped before (1), flags (1), blocks (1)
+//	block:  party (1), form (1), length in words (1), bytes or rate (1), words
+const (
+	headWords  = 7
+	blockWords = 4
+)
+
+const flagGated = 1 // the recording was paused when the tick ran
+
+// form says what a block holds.
+type form int16
+
+const (
+	formPresent form = iota + 1 // the party is there and silent: nothing follows
+	formAbsent                  // held, muted or gone: digital silence
+	formOpus                    // an Opus payload of 20 ms
+	formPCM                     // 20 ms of samples
+	formConceal                 // as formPCM, but made up for a lost packet
+)
+
+// maxTapped bounds the members of one tick, twice what a room may hold.
+const maxTapped = 16
+
+// Tick takes one tick of a room. It copies what it needs into the ring and returns: it never blocks,
+// allocates, logs or reads a clock. When the ring is full the tick is dropped and becomes a gap. Called by
+// the room's shard; a call that overlaps another one, from a second room, is dropped too.
+func (rec *Recording) Tick(tick uint64, frames []media.Tapped) {
+	if !rec.ticking.CompareAndSwap(false, true) {
+		rec.dropped.Add(1)
+		return
+	}
+	defer rec.ticking.Store(false)
+	if rec.over.Load() {
+		return
+	}
+	gated := rec.gated.Load()
+	seats := *rec.seats.Load()
+	frames = frames[:min(len(frames), maxTapped)]
+	need := headWords
+	if !gated {
+		for i := range frames {
+			need += blockWords + blockSize(&frames[i])
+		}
+	}
+	out := rec.ring.begin(need)
+	if out == nil {
+		rec.missed++
+		rec.dropped.Add(1)
+		rec.lastTick.Store(tick)
+		return
+	}
+	for i := range 4 {
+		out[i] = int16(tick >> (16 * i))
+	}
+	out[4], out[5] = int16(min(rec.missed, math.MaxInt16)), 0
+	rec.missed = 0
+	n, blocks := headWords, int16(0)
+	if gated {
+		out[5] = flagGated
+	} else {
+		for i := range frames {
+			at := find(seats, frames[i].Member, i)
+			if at < 0 {
+				continue
+			}
+			out[n] = int16(seats[at].party)
+			n += writeBlock(out[n:], &frames[i])
+			blocks++
+		}
+	}
+	out[6] = blocks
+	rec.ring.commit(n)
+	rec.lastTick.Store(tick)
+	if rec.ring.used() > ringWords/2 {
+		select {
+		case rec.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// find is the index of the seat with this leg id, -1 if there is none; near is where to look first.
+func find(seats []seat, leg string, near int) int {
+	if near < len(seats) && seats[near].leg == leg {
+		return near
+	}
+	for i := range seats {
+		if seats[i].leg == leg {
+			return i
+		}
+	}
+	return -1
+}
+
+// formOf decides what is kept of a member's tick. Without a denoised or otherwise processed voice the
+// encoded packet is kept as it came; what the room does not hear is not kept.
+func formOf(f *media.Tapped) form {
+	switch {
+	case f.Held || f.Muted || f.Kind == media.Absent || f.In == nil:
+		return formAbsent
+	case f.Kind == media.Silence:
+		return formPresent
+	case f.Kind == media.Concealed:
+		return formConceal
+	}
+	if f.Codec == media.Opus && len(f.Payload) > 0 && len(f.Payload) <= codec.MaxPayload {
+		if n, err := ogg.PacketSamples(f.Payload); err == nil && n == ogg.PacketDuration {
+			return formOpus
+		}
+	}
+	return formPCM
+}
+
+// blockSize is the words writeBlock needs at most behind the block's head.
+func blockSize(f *media.Tapped) int {
+	switch formOf(f) {
+	case formOpus:
+		return (len(f.Payload) + 1) / 2
+	case formPCM, formConceal:
+		return len(f.In.Samples())
+	default:
+		return 0
+	}
+}
+
+// writeBlock fills b behind the party and returns the words of the whole block.
+func writeBlock(b []int16, f *media.Tapped) int {
+	kind := formOf(f)
+	n, detail := 0, int16(0)
+	body := b[blockWords:]
+	switch kind {
+	case formOpus:
+		p := f.Payload
+		n, detail = (len(p)+1)/2, int16(len(p))
+		for i := 0; i+1 < len(p); i += 2 {
+			body[i/2] = int16(uint16(p[i]) | uint16(p[i+1])<<8)
+		}
+		if len(p)%2 == 1 {
+			body[n-1] = int16(p[len(p)-1])
+		}
+	case formPCM, formConceal:
+		n, detail = copy(body, f.In.Samples()), int16(f.In.Rate()/1000)
+	}
+	b[1], b[2], b[3] = int16(kind), int16(n), detail
+	return blockWords + n
+}
+
+// tickRecord is a record of the ring, decoded. It points into the ring.
+type tickRecord struct {
+	tick   uint64
+	missed int // ticks dropped before this one
+	gated  bool
+	blocks int
+	rest   []int16
+}
+
+func readRecord(w []int16) tickRecord {
+	var t tickRecord
+	for i := range 4 {
+		t.tick |= uint64(uint16(w[i])) << (16 * i)
+	}
+	t.missed, t.gated, t.blocks, t.rest = int(w[4]), w[5]&flagGated != 0, int(w[6]), w[headWords:]
+	return t
+}
+
+// next takes the next block off the record.
+func (t *tickRecord) next() (party int, kind form, detail int, body []int16) {
+	n := int(t.rest[2])
+	party, kind, detail, body = int(t.rest[0]), form(t.rest[1]), int(t.rest[3]), t.rest[blockWords:blockWords+n]
+	t.rest = t.rest[blockWords+n:]
+	return party, kind, detail, body
+}
+
+// payload unpacks n bytes of an Opus block into dst.
+func payload(dst []byte, body []int16, n int) []byte {
+	dst = dst[:0]
+	for _, w := range body {
+		dst = append(dst, byte(w), byte(uint16(w)>>8))
+	}
+	return dst[:n]
+}
+
+// samples unpacks a block of samples into dst.
+func samples(dst *pcm.Frame, body []int16, khz int) {
+	dst.SetRate(pcm.Rate(khz) * 1000)
+	copy(dst.Samples(), body)
+}

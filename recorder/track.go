@@ -1,0 +1,173 @@
+package recorder
+
+import (
+	"hash/crc32"
+	"path/filepath"
+
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec"
+	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/recorder/ogg"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// made says where the last packet of a track came from. Packets of different makers follow each other in
+// one stream, so each change is made where the decoder takes it well: our encoder starts afresh, digital
+// silence and repeated modes need no history.
+type made uint8
+
+const (
+	madeSilence made = iota // digital silence
+	madeReused              // as the party sent it
+	madeMissing             // a packet without data that leaves the frame to the decoder
+	madeOwn                 // from our encoder
+)
+
+// maxMissing is how long a decoder is left to itself, a second; then the party is silent.
+const maxMissing = 50
+
+// track is one party's file. It belongs to the recording's lock.
+type track struct {
+	wire    wire.Track
+	start   int64 // first frame on the time line
+	next    int64 // the frame to be written next
+	file    *file
+	out     *ogg.Writer
+	spool   *spool
+	enc     codec.Encoder
+	rate    pcm.Rate // the encoder is configured for
+	last    made
+	toc     byte // mode of the last reused packet
+	missing int
+}
+
+// newTrack opens a track whose first frame is start.
+func newTrack(w wire.Track, recID string, start int64, s *spool) (*track, error) {
+	t := &track{wire: w, start: start, next: start, spool: s, file: &file{path: filepath.Join(s.dir, w.Object)}}
+	var err error
+	t.out, err = ogg.NewWriter(t, crc32.ChecksumIEEE([]byte(recID+w.ID)),
+		ogg.Head{Channels: 1, PreSkip: ogg.PreSkip, InputRate: 48000},
+		[]string{"RECORDING=" + recID, "TRACK=" + w.ID}, 48000)
+	return t, err
+}
+
+// Write hands a page to the spool.
+func (t *track) Write(page []byte) (int, error) {
+	t.spool.push(job{to: t.file, data: append([]byte(nil), page...)})
+	t.wire.Bytes += int64(len(page))
+	return len(page), nil
+}
+
+func (t *track) packet(p []byte, from made) error {
+	t.last = from
+	t.next++
+	if from != madeMissing {
+		t.missing = 0
+	}
+	return t.out.Packet(p, ogg.PacketDuration)
+}
+
+// fill writes silence up to, not including, frame pos.
+func (t *track) fill(pos int64, c *Counters) error {
+	for t.next < pos {
+		if err := t.silence(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *track) silence(c *Counters) error {
+	c.Silent++
+	return t.packet(ogg.Silence[:], madeSilence)
+}
+
+// reuse writes a packet as the party sent it.
+func (t *track) reuse(p []byte, c *Counters) error {
+	c.Reused++
+	t.toc = p[0]
+	return t.packet(p, madeReused)
+}
+
+// quiet writes a frame in which the party says nothing. After a party's own packets the decoder goes on
+// with its comfort noise for a while, after ours the encoder's tail is let out first.
+func (t *track) quiet(f *pcm.Frame, buf []byte, c *Counters) error {
+	switch {
+	case t.last == madeOwn:
+		f.Reset(t.rate)
+		if err := t.encode(f, buf, c); err != nil {
+			return err
+		}
+		t.last = madeSilence
+		return nil
+	case (t.last == madeReused || t.last == madeMissing) && t.missing < maxMissing:
+		return t.conceal(c)
+	}
+	return t.silence(c)
+}
+
+// conceal leaves a frame to the decoder.
+func (t *track) conceal(c *Counters) error {
+	c.Concealed++
+	t.missing++
+	return t.packet([]byte{ogg.Discontinuous(t.toc)}, madeMissing)
+}
+
+// encode writes a frame of samples.
+func (t *track) encode(f *pcm.Frame, buf []byte, c *Counters) error {
+	format := media.Format{Codec: media.Opus, Bitrate: 24000, Complexity: 5}
+	if f.Rate() == pcm.Rate48k {
+		format.Bitrate = 32000
+	}
+	switch {
+	case t.enc == nil:
+		e, err := codec.NewEncoder(format, f.Rate())
+		if err != nil {
+			return err
+		}
+		t.enc = e
+	case t.rate != f.Rate():
+		if err := t.enc.Configure(format); err != nil {
+			return err
+		}
+	}
+	t.rate = f.Rate()
+	if t.last != madeOwn {
+		t.enc.Reset()
+	}
+	n, err := t.enc.Encode(buf[:codec.MaxPayload], f)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return t.silence(c)
+	}
+	c.Encoded++
+	return t.packet(buf[:n], madeOwn)
+}
+
+// cut writes out what is gathered and forgets all audio: what was before a pause is on its way to the
+// disk, and no buffer or encoder holds it any more.
+func (t *track) cut() error {
+	err := t.out.Flush()
+	t.out.Wipe()
+	if t.enc != nil {
+		t.enc.Reset()
+	}
+	if t.last != madeSilence {
+		t.last, t.missing = madeSilence, maxMissing
+	}
+	return err
+}
+
+// close ends the file. The encoder goes back to its pool.
+func (t *track) close() error {
+	err := t.out.Close()
+	t.out.Wipe()
+	if t.enc != nil {
+		t.enc.Reset()
+		codec.PutEncoder(t.enc)
+		t.enc = nil
+	}
+	return err
+}

@@ -1,0 +1,274 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cordboard/cordboard/recorder/archive"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// finishedRecording is a recording with a manifest that waits for its archives.
+type finishedRecording struct {
+	dir      string
+	manifest Manifest
+	bytes    int64
+	since    time.Time
+	missing  map[string]bool // archives that do not have it yet, by name
+}
+
+// Back-off of an archive that fails: a random time up to a limit that doubles with each failure. A fault
+// that needs a person is tried about once a minute.
+const (
+	backoffFirst  = time.Second
+	backoffMost   = 5 * time.Minute
+	backoffPerson = time.Minute
+)
+
+// backoff is the pause before the next try after the given number of failures in a row. random is in [0,1).
+func backoff(failures int, err error, random float64) time.Duration {
+	if archive.NeedsPerson(err) {
+		return backoffPerson + time.Duration(random*float64(backoffPerson/4))
+	}
+	limit := min(backoffMost, backoffFirst<<min(failures-1, 16))
+	return time.Duration(random * float64(limit))
+}
+
+// uploader brings recordings to one archive. While the archive fails one recording at a time is tried;
+// when it works, several at once. It gives up on nothing that is intact on disk.
+type uploader struct {
+	r       *Recorder
+	archive archive.Archive
+	workers int
+
+	mu       sync.Mutex
+	queue    []*finishedRecording
+	busy     int
+	failures int // in a row
+	next     time.Time
+	err      error
+	wake     chan struct{} // closed and replaced when something changes
+}
+
+func newUploader(r *Recorder, a archive.Archive, workers int) *uploader {
+	return &uploader{r: r, archive: a, workers: workers, wake: make(chan struct{})}
+}
+
+func (u *uploader) add(f *finishedRecording) {
+	u.mu.Lock()
+	u.queue = append(u.queue, f)
+	u.changed()
+	u.mu.Unlock()
+}
+
+func (u *uploader) changed() {
+	close(u.wake)
+	u.wake = make(chan struct{})
+}
+
+func (u *uploader) run(ctx context.Context, wg *sync.WaitGroup) {
+	for range u.workers {
+		wg.Go(func() {
+			for f := u.take(ctx); f != nil; f = u.take(ctx) {
+				u.done(f, u.store(ctx, f))
+			}
+		})
+	}
+}
+
+// take waits for a recording that may be tried now; nil when ctx is done.
+func (u *uploader) take(ctx context.Context) *finishedRecording {
+	for ctx.Err() == nil {
+		u.mu.Lock()
+		wait := time.Duration(-1)
+		if len(u.queue) > 0 && (u.failures == 0 || u.busy == 0) {
+			if wait = time.Until(u.next); wait <= 0 || u.failures == 0 {
+				f := u.queue[0]
+				u.queue = u.queue[1:]
+				u.busy++
+				u.mu.Unlock()
+				return f
+			}
+		}
+		wake := u.wake
+		u.mu.Unlock()
+		var timer <-chan time.Time
+		if wait > 0 {
+			timer = time.After(wait)
+		}
+		select {
+		case <-ctx.Done():
+		case <-wake:
+		case <-timer:
+		}
+	}
+	return nil
+}
+
+// done notes the outcome of a try.
+func (u *uploader) done(f *finishedRecording, err error) {
+	damaged := errors.Is(err, archive.ErrSource) || errors.Is(err, archive.ErrKey)
+	u.mu.Lock()
+	u.busy--
+	before := u.err
+	switch {
+	case err == nil || damaged:
+		u.failures, u.err = 0, nil
+	case errors.Is(err, context.Canceled):
+		u.queue = append(u.queue, f)
+	default:
+		u.queue = append(u.queue, f)
+		u.failures++
+		u.err, u.next = err, time.Now().Add(backoff(u.failures, err, rand.Float64()))
+	}
+	now := u.err
+	u.changed()
+	u.mu.Unlock()
+	switch {
+	case now != nil && before == nil:
+		u.r.log.Error("archive failed", "archive", u.archive.Name(), "cause", now)
+		u.r.publishArchive("archive.degraded", u)
+	case now == nil && before != nil:
+		u.r.log.Info("archive works again", "archive", u.archive.Name())
+		u.r.publishArchive("archive.restored", u)
+	}
+	switch {
+	case damaged:
+		u.r.failed(f, err)
+	case err == nil:
+		u.r.stored(f, u.archive.Name())
+	}
+}
+
+// store puts the tracks and then the manifest, so that a manifest in an archive means a whole recording.
+func (u *uploader) store(ctx context.Context, f *finishedRecording) error {
+	w := f.manifest.Recording
+	folder := folderKey(w)
+	for _, t := range w.Tracks {
+		err := u.archive.Put(ctx, folder+t.Object, archive.File{Path: filepath.Join(f.dir, t.Object), Size: t.Bytes, SHA256: t.SHA256,
+			Resume: filepath.Join(f.dir, t.ID+"."+u.archive.Name())})
+		if err != nil {
+			return err
+		}
+	}
+	path := filepath.Join(f.dir, manifestName)
+	size, sum, err := hashFile(path)
+	if err != nil {
+		return errors.Join(archive.ErrSource, err)
+	}
+	return u.archive.Put(ctx, folder+manifestName, archive.File{Path: path, Size: size, SHA256: sum})
+}
+
+// enqueue hands a finished recording to every archive that lacks it. r.mu is held.
+func (r *Recorder) enqueue(dir string, m Manifest) {
+	f := &finishedRecording{dir: dir, manifest: m, since: r.now(), missing: make(map[string]bool)}
+	if m.Recording.Ended != nil {
+		f.since = *m.Recording.Ended
+	}
+	for _, t := range m.Recording.Tracks {
+		f.bytes += t.Bytes
+	}
+	r.waiting[m.Recording.ID] = f
+	for _, u := range r.uploads {
+		f.missing[u.archive.Name()] = true
+	}
+	for _, u := range r.uploads {
+		u.add(f)
+	}
+}
+
+// stored notes that an archive has the recording. With the last one the recording leaves the spool.
+func (r *Recorder) stored(f *finishedRecording, name string) {
+	r.mu.Lock()
+	delete(f.missing, name)
+	last := len(f.missing) == 0
+	r.mu.Unlock()
+	if !last {
+		return
+	}
+	w := f.manifest.Recording
+	w.State, w.Error = wire.RecordingStored, ""
+	if err := r.index.put(w); err != nil {
+		// The recording is safe; the next start will find its folder and come here again.
+		r.log.Error("index write failed", "recording", w.ID, "cause", err)
+		return
+	}
+	r.mu.Lock()
+	delete(r.waiting, w.ID)
+	r.mu.Unlock()
+	r.publish("recording.stored", "server", w)
+	r.log.Info("recording stored", "recording", w.ID, "recovered", w.Recovered)
+	if err := removeFolder(f.dir); err != nil {
+		r.log.Error("clear spool failed", "recording", w.ID, "cause", err)
+	}
+}
+
+// removeFolder removes a recording from the spool; the manifest goes last, so that half a removal is not
+// taken for half a recording.
+func removeFolder(dir string) error {
+	gone := dir + ".stored"
+	if err := os.Rename(dir, gone); err != nil {
+		return err
+	}
+	return os.RemoveAll(gone)
+}
+
+// failed notes a recording whose files are damaged on disk. They are left for a person to look at.
+func (r *Recorder) failed(f *finishedRecording, cause error) {
+	r.mu.Lock()
+	w := &f.manifest.Recording
+	already := w.State == wire.RecordingFailed
+	w.State, w.Error = wire.RecordingFailed, cause.Error()
+	done := *w
+	r.mu.Unlock()
+	if already {
+		return
+	}
+	r.log.Error("recording failed", "recording", done.ID, "cause", cause)
+	r.publish("recording.failed", "server", done)
+}
+
+// status is how the archive does.
+func (u *uploader) status() wire.ArchiveStatus {
+	u.r.mu.Lock()
+	name := u.archive.Name()
+	s := wire.ArchiveStatus{Name: name, OK: true}
+	for _, f := range u.r.waiting {
+		if f.missing[name] {
+			s.Waiting++
+			s.BacklogBytes += f.bytes
+			if s.OldestSince == nil || f.since.Before(*s.OldestSince) {
+				since := f.since
+				s.OldestSince = &since
+			}
+		}
+	}
+	u.r.mu.Unlock()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.err != nil {
+		s.OK, s.Error = false, u.err.Error()
+	}
+	return s
+}
+
+func (r *Recorder) publishArchive(typ string, u *uploader) {
+	if r.bus != nil {
+		r.bus.Publish(typ, "", "server", u.status())
+	}
+}
+
+// Archives tells how each archive does.
+func (r *Recorder) Archives() []wire.ArchiveStatus {
+	list := make([]wire.ArchiveStatus, 0, len(r.uploads))
+	for _, u := range r.uploads {
+		list = append(list, u.status())
+	}
+	return slices.Clip(list)
+}
