@@ -32,7 +32,8 @@ type actor struct {
 	rec  *recorder.Recording
 	play map[string]wire.Playback // what is being played, by id
 
-	snap atomic.Pointer[wire.Call] // the newest picture, for readers
+	snap    atomic.Pointer[wire.Call]            // the newest picture, for readers
+	parties atomic.Pointer[map[string]media.Leg] // the media of the legs in the room, likewise
 
 	mu   sync.Mutex // guards box and over
 	box  []func()
@@ -127,7 +128,17 @@ func (a *actor) settle() {
 func (a *actor) refresh() {
 	c := a.snapshot()
 	a.snap.Store(&c)
+	parties := make(map[string]media.Leg, len(a.legs))
+	for _, l := range a.legs {
+		if l.joined {
+			parties[l.wire.ID] = l.media
+		}
+	}
+	a.parties.Store(&parties)
 }
+
+// party is the media of a leg in the room, nil for any other. Safe for concurrent use.
+func (a *actor) party(lid string) media.Leg { return (*a.parties.Load())[lid] }
 
 func (a *actor) snapshot() wire.Call {
 	c := a.call

@@ -82,9 +82,11 @@ func New(cfg Config, deps Deps) (*Board, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	return &Board{cfg: cfg, deps: deps,
+	return &Board{
+		cfg: cfg, deps: deps,
 		calls: make(map[string]*actor), legs: make(map[string]*actor),
-		rooms: make(map[string]*actor), recs: make(map[string]*actor)}, nil
+		rooms: make(map[string]*actor), recs: make(map[string]*actor),
+	}, nil
 }
 
 // SetDialer gives the Board its way out. It is called once at start-up, before the first call, because the
@@ -132,8 +134,10 @@ func (b *Board) Create(ctx context.Context, n NewCall) (wire.Call, error) {
 	if n.To != "" && b.deps.Dialer == nil {
 		return wire.Call{}, problem.New(http.StatusServiceUnavailable, "no_trunk", "no trunk is configured to call out")
 	}
-	a, err := b.open(wire.Call{Direction: wire.Outbound, Trunk: n.Trunk, From: n.From, FromName: n.FromName, To: n.To,
-		ClientRef: n.ClientRef, Variables: n.Variables}, n.Actor)
+	a, err := b.open(wire.Call{
+		Direction: wire.Outbound, Trunk: n.Trunk, From: n.From, FromName: n.FromName, To: n.To,
+		ClientRef: n.ClientRef, Variables: n.Variables,
+	}, n.Actor)
 	if err != nil {
 		return wire.Call{}, err
 	}

@@ -70,6 +70,7 @@ type fakeEndpoint struct {
 
 func (f *fakeEndpoint) note(s string) { f.mu.Lock(); f.heard = append(f.heard, s); f.mu.Unlock() }
 func (f *fakeEndpoint) did() []string { f.mu.Lock(); defer f.mu.Unlock(); return slices.Clone(f.heard) }
+
 func (f *fakeEndpoint) Media() media.Leg {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -89,6 +90,7 @@ func (f *fakeEndpoint) Answer(context.Context) error {
 	f.mu.Unlock()
 	return nil
 }
+
 func (f *fakeEndpoint) Hangup(_ context.Context, c Cause) error {
 	f.note("hangup " + c.Code)
 	return nil
@@ -254,8 +256,10 @@ func TestOneCall(t *testing.T) {
 	if got.State != wire.CallEnded || got.Cause != CauseHangup || got.Ended == nil {
 		t.Errorf("call ended as %s, cause %q", got.State, got.Cause)
 	}
-	want := []string{"call.created", "leg.ringing", "leg.answered", "call.connected", "leg.held", "leg.answered", "leg.resumed",
-		"recording.started", "leg.muted", "leg.dtmf", "recording.paused", "leg.dtmf", "leg.ended", "leg.ended", "call.ended", "recording.stopped", "room.closed"}
+	want := []string{
+		"call.created", "leg.ringing", "leg.answered", "call.connected", "leg.held", "leg.answered", "leg.resumed",
+		"recording.started", "leg.muted", "leg.dtmf", "recording.paused", "leg.dtmf", "leg.ended", "leg.ended", "call.ended", "recording.stopped", "room.closed",
+	}
 	types := slices.DeleteFunc(b.types(), func(s string) bool { return s == "recording.stored" || s == "call.changed" })
 	if !slices.Equal(types, want) {
 		t.Errorf("events\n got %v\nwant %v", types, want)

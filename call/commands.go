@@ -289,8 +289,10 @@ func (b *Board) StartRecording(ctx context.Context, callID, actorName string) (w
 			w = a.rec.Snapshot()
 			return nil
 		}
-		rec, err := b.deps.Recorder.Start(ctx, recorder.StartRequest{CallID: a.id, From: a.call.From, To: a.call.To,
-			Queue: a.call.Queue, Actor: actorName, Variables: a.call.Variables})
+		rec, err := b.deps.Recorder.Start(ctx, recorder.StartRequest{
+			CallID: a.id, From: a.call.From, To: a.call.To,
+			Queue: a.call.Queue, Actor: actorName, Variables: a.call.Variables,
+		})
 		if err != nil {
 			return err
 		}
