@@ -31,8 +31,6 @@ func rateIndex(r pcm.Rate) int {
 	}
 }
 
-var rates = [3]pcm.Rate{pcm.Rate8k, pcm.Rate16k, pcm.Rate48k}
-
 // replay is how many of the last packets a decoder remembers, to bring a state of another rate up to
 // date. After six it differs from a state that heard everything by less than -34 dB from the first frame
 // on; after four the first frame still had -13 dB.
