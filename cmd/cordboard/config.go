@@ -1,0 +1,183 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/desk"
+	"github.com/cordboard/cordboard/internal/conf"
+	"github.com/cordboard/cordboard/internal/store"
+	"github.com/cordboard/cordboard/media/webrtcleg"
+	"github.com/cordboard/cordboard/recorder"
+	"github.com/cordboard/cordboard/signaling/agentapi"
+	"github.com/cordboard/cordboard/signaling/siptrunk"
+)
+
+// envPrefix begins the names of the environment variables that are settings.
+const envPrefix = "CORDBOARD"
+
+// config composes the packages' own configurations. Order: defaults, file, environment, flags.
+type config struct {
+	Log struct {
+		Level  string `toml:"level"`  // debug, info, warn, error
+		Format string `toml:"format"` // text or json
+	} `toml:"log"`
+	// ShutdownLimit is how long a server that is told to stop lets its calls go on.
+	ShutdownLimit time.Duration `toml:"shutdown_limit"`
+	// KeyDir is where the keys that sign tokens are kept.
+	KeyDir   string           `toml:"key_dir"`
+	HTTP     agentapi.Config  `toml:"http"`
+	SIP      siptrunk.Config  `toml:"sip"`
+	WebRTC   webrtcleg.Config `toml:"webrtc"`
+	Mixer    mixerConfig      `toml:"mixer"`
+	Calls    call.Config      `toml:"calls"`
+	Recorder recorderConfig   `toml:"recorder"`
+	Store    store.Config     `toml:"store"`
+	Desk     deskConfig       `toml:"desk"`
+}
+
+// mixerConfig is the part of mixer.Config that is an operator's business.
+type mixerConfig struct {
+	// Shards is the number of goroutines that mix; 0 is one per core.
+	Shards int `toml:"shards"`
+}
+
+type recorderConfig struct {
+	// Enabled: false records nothing, whatever a queue says.
+	Enabled bool `toml:"enabled"`
+	recorder.Config
+}
+
+type deskConfig struct {
+	// Enabled: false leaves a pure media server for somebody else's control plane.
+	Enabled bool `toml:"enabled"`
+	desk.Config
+}
+
+func defaults() config {
+	c := config{
+		ShutdownLimit: 30 * time.Second,
+		KeyDir:        "data/keys",
+		HTTP:          agentapi.DefaultConfig(),
+		SIP:           siptrunk.DefaultConfig(),
+		WebRTC:        webrtcleg.Config{UDPPort: 7882, IPs: []string{}, PublicIPs: []string{}, DisconnectedAfter: webrtcleg.DefaultDisconnectedAfter, LostAfter: webrtcleg.DefaultLostAfter},
+		Calls:         call.DefaultConfig(),
+		Recorder:      recorderConfig{Enabled: true, Config: recorder.Defaults()},
+		Store:         store.Config{Dir: "data/store"},
+		Desk:          deskConfig{Enabled: true, Config: desk.DefaultConfig()},
+	}
+	c.Log.Level, c.Log.Format = "info", "text"
+	return c
+}
+
+// readConfig is the configuration as written: defaults, file, environment; not validated.
+func readConfig(path string, environ []string) (config, error) {
+	c := defaults()
+	if path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return c, fmt.Errorf("read configuration: %w", err)
+		}
+		if err := conf.Load(text, &c); err != nil {
+			return c, fmt.Errorf("%s: %w", path, flat(err))
+		}
+	}
+	if err := conf.Env(envPrefix, environ, &c); err != nil {
+		return c, flat(err)
+	}
+	return c, nil
+}
+
+// loadConfig is readConfig with everything checked.
+func loadConfig(path string) (config, error) {
+	c, err := readConfig(path, os.Environ())
+	if err != nil {
+		return c, err
+	}
+	if err := c.complete(); err != nil {
+		return c, fmt.Errorf("%s: %w", orDefaults(path), flat(err))
+	}
+	return c, nil
+}
+
+func orDefaults(path string) string {
+	if path == "" {
+		return "configuration"
+	}
+	return path
+}
+
+// complete fills in what depends on the machine and checks everything.
+func (c *config) complete() error {
+	if c.SIP.AdvertisedIP == "" && (unspecified(c.SIP.UDP) || unspecified(c.SIP.TCP)) {
+		ip, err := outsideIP()
+		if err != nil {
+			return fmt.Errorf("sip.advertised_ip: not set, and this machine's address is not clear: %w", err)
+		}
+		c.SIP.AdvertisedIP = ip
+	}
+	errs := []error{c.HTTP.Validate(), c.SIP.Validate(), c.WebRTC.Validate(), c.Calls.Validate(), c.Store.Validate()}
+	if c.Recorder.Enabled {
+		errs = append(errs, c.Recorder.Validate())
+	}
+	if c.Desk.Enabled {
+		errs = append(errs, c.Desk.Validate())
+	}
+	if c.ShutdownLimit < 0 {
+		errs = append(errs, errors.New("shutdown_limit must not be negative"))
+	}
+	if _, err := c.logger(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (c *config) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Log.Level)); err != nil {
+		return nil, fmt.Errorf("log.level: %q is none of debug, info, warn, error", c.Log.Level)
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	switch c.Log.Format {
+	case "text":
+		return slog.New(slog.NewTextHandler(os.Stderr, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts)), nil
+	}
+	return nil, fmt.Errorf("log.format: %q is neither text nor json", c.Log.Format)
+}
+
+func unspecified(listen string) bool {
+	ap, err := netip.ParseAddrPort(listen)
+	return err == nil && ap.Addr().IsUnspecified()
+}
+
+// outsideIP is the address packets to the outside would leave from. Nothing is sent.
+func outsideIP() (string, error) {
+	conn, err := net.Dial("udp4", "192.0.2.1:9")
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).IP.String(), nil
+}
+
+// flat puts joined errors on one line, for people who read one line.
+func flat(err error) error { return errors.New(strings.ReplaceAll(err.Error(), "\n", "; ")) }
+
+// under moves every relative path of the configuration below dir.
+func (c *config) under(dir string) {
+	for _, p := range []*string{&c.KeyDir, &c.Store.Dir, &c.Recorder.SpoolDir, &c.Recorder.Archive.Folder} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+}

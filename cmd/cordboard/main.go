@@ -1,0 +1,73 @@
+// Command cordboard is the media server, the contact centre and the desktop in one program.
+//
+//	cordboard serve --config cordboard.toml    run
+//	cordboard demo                             a whole contact centre on this machine, with a caller
+//	cordboard token --agent alice              mint a token for the API or the desktop
+//	cordboard config check                     say what is wrong with a configuration, or nothing
+//	cordboard version
+//
+// It is the only place that sees everything: it reads the configuration, builds the parts bottom up, runs
+// them, and takes them down in the reverse order.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the build.
+var version = "dev"
+
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the server."`
+	Demo    demoCmd    `cmd:"" help:"Run a demo contact centre on this machine, with a caller who rings when the agent is ready."`
+	Token   tokenCmd   `cmd:"" help:"Mint a token for the API or the desktop."`
+	Config  configCmd  `cmd:"" help:"Work with the configuration."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// configFlag is the flag every command with a configuration shares.
+type configFlag struct {
+	Config string `short:"c" help:"Configuration file (TOML). Without one the defaults and CORDBOARD_* variables count." placeholder:"FILE"`
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run() error {
+	fmt.Println("cordboard", version)
+	return nil
+}
+
+type configCmd struct {
+	Check configCheckCmd `cmd:"" help:"Read a configuration and report everything that is wrong with it."`
+}
+
+type configCheckCmd struct{ configFlag }
+
+func (c configCheckCmd) Run() error {
+	if _, err := loadConfig(c.Config); err != nil {
+		return err
+	}
+	fmt.Println("the configuration is good")
+	return nil
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c cli
+	k := kong.Parse(&c, kong.Name("cordboard"), kong.UsageOnError(),
+		kong.Description("An open media server and contact centre: SIP trunks in, browsers out, mixed, recorded."),
+		kong.BindTo(ctx, (*context.Context)(nil)))
+	if err := k.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "cordboard:", err)
+		stop()
+		os.Exit(1)
+	}
+}
