@@ -207,7 +207,7 @@ func (b *Buffer) Pop(now time.Time, queued uint32) Item {
 		return Item{}
 	}
 	t := units(int64(now.Sub(b.epoch)), b.clock)
-	b.trim()
+	b.trim(t)
 	fill := max(b.tick-int64(queued), 0)
 	if !b.playing {
 		if b.n == 0 {

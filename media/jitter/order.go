@@ -174,14 +174,14 @@ func (b *Buffer) shift() uint8 {
 
 func (b *Buffer) release(i uint8) { b.free.put(i) }
 
-// trim bounds the delay after a burst: when more is stored than the largest delay, the oldest go until
-// what is left is the target.
-func (b *Buffer) trim() {
+// trim bounds the delay after a burst or after ticks that never were: when more is stored than the largest
+// delay, or the first packet has waited longer than that, the oldest go until what is left is the target.
+func (b *Buffer) trim(t int64) {
 	if b.n < 2 {
 		return
 	}
-	end := b.end()
-	if end-b.first().ts <= b.max()+b.ptime {
+	end, limit := b.end(), b.max()+b.ptime
+	if end-b.first().ts <= limit && (!b.playing || t-b.first().ts-b.delay.base <= limit) {
 		return
 	}
 	for b.n > 1 && end-b.first().ts > b.delay.target+b.ptime {

@@ -256,3 +256,28 @@ func TestStallAndBurst(t *testing.T) {
 		}
 	}
 }
+
+// A room that loses ticks must not leave the audio behind for good.
+func TestLostTicks(t *testing.T) {
+	f := newFeed(t)
+	seq, ts := f.steady(1, 10, 0, 50)
+	for range 12 { // the room stands still for 240 ms
+		f.push(1, seq, ts)
+		f.now = f.now.Add(20 * time.Millisecond)
+		seq, ts = seq+1, ts+160
+	}
+	for range 100 {
+		f.push(1, seq, ts)
+		if it := f.b.Pop(f.now, 0); it.Kind != Audio {
+			t.Fatalf("%+v", it)
+		} else if it.Adjust < 0 && it.Urgent { // the caller drops what it is asked to
+			f.b.Adjusted()
+			f.b.Pop(f.now, 0)
+		}
+		f.now = f.now.Add(20 * time.Millisecond)
+		seq, ts = seq+1, ts+160
+	}
+	if s := f.b.Stats(); s.Delay > 40*time.Millisecond {
+		t.Errorf("still %v behind: %+v", s.Delay, s)
+	}
+}
