@@ -67,8 +67,10 @@ func Defaults() Config {
 	return Config{
 		SpoolDir: "data/spool", MaxPause: 10 * time.Minute, DefaultPause: time.Minute, PausePolicy: PauseSilence,
 		UploadWorkers: 2,
-		Archive: ArchiveConfig{Folder: "data/recordings",
-			S3: S3Config{Region: "us-east-1", PathStyle: true, TLS: true}},
+		Archive: ArchiveConfig{
+			Folder: "data/recordings",
+			S3:     S3Config{Region: "us-east-1", PathStyle: true, TLS: true},
+		},
 	}
 }
 
@@ -129,9 +131,11 @@ func (c Config) archives() ([]archive.Archive, error) {
 			}
 			secret = strings.TrimSpace(string(b))
 		}
-		a, err := archive.NewS3(archive.S3Options{Endpoint: s3.Endpoint, Bucket: s3.Bucket, Region: s3.Region,
+		a, err := archive.NewS3(archive.S3Options{
+			Endpoint: s3.Endpoint, Bucket: s3.Bucket, Region: s3.Region,
 			Prefix: s3.Prefix, AccessKey: s3.AccessKey, SecretKey: secret, PathStyle: s3.PathStyle,
-			TLS: s3.TLS, Insecure: s3.Insecure})
+			TLS: s3.TLS, Insecure: s3.Insecure,
+		})
 		if err != nil {
 			return nil, err
 		}

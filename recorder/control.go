@@ -55,6 +55,8 @@ func (rec *Recording) Pause(ctx context.Context, p PauseRequest) (wire.Recording
 	rec.mu.Lock()
 	if fresh {
 		rec.beginGap(p, now)
+	} else {
+		rec.drain() // for the length so far
 	}
 	rec.wire.State, rec.wire.PausedTill = wire.RecordingPaused, &till
 	g := rec.wire.Gaps[rec.gap]
@@ -82,12 +84,14 @@ func (rec *Recording) beginGap(p PauseRequest, now time.Time) {
 		}
 	}
 	rec.frame = pcm.Frame{}
-	rec.gapStart = rec.pos + 1
-	if rec.gap >= 0 { // the pause before has ended, but no tick has come since
-		rec.endGap(rec.gapStart)
-		rec.gapTicks = 0
-	} else if rec.pausedFrom >= 0 {
+	switch {
+	case rec.gap >= 0: // the pause before has ended, but no tick has come since
+		rec.endGap(rec.pos + 1)
+		rec.gapStart, rec.gapTicks = rec.pos+1, 0
+	case rec.pausedFrom >= 0:
 		rec.gapStart = rec.pausedFrom
+	default:
+		rec.gapStart = rec.pos + 1
 	}
 	rec.wire.Gaps = append(rec.wire.Gaps, wire.Gap{Cause: "pause", OffsetMS: rec.ms(rec.gapStart), From: now, By: p.By, Reason: p.Reason})
 	rec.gap = len(rec.wire.Gaps) - 1

@@ -140,6 +140,7 @@ func (v *voice) tapped(t *testing.T) media.Tapped {
 type room struct {
 	tick   uint64
 	voices []*voice
+	next   time.Time
 }
 
 func (r *room) run(t *testing.T, rec *Recording, ticks int) {
@@ -162,7 +163,9 @@ func (r *room) run(t *testing.T, rec *Recording, ticks int) {
 // live ticks in real time for d.
 func (r *room) live(t *testing.T, rec *Recording, d time.Duration) {
 	t.Helper()
-	next := time.Now()
+	if r.next.IsZero() {
+		r.next = time.Now()
+	}
 	for range int(d / pcm.Period) {
 		frames := make([]media.Tapped, 0, len(r.voices))
 		for _, v := range r.voices {
@@ -170,8 +173,8 @@ func (r *room) live(t *testing.T, rec *Recording, d time.Duration) {
 		}
 		rec.Tick(r.tick, frames)
 		r.tick++
-		next = next.Add(pcm.Period)
-		time.Sleep(time.Until(next))
+		r.next = r.next.Add(pcm.Period)
+		time.Sleep(time.Until(r.next))
 	}
 }
 

@@ -83,8 +83,10 @@ func (x *index) load() error {
 }
 
 func newRow(w wire.Recording, offset int64, length int) row {
-	return row{id: w.ID, offset: offset, length: int32(length),
-		key: wire.Recording{ID: w.ID, CallID: w.CallID, Agent: w.Agent, Agents: w.Agents, Queue: w.Queue, Started: w.Started}}
+	return row{
+		id: w.ID, offset: offset, length: int32(length),
+		key: wire.Recording{ID: w.ID, CallID: w.CallID, Agent: w.Agent, Agents: w.Agents, Queue: w.Queue, Started: w.Started},
+	}
 }
 
 // put adds a recording or replaces it.

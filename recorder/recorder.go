@@ -78,9 +78,11 @@ func New(cfg Config, deps Deps) (*Recorder, error) {
 }
 
 func newRecorder(cfg Config, deps Deps, archives []archive.Archive) *Recorder {
-	r := &Recorder{cfg: cfg, bus: deps.Bus, log: deps.Log, wall: deps.Now, born: time.Now(), archives: archives,
+	r := &Recorder{
+		cfg: cfg, bus: deps.Bus, log: deps.Log, wall: deps.Now, born: time.Now(), archives: archives,
 		index: newIndex(filepath.Join(cfg.SpoolDir, indexName)), syncing: make(chan struct{}, 4), abandon: make(chan struct{}),
-		peaking: make(chan struct{}, 1), live: make(map[string]*Recording), waiting: make(map[string]*finishedRecording)}
+		peaking: make(chan struct{}, 1), live: make(map[string]*Recording), waiting: make(map[string]*finishedRecording),
+	}
 	if r.wall == nil {
 		r.wall = time.Now
 	}
@@ -111,8 +113,10 @@ type StartRequest struct {
 // disk; the error is a problem with status 503 when the disk does not take it.
 func (r *Recorder) Start(ctx context.Context, req StartRequest) (*Recording, error) {
 	now := r.now()
-	h := header{Version: 1, ID: id.New(id.Recording), CallID: req.CallID, From: req.From, To: req.To, Queue: req.Queue,
-		Actor: req.Actor, Policy: r.cfg.PausePolicy, Started: now, Monotonic: int64(r.uptime()), Variables: maps.Clone(req.Variables)}
+	h := header{
+		Version: 1, ID: id.New(id.Recording), CallID: req.CallID, From: req.From, To: req.To, Queue: req.Queue,
+		Actor: req.Actor, Policy: r.cfg.PausePolicy, Started: now, Monotonic: int64(r.uptime()), Variables: maps.Clone(req.Variables),
+	}
 	rec := r.newRecording(h)
 	r.mu.Lock()
 	if r.closed {
@@ -137,11 +141,15 @@ func (r *Recorder) Start(ctx context.Context, req StartRequest) (*Recording, err
 func (r *Recorder) newRecording(h header) *Recording {
 	dir := filepath.Join(r.cfg.SpoolDir, h.ID)
 	log := r.log.With("recording", h.ID, "call", h.CallID)
-	rec := &Recording{rec: r, header: h, dir: dir, log: log, spool: newSpool(dir, log, r.syncing, r.abandon),
+	rec := &Recording{
+		rec: r, header: h, dir: dir, log: log, spool: newSpool(dir, log, r.syncing, r.abandon),
 		journal: &file{path: filepath.Join(dir, journalName)}, ring: newRing(ringWords), wake: make(chan struct{}, 1),
 		quit: make(chan struct{}), finished: make(chan struct{}), pos: -1, gap: -1, pausedFrom: -1, lastFlush: time.Now(),
-		wire: wire.Recording{ID: h.ID, CallID: h.CallID, State: wire.RecordingActive, From: h.From, To: h.To, Queue: h.Queue,
-			Started: h.Started, Tracks: []wire.Track{}, Gaps: []wire.Gap{}}}
+		wire: wire.Recording{
+			ID: h.ID, CallID: h.CallID, State: wire.RecordingActive, From: h.From, To: h.To, Queue: h.Queue,
+			Started: h.Started, Tracks: []wire.Track{}, Gaps: []wire.Gap{},
+		},
+	}
 	rec.seats.Store(new([]seat))
 	return rec
 }

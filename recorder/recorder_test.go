@@ -23,8 +23,10 @@ func TestMain(m *testing.M) {
 
 func start(t *testing.T, g *rig, parties ...Party) *Recording {
 	t.Helper()
-	rec, err := g.Start(t.Context(), StartRequest{CallID: "call_1", From: "+4930123456", To: "100", Queue: "support", Actor: "agt_1",
-		Variables: map[string]string{"case": "42"}})
+	rec, err := g.Start(t.Context(), StartRequest{
+		CallID: "call_1", From: "+4930123456", To: "100", Queue: "support", Actor: "agt_1",
+		Variables: map[string]string{"case": "42"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -272,6 +272,9 @@ func (rec *Recording) put(t *track, kind form, detail int, body []int16) error {
 	case formOpus:
 		return t.reuse(payload(rec.scratch[:], body, detail), c)
 	case formConceal:
+		if t.behind { // what is made up behind a pause is made of the pause
+			return t.silence(c)
+		}
 		if t.last == madeReused || t.last == madeMissing {
 			return t.conceal(c)
 		}
@@ -291,8 +294,10 @@ func (rec *Recording) put(t *track, kind form, detail int, body []int16) error {
 // openTrack begins a party's file with this tick.
 func (rec *Recording) openTrack(party int) *track {
 	p := &rec.parties[party]
-	w := wire.Track{ID: string(p.Role) + "-" + strconv.Itoa(party+1), LegID: p.LegID, Role: p.Role, Agent: p.Agent,
-		Codec: "opus", OffsetMS: rec.ms(rec.pos)}
+	w := wire.Track{
+		ID: string(p.Role) + "-" + strconv.Itoa(party+1), LegID: p.LegID, Role: p.Role, Agent: p.Agent,
+		Codec: "opus", OffsetMS: rec.ms(rec.pos),
+	}
 	if !trackName(w.ID) {
 		w.ID = "party-" + strconv.Itoa(party+1)
 	}
@@ -407,8 +412,10 @@ func (rec *Recording) seal() error {
 	if rec.err == nil {
 		recording.Error = "" // the disk has taken everything by now
 	}
-	m := Manifest{Version: 1, Recording: recording, Parties: slices.Clone(rec.parties), PausePolicy: rec.header.Policy,
-		StopReason: rec.stopReason, Clock: rec.clock, Counters: rec.counters, Variables: maps.Clone(rec.header.Variables)}
+	m := Manifest{
+		Version: 1, Recording: recording, Parties: slices.Clone(rec.parties), PausePolicy: rec.header.Policy,
+		StopReason: rec.stopReason, Clock: rec.clock, Counters: rec.counters, Variables: maps.Clone(rec.header.Variables),
+	}
 	rec.mu.Unlock()
 	m.Counters.Dropped = rec.dropped.Load()
 	for i := range m.Recording.Tracks {

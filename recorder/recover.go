@@ -217,8 +217,10 @@ func (r *Recorder) recover(dir string) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("recorder: journal of %s in folder %s", l.header.ID, filepath.Base(dir))
 	}
 	h := l.header
-	w := wire.Recording{ID: h.ID, CallID: h.CallID, State: wire.RecordingStopped, From: h.From, To: h.To, Queue: h.Queue,
-		Started: h.Started, Recovered: true, Gaps: l.gaps, Tracks: []wire.Track{}}
+	w := wire.Recording{
+		ID: h.ID, CallID: h.CallID, State: wire.RecordingStopped, From: h.From, To: h.To, Queue: h.Queue,
+		Started: h.Started, Recovered: true, Gaps: l.gaps, Tracks: []wire.Track{},
+	}
 	var limit int64 = -1 // end of the time line that may hold audio
 	if l.paused {
 		limit = l.gaps[len(l.gaps)-1].OffsetMS
@@ -251,8 +253,10 @@ func (r *Recorder) recover(dir string) (Manifest, error) {
 	if !l.paused {
 		w.Gaps = append(w.Gaps, wire.Gap{Cause: "crash", OffsetMS: w.DurationMS, From: ended})
 	}
-	m := Manifest{Version: 1, Recording: w, Parties: l.parties, PausePolicy: h.Policy, StopReason: "crash",
-		Clock: ClockReading{Wall: h.Started, MonotonicNS: h.Monotonic}, Variables: h.Variables}
+	m := Manifest{
+		Version: 1, Recording: w, Parties: l.parties, PausePolicy: h.Policy, StopReason: "crash",
+		Clock: ClockReading{Wall: h.Started, MonotonicNS: h.Monotonic}, Variables: h.Variables,
+	}
 	return m, m.write(dir)
 }
 

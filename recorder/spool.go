@@ -60,8 +60,10 @@ type spool struct {
 }
 
 func newSpool(dir string, log *slog.Logger, syncing, abandon chan struct{}) *spool {
-	return &spool{dir: dir, log: log, syncing: syncing, abandon: abandon, wake: make(chan struct{}, 1),
-		finished: make(chan struct{}), lastSync: time.Now()}
+	return &spool{
+		dir: dir, log: log, syncing: syncing, abandon: abandon, wake: make(chan struct{}, 1),
+		finished: make(chan struct{}), lastSync: time.Now(),
+	}
 }
 
 func (s *spool) push(j job) {

@@ -39,6 +39,7 @@ type track struct {
 	last    made
 	toc     byte // mode of the last reused packet
 	missing int
+	behind  bool // nothing since a pause but silence
 }
 
 // newTrack opens a track whose first frame is start.
@@ -82,8 +83,13 @@ func (t *track) silence(c *Counters) error {
 	return t.packet(ogg.Silence[:], madeSilence)
 }
 
-// reuse writes a packet as the party sent it.
+// reuse writes a packet as the party sent it. The first one behind a pause is silence instead: through
+// the look-ahead of its encoder it holds some milliseconds of the pause.
 func (t *track) reuse(p []byte, c *Counters) error {
+	if t.behind {
+		t.behind = false
+		return t.silence(c)
+	}
 	c.Reused++
 	t.toc = p[0]
 	return t.packet(p, madeReused)
@@ -143,6 +149,7 @@ func (t *track) encode(f *pcm.Frame, buf []byte, c *Counters) error {
 		return t.silence(c)
 	}
 	c.Encoded++
+	t.behind = false
 	return t.packet(buf[:n], madeOwn)
 }
 
@@ -154,9 +161,7 @@ func (t *track) cut() error {
 	if t.enc != nil {
 		t.enc.Reset()
 	}
-	if t.last != madeSilence {
-		t.last, t.missing = madeSilence, maxMissing
-	}
+	t.last, t.behind = madeSilence, true
 	return err
 }
 

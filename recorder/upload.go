@@ -151,8 +151,10 @@ func (u *uploader) store(ctx context.Context, f *finishedRecording) error {
 	w := f.manifest.Recording
 	folder := folderKey(w)
 	for _, t := range w.Tracks {
-		err := u.archive.Put(ctx, folder+t.Object, archive.File{Path: filepath.Join(f.dir, t.Object), Size: t.Bytes, SHA256: t.SHA256,
-			Resume: filepath.Join(f.dir, t.ID+"."+u.archive.Name())})
+		err := u.archive.Put(ctx, folder+t.Object, archive.File{
+			Path: filepath.Join(f.dir, t.Object), Size: t.Bytes, SHA256: t.SHA256,
+			Resume: filepath.Join(f.dir, t.ID+"."+u.archive.Name()),
+		})
 		if err != nil {
 			return err
 		}

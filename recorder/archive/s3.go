@@ -195,8 +195,10 @@ func (a *S3) options(f File) minio.PutObjectOptions {
 	case ".json":
 		kind = "application/json"
 	}
-	return minio.PutObjectOptions{ContentType: kind, UserMetadata: map[string]string{hashKey: f.SHA256},
-		DisableMultipart: true, PartSize: uint64(a.part)}
+	return minio.PutObjectOptions{
+		ContentType: kind, UserMetadata: map[string]string{hashKey: f.SHA256},
+		DisableMultipart: true, PartSize: uint64(a.part),
+	}
 }
 
 func (a *S3) putWhole(ctx context.Context, k string, src io.ReaderAt, f File) error {

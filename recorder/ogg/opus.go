@@ -163,8 +163,10 @@ func parseHead(p []byte) (Head, error) {
 	if len(p) < 19 || string(p[:8]) != "OpusHead" || p[8]&0xf0 != 0 {
 		return Head{}, errors.New("ogg: no OpusHead")
 	}
-	h := Head{Channels: p[9], PreSkip: binary.LittleEndian.Uint16(p[10:]),
-		InputRate: binary.LittleEndian.Uint32(p[12:]), Gain: int16(binary.LittleEndian.Uint16(p[16:]))}
+	h := Head{
+		Channels: p[9], PreSkip: binary.LittleEndian.Uint16(p[10:]),
+		InputRate: binary.LittleEndian.Uint32(p[12:]), Gain: int16(binary.LittleEndian.Uint16(p[16:])),
+	}
 	if p[18] != 0 || h.Channels == 0 || h.Channels > 2 {
 		return Head{}, fmt.Errorf("ogg: channel mapping %d with %d channels is not supported", p[18], h.Channels)
 	}

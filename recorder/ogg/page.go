@@ -101,8 +101,10 @@ func parsePage(b []byte) (Page, error) {
 	if checksum(crc, b[26:size]) != want {
 		return Page{}, errChecksum
 	}
-	return Page{Flags: b[5], Granule: binary.LittleEndian.Uint64(b[6:]), Serial: binary.LittleEndian.Uint32(b[14:]),
-		Sequence: binary.LittleEndian.Uint32(b[18:]), Size: size, lacing: lacing, body: b[headerSize+segments : size]}, nil
+	return Page{
+		Flags: b[5], Granule: binary.LittleEndian.Uint64(b[6:]), Serial: binary.LittleEndian.Uint32(b[14:]),
+		Sequence: binary.LittleEndian.Uint32(b[18:]), Size: size, lacing: lacing, body: b[headerSize+segments : size],
+	}, nil
 }
 
 // sealPage fills in a page's header in b, which holds headerSize bytes, the lacing and the body.
