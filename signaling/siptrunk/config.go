@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,10 +29,10 @@ type Config struct {
 	RTPPortMax uint16 `toml:"rtp_port_max"`
 	// RTPTimeoutInitial is how long a leg may stay without its first packet, RTPTimeout how long without
 	// any later one, before it is hung up as lost. Legs on hold are exempt.
-	RTPTimeoutInitial time.Duration `toml:"-"`
-	RTPTimeout        time.Duration `toml:"-"`
+	RTPTimeoutInitial time.Duration `toml:"rtp_timeout_initial"`
+	RTPTimeout        time.Duration `toml:"rtp_timeout"`
 	// RingTimeout is how long an outbound call may ring when the caller did not say.
-	RingTimeout time.Duration `toml:"-"`
+	RingTimeout time.Duration `toml:"ring_timeout"`
 	// MaxCalls is how many dialogs may be alive at once; one more is refused with 503.
 	MaxCalls int `toml:"max_calls"`
 	// StrangerRate is how many datagrams a second an address that is no trunk's may send before they are
@@ -55,10 +56,12 @@ type Trunk struct {
 	Transport string `toml:"transport"`
 	// Domain is the host part of outbound To and From. Empty: Proxy's host in To, our address in From.
 	Domain string `toml:"domain"`
-	// Username and Password answer a digest challenge; Realm, when set, is the only realm they go to.
-	Username string `toml:"username"`
-	Password string `toml:"-"`
-	Realm    string `toml:"realm"`
+	// Username and the password in PasswordFile (its first line) answer a digest challenge; Realm, when
+	// set, is the only realm they go to. Password is for programs; it cannot be configured.
+	Username     string `toml:"username"`
+	PasswordFile string `toml:"password_file"`
+	Password     string `toml:"-"`
+	Realm        string `toml:"realm"`
 	// Codecs in order of preference: PCMU, PCMA, G722, opus. Empty: all of them.
 	Codecs []string `toml:"codecs"`
 	// NAT says that the peer's addresses are not to be believed: requests go back to where its own came
@@ -66,6 +69,19 @@ type Trunk struct {
 	NAT bool `toml:"nat"`
 	// MaxCalls is how many calls the trunk may have at once, 0 for the server's limit.
 	MaxCalls int `toml:"max_calls"`
+}
+
+// MediaIP is the address media sockets are bound to.
+func (c Config) MediaIP() string {
+	if c.RTPIP != "" {
+		return c.RTPIP
+	}
+	for _, listen := range []string{c.UDP, c.TCP} {
+		if ap, err := netip.ParseAddrPort(listen); err == nil {
+			return ap.Addr().String()
+		}
+	}
+	return ""
 }
 
 // DefaultConfig is what an empty configuration means.
@@ -179,6 +195,19 @@ func (t Trunk) codecs() ([]media.Codec, error) {
 		out = append(out, all[i])
 	}
 	return out, nil
+}
+
+// password is the trunk's password, read from its file where there is one.
+func (t Trunk) password() (string, error) {
+	if t.PasswordFile == "" {
+		return t.Password, nil
+	}
+	b, err := os.ReadFile(t.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("siptrunk: trunk %s: read password: %w", t.Name, err)
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	return strings.TrimSuffix(line, "\r"), nil
 }
 
 // prefix reads 192.0.2.1 as well as 192.0.2.0/24.

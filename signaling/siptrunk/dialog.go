@@ -97,11 +97,13 @@ type dialog struct {
 var _ call.Endpoint = (*dialog)(nil)
 
 func (s *Server) newDialog(tr *trunk, inbound bool, callID, network string) *dialog {
-	d := &dialog{s: s, trunk: tr, inbound: inbound, callID: callID, localTag: token(), network: network,
+	d := &dialog{
+		s: s, trunk: tr, inbound: inbound, callID: callID, localTag: token(), network: network,
 		session: sessionID(), final: make(chan struct{}), finalSent: make(chan error, 1),
 		cancelled: make(chan struct{}), acks: make(chan *sip.Request, 4), hangup: make(chan struct{}),
 		up: make(chan struct{}), repeated: make(chan *sip.Response, 8),
-		done: make(chan struct{}), gone: make(chan struct{})}
+		done: make(chan struct{}), gone: make(chan struct{}),
+	}
 	d.log = s.log.With("trunk", tr.Name, "dialog", d.localTag)
 	return d
 }
@@ -217,6 +219,9 @@ func (d *dialog) Media() media.Leg {
 func (d *dialog) startMedia(c sdp.Choice) error {
 	p := Params{Choice: c, NAT: d.trunk.NAT}
 	d.mu.Lock()
+	if ap, err := netip.ParseAddrPort(d.source); err == nil {
+		p.From = ap.Addr().Unmap()
+	}
 	if d.state == ended {
 		d.mu.Unlock()
 		return errors.New("siptrunk: leg is over")
@@ -355,12 +360,24 @@ func portOf(u sip.Uri) int {
 // via is a new top Via of ours.
 func (s *Server) via(network string) *sip.ViaHeader {
 	a := s.advertised(network)
-	v := &sip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: strings.ToUpper(network),
-		Host: host(a.Addr()), Port: int(a.Port())}
+	v := &sip.ViaHeader{
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: strings.ToUpper(network),
+		Host: host(a.Addr()), Port: int(a.Port()),
+	}
 	v.Params.Add("branch", sip.RFC3261BranchMagicCookie+token())
 	v.Params.Add("rport", "")
 	return v
 }
+
+// do sends a request outside any INVITE and waits for its final answer until ctx ends.
+func (s *Server) do(ctx context.Context, req *sip.Request) (*sip.Response, error) {
+	if s.closed.Load() {
+		return nil, errClosed // the library would open a socket of its own
+	}
+	return s.client.Do(ctx, req, asIs)
+}
+
+var errClosed = errors.New("siptrunk: closed")
 
 // asIs keeps the client from adding to a request that is already complete.
 func asIs(*sipgo.Client, *sip.Request) error { return nil }
@@ -368,7 +385,7 @@ func asIs(*sipgo.Client, *sip.Request) error { return nil }
 // bye sends BYE and waits for its answer until ctx ends.
 func (d *dialog) bye(ctx context.Context) error {
 	defer d.forget()
-	res, err := d.s.client.Do(ctx, d.request(sip.BYE, 0), asIs)
+	res, err := d.s.do(ctx, d.request(sip.BYE, 0))
 	if err != nil {
 		return fmt.Errorf("siptrunk: bye: %w", err)
 	}

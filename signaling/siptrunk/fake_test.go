@@ -107,9 +107,10 @@ func (l *fakeLeg) Err() error {
 	return l.err
 }
 
-func (l *fakeLeg) Inject(e media.Event)                   { l.events <- e }
-func (l *fakeLeg) Rate() pcm.Rate                         { return pcm.Rate8k }
-func (l *fakeLeg) ReadFrame(dst *pcm.Frame) media.Kind    { dst.Reset(pcm.Rate8k); return media.Absent }
+func (l *fakeLeg) Inject(e media.Event) { l.events <- e }
+func (l *fakeLeg) Rate() pcm.Rate       { return pcm.Rate8k }
+func (l *fakeLeg) ReadFrame(dst *pcm.Frame) media.Kind { dst.Reset(pcm.Rate8k); return media.Absent }
+
 func (l *fakeLeg) Format() media.Format                   { return media.Format{Codec: l.get().Codec} }
 func (l *fakeLeg) WriteFrame(media.OutFrame)              {}
 func (l *fakeLeg) SendDigits(string, time.Duration) error { return nil }

@@ -45,8 +45,10 @@ type flood struct {
 }
 
 func newFlood(c Config) *flood {
-	return &flood{stranger: c.StrangerRate, strangers: c.StrangersRate, trunk: c.TrunkRate,
-		sources: make(map[netip.Addr]*bucket), known: make(map[netip.Addr]*bucket)}
+	return &flood{
+		stranger: c.StrangerRate, strangers: c.StrangersRate, trunk: c.TrunkRate,
+		sources: make(map[netip.Addr]*bucket), known: make(map[netip.Addr]*bucket),
+	}
 }
 
 // allow takes one token for a datagram from ip at now; known says that ip is a trunk's.

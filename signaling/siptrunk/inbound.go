@@ -369,6 +369,11 @@ func (d *dialog) Answer(ctx context.Context) error {
 		}
 	}
 	select {
+	case <-d.up: // also when the far side was quick to hang up again: the answer did go out
+		return nil
+	default:
+	}
+	select {
 	case <-d.up:
 		return nil
 	case <-d.done:

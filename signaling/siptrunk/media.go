@@ -28,6 +28,8 @@ type Params struct {
 	sdp.Choice
 	// NAT: learn where the far side really is from its first packets.
 	NAT bool
+	// From is the address of its signalling; an address learned must be that one.
+	From netip.Addr
 }
 
 // Leg is a leg whose far side can change while it lives.

@@ -288,6 +288,9 @@ func (d *dialog) ack(inv *sip.Request) {
 			req.AppendHeader(sip.NewHeader(name, h.Value()))
 		}
 	}
+	if d.s.closed.Load() {
+		return
+	}
 	if err := d.s.client.WriteRequest(req, asIs); err != nil {
 		d.log.Warn("ack failed", "cause", err)
 	}
@@ -328,7 +331,7 @@ func (d *dialog) dropFork(inv *sip.Request, res *sip.Response) {
 	d.s.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		if _, err := d.s.client.Do(ctx, f.request(sip.BYE, 0), asIs); err != nil {
+		if _, err := d.s.do(ctx, f.request(sip.BYE, 0)); err != nil {
 			d.log.Debug("bye to a fork failed", "cause", err)
 		}
 	})
@@ -354,7 +357,7 @@ func (d *dialog) sendCancel(inv *sip.Request) {
 	d.s.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), d.s.timers.ack)
 		defer cancel()
-		if _, err := d.s.client.Do(ctx, req, asIs); err != nil {
+		if _, err := d.s.do(ctx, req); err != nil {
 			d.log.Debug("cancel failed", "cause", err)
 		}
 	})
@@ -405,8 +408,10 @@ func (d *dialog) credentials(inv *sip.Request, challenges []sip.Header) (string,
 			continue
 		}
 		chal.Algorithm = strings.ToUpper(chal.Algorithm)
-		cred, err := digest.Digest(chal, digest.Options{Method: inv.Method.String(), URI: inv.Recipient.String(),
-			Username: d.trunk.Username, Password: d.trunk.Password})
+		cred, err := digest.Digest(chal, digest.Options{
+			Method: inv.Method.String(), URI: inv.Recipient.String(),
+			Username: d.trunk.Username, Password: d.trunk.Password,
+		})
 		if err != nil {
 			why = fmt.Errorf("siptrunk: challenge: %w", err)
 			continue

@@ -71,6 +71,7 @@ type Server struct {
 	tcp      net.Listener
 	ready    chan struct{} // closed when the listeners are there
 	draining atomic.Bool
+	closed   atomic.Bool     // nothing is read or sent any more
 	ctx      context.Context // of Run, set before ready
 
 	mu      sync.Mutex
@@ -91,11 +92,17 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, deps: deps, log: deps.Log, flood: newFlood(cfg), parser: sip.NewParser(),
+	s := &Server{
+		cfg: cfg, deps: deps, log: deps.Log, flood: newFlood(cfg), parser: sip.NewParser(),
 		timers: timers{t1: sip.T1, t2: sip.T2, ack: 64 * sip.T1}, ready: make(chan struct{}),
-		dialogs: make(map[string]*dialog), invites: make(map[string]struct{})}
+		dialogs: make(map[string]*dialog), invites: make(map[string]struct{}),
+	}
 	for _, t := range cfg.Trunks {
 		tr := &trunk{Trunk: t}
+		var err error
+		if tr.Password, err = t.password(); err != nil {
+			return nil, err
+		}
 		tr.codecs, _ = t.codecs()
 		for _, src := range t.Sources {
 			p, _ := prefix(src)
@@ -215,13 +222,17 @@ func (s *Server) Run(ctx context.Context) error {
 		err = fmt.Errorf("siptrunk: serve: %w", err)
 	}
 	s.hangupAll()
+	// What has been read is let through first: the library opens a socket of its own to answer a request
+	// whose connection is gone.
+	s.closed.Store(true)
+	time.Sleep(20 * time.Millisecond)
 	for _, c := range closers {
 		err = errors.Join(err, c.Close())
 	}
 	err = errors.Join(err, s.ua.Close())
 	serving.Wait()
 	s.wg.Wait()
-	return err
+	return errors.Join(err, s.ua.TransportLayer().Close())
 }
 
 // awaitUDP waits until the library knows the socket by its address, because a request sent before would
@@ -360,7 +371,7 @@ func (s *Server) isProxy(ip netip.Addr) bool {
 // parsed. On a stream it can only end the connection.
 func (s *Server) filter(info sip.TransportReadProps, data []byte) (out []byte, err error) {
 	ap, perr := netip.ParseAddrPort(info.RemoteAddr.String())
-	if perr != nil {
+	if perr != nil || s.closed.Load() {
 		return nil, nil
 	}
 	ip := ap.Addr().Unmap()

@@ -64,8 +64,10 @@ func sippCommand(t *testing.T, scenario, network string, args ...string) *exec.C
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	t.Cleanup(cancel)
-	c := exec.CommandContext(ctx, path, append([]string{"-t", mode, "-m", "1", "-nostdin", "-mi", "127.0.0.1",
-		"-timeout", "20s", "-timeout_error", "-recv_timeout", "8000", "-trace_err", "-s", "49301000"}, append(args, "-sf", file)...)...)
+	c := exec.CommandContext(ctx, path, append([]string{
+		"-t", mode, "-m", "1", "-nostdin", "-mi", "127.0.0.1",
+		"-timeout", "20s", "-timeout_error", "-recv_timeout", "8000", "-trace_err", "-s", "49301000",
+	}, append(args, "-sf", file)...)...)
 	c.Dir = dir
 	c.Env = append(os.Environ(), "TERM=dumb")
 	return c
@@ -220,7 +222,13 @@ func TestSippCallee(t *testing.T) {
 		for _, network := range []string{"udp", "tcp"} {
 			t.Run(tc.name+" "+network, func(t *testing.T) {
 				addr, wait := callee(t, tc.scenario, network)
-				tr := Trunk{Name: "out", Proxy: addr, Transport: network, Username: tc.user, Password: tc.pass, Realm: "trunk.example"}
+				tr := Trunk{Name: "out", Proxy: addr, Transport: network, Username: tc.user, Realm: "trunk.example"}
+				if tc.pass != "" {
+					tr.PasswordFile = filepath.Join(t.TempDir(), "password")
+					if err := os.WriteFile(tr.PasswordFile, []byte(tc.pass+"\n"), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
 				s := serve(t, testConfig(tr), &desk{})
 				ep, p := dial(t, s, "1000")
 				if tc.after != "" {

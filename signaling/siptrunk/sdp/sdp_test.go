@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	pion "github.com/pion/sdp/v3"
 
 	"github.com/cordboard/cordboard/media"
 )
@@ -27,37 +26,99 @@ func TestAnswer(t *testing.T) {
 		allowed []media.Codec
 		want    []string // from m= on
 	}{
-		{"static types without rtpmap", []string{"m=audio 4000 RTP/AVP 0 8"}, all,
-			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=sendrecv"}},
-		{"the offerer's order decides", []string{"m=audio 4000 RTP/AVP 8 0"}, g711,
-			[]string{"m=audio 10002 RTP/AVP 8", "a=rtpmap:8 PCMA/8000", "a=ptime:20", "a=sendrecv"}},
-		{"the trunk filters", []string{"m=audio 4000 RTP/AVP 96 9 0", "a=rtpmap:96 opus/48000/2"}, g711,
-			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=sendrecv"}},
-		{"opus keeps the offerer's payload type and its own events", []string{"m=audio 4000 RTP/AVP 96 97 98", "a=rtpmap:96 OPUS/48000/2",
-			"a=rtpmap:97 telephone-event/8000", "a=rtpmap:98 telephone-event/48000"}, all,
-			[]string{"m=audio 10002 RTP/AVP 96 98", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 useinbandfec=1;stereo=0;sprop-stereo=0",
-				"a=rtpmap:98 telephone-event/48000", "a=fmtp:98 0-15", "a=ptime:20", "a=sendrecv"}},
-		{"opus takes narrow events where there are no others", []string{"m=audio 4000 RTP/AVP 96 101", "a=rtpmap:96 opus/48000/2", "a=rtpmap:101 telephone-event/8000"}, all,
-			[]string{"m=audio 10002 RTP/AVP 96 101", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 useinbandfec=1;stereo=0;sprop-stereo=0",
-				"a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-15", "a=ptime:20", "a=sendrecv"}},
-		{"G.722", []string{"m=audio 4000 RTP/AVP 9", "a=rtpmap:9 G722/8000/1"}, all,
-			[]string{"m=audio 10002 RTP/AVP 9", "a=rtpmap:9 G722/8000", "a=ptime:20", "a=sendrecv"}},
-		{"hold", []string{"m=audio 4000 RTP/AVP 0", "a=sendonly"}, all,
-			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=recvonly"}},
-		{"hold at session level", []string{"a=inactive", "m=audio 4000 RTP/AVP 0"}, all,
-			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=inactive"}},
-		{"the stream's direction wins", []string{"a=sendonly", "m=audio 4000 RTP/AVP 0", "a=sendrecv"}, all,
-			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=sendrecv"}},
-		{"hold the old way", []string{"m=audio 4000 RTP/AVP 0", "c=IN IP4 0.0.0.0"}, all,
-			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=recvonly"}},
-		{"muxed RTCP", []string{"m=audio 4000 RTP/AVP 0", "a=rtcp-mux"}, all,
-			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=rtcp-mux", "a=sendrecv"}},
-		{"other streams are refused in their place", []string{"m=video 5000 RTP/AVP 31", "m=audio 4000 RTP/AVPF 0", "m=audio 4002 RTP/AVP 8", "m=image 0 udptl t38"}, all,
-			[]string{"m=video 0 RTP/AVP 31", "m=audio 10002 RTP/AVPF 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=sendrecv", "m=audio 0 RTP/AVP 8", "m=image 0 udptl t38"}},
-		{"the plain stream beside a secured one", []string{"m=audio 4000 RTP/SAVP 0", "m=audio 4002 RTP/AVP 8"}, all,
-			[]string{"m=audio 0 RTP/SAVP 0", "m=audio 10002 RTP/AVP 8", "a=rtpmap:8 PCMA/8000", "a=ptime:20", "a=sendrecv"}},
-		{"a payload type named twice counts once", []string{"m=audio 4000 RTP/AVP 0 0 8"}, g711,
-			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=sendrecv"}},
+		{
+			"static types without rtpmap",
+			[]string{"m=audio 4000 RTP/AVP 0 8"},
+			all,
+			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=sendrecv"},
+		},
+		{
+			"the offerer's order decides",
+			[]string{"m=audio 4000 RTP/AVP 8 0"},
+			g711,
+			[]string{"m=audio 10002 RTP/AVP 8", "a=rtpmap:8 PCMA/8000", "a=ptime:20", "a=sendrecv"},
+		},
+		{
+			"the trunk filters",
+			[]string{"m=audio 4000 RTP/AVP 96 9 0", "a=rtpmap:96 opus/48000/2"},
+			g711,
+			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=sendrecv"},
+		},
+		{
+			"opus keeps the offerer's payload type and its own events",
+			[]string{
+				"m=audio 4000 RTP/AVP 96 97 98", "a=rtpmap:96 OPUS/48000/2",
+				"a=rtpmap:97 telephone-event/8000", "a=rtpmap:98 telephone-event/48000",
+			},
+			all,
+			[]string{
+				"m=audio 10002 RTP/AVP 96 98", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 useinbandfec=1;stereo=0;sprop-stereo=0",
+				"a=rtpmap:98 telephone-event/48000", "a=fmtp:98 0-15", "a=ptime:20", "a=sendrecv",
+			},
+		},
+		{
+			"opus takes narrow events where there are no others",
+			[]string{"m=audio 4000 RTP/AVP 96 101", "a=rtpmap:96 opus/48000/2", "a=rtpmap:101 telephone-event/8000"},
+			all,
+			[]string{
+				"m=audio 10002 RTP/AVP 96 101", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 useinbandfec=1;stereo=0;sprop-stereo=0",
+				"a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-15", "a=ptime:20", "a=sendrecv",
+			},
+		},
+		{
+			"G.722",
+			[]string{"m=audio 4000 RTP/AVP 9", "a=rtpmap:9 G722/8000/1"},
+			all,
+			[]string{"m=audio 10002 RTP/AVP 9", "a=rtpmap:9 G722/8000", "a=ptime:20", "a=sendrecv"},
+		},
+		{
+			"hold",
+			[]string{"m=audio 4000 RTP/AVP 0", "a=sendonly"},
+			all,
+			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=recvonly"},
+		},
+		{
+			"hold at session level",
+			[]string{"a=inactive", "m=audio 4000 RTP/AVP 0"},
+			all,
+			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=inactive"},
+		},
+		{
+			"the stream's direction wins",
+			[]string{"a=sendonly", "m=audio 4000 RTP/AVP 0", "a=sendrecv"},
+			all,
+			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=sendrecv"},
+		},
+		{
+			"hold the old way",
+			[]string{"m=audio 4000 RTP/AVP 0", "c=IN IP4 0.0.0.0"},
+			all,
+			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=recvonly"},
+		},
+		{
+			"muxed RTCP",
+			[]string{"m=audio 4000 RTP/AVP 0", "a=rtcp-mux"},
+			all,
+			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=rtcp-mux", "a=sendrecv"},
+		},
+		{
+			"other streams are refused in their place",
+			[]string{"m=video 5000 RTP/AVP 31", "m=audio 4000 RTP/AVPF 0", "m=audio 4002 RTP/AVP 8", "m=image 0 udptl t38"},
+			all,
+			[]string{"m=video 0 RTP/AVP 31", "m=audio 10002 RTP/AVPF 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=sendrecv", "m=audio 0 RTP/AVP 8", "m=image 0 udptl t38"},
+		},
+		{
+			"the plain stream beside a secured one",
+			[]string{"m=audio 4000 RTP/SAVP 0", "m=audio 4002 RTP/AVP 8"},
+			all,
+			[]string{"m=audio 0 RTP/SAVP 0", "m=audio 10002 RTP/AVP 8", "a=rtpmap:8 PCMA/8000", "a=ptime:20", "a=sendrecv"},
+		},
+		{
+			"a payload type named twice counts once",
+			[]string{"m=audio 4000 RTP/AVP 0 0 8"},
+			g711,
+			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=sendrecv"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, err := Parse(text(tc.offer...))
@@ -191,17 +252,15 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("choice out of bounds: %+v", c)
 		}
 		answer := Answer(s, c, ours)
-		var d pion.SessionDescription
-		if err := d.Unmarshal(answer); err != nil {
+		back, err := Parse(answer)
+		if err != nil {
 			t.Fatalf("our answer does not parse: %v\n%s", err, answer)
 		}
-		if len(d.MediaDescriptions) != len(s.Streams) {
-			t.Fatalf("%d streams answered with %d\n%s", len(s.Streams), len(d.MediaDescriptions), answer)
+		if len(back.Streams) != len(s.Streams) || back.Audio != s.Audio {
+			t.Fatalf("streams %+v answered with %+v\n%s", s.Streams, back.Streams, answer)
 		}
-		for i, m := range d.MediaDescriptions {
-			if (m.MediaName.Port.Value != 0) != (i == s.Audio) {
-				t.Fatalf("stream %d of %d has port %d", i, len(s.Streams), m.MediaName.Port.Value)
-			}
+		if len(back.Formats) != 1 || back.Formats[0] != c.Format || back.Direction != c.Direction {
+			t.Fatalf("choice %+v answered with %+v\n%s", c, back, answer)
 		}
 	})
 }

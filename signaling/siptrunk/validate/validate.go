@@ -52,8 +52,10 @@ var once = []string{"from", "to", "call-id", "cseq"}
 var atMostOnce = []string{"max-forwards", "content-length", "content-type", "date", "expires", "subject", "user-agent"}
 
 // long maps the compact header names (RFC 3261 section 20) that matter here.
-var long = map[string]string{"f": "from", "t": "to", "i": "call-id", "v": "via", "l": "content-length", "c": "content-type",
-	"m": "contact", "e": "content-encoding", "s": "subject", "k": "supported"}
+var long = map[string]string{
+	"f": "from", "t": "to", "i": "call-id", "v": "via", "l": "content-length", "c": "content-type",
+	"m": "contact", "e": "content-encoding", "s": "subject", "k": "supported",
+}
 
 // Name is a header's long name in lower case.
 func Name(h sip.Header) string {
