@@ -32,7 +32,7 @@ func (d *Desk) Agent(agentID string) (wire.Agent, error) {
 }
 
 // SetState makes an agent ready or not_ready; while an offer, call or wrap-up is open the choice is kept
-// for afterwards. It takes back a pending sign-out.
+// for afterwards. It takes back a pending sign-out. Setting offline is SignOut.
 func (d *Desk) SetState(ctx context.Context, agentID string, state wire.AgentState, reason, actor string) (wire.Agent, error) {
 	return d.changeAgent(ctx, agentID, floor.SetState{Agent: agentID, State: state, Reason: reason, Actor: actor})
 }

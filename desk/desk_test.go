@@ -1,8 +1,11 @@
 package desk
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,6 +150,36 @@ func TestDecline(t *testing.T) {
 	})
 }
 
+func TestOneWinnerOfAnOffer(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.ready("ana")
+		call := r.ring("100")
+		o := r.offered("ana")
+		var wg sync.WaitGroup
+		var won atomic.Int32
+		for i := range 50 {
+			wg.Go(func() {
+				act := r.Accept
+				if i%2 == 0 {
+					act = r.Decline
+				}
+				if _, err := act(context.Background(), o.ID, "ana"); err == nil {
+					won.Add(1)
+				} else if problem.As(err).Status != 409 {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Go(func() { _ = r.plane.EndCall(context.Background(), call, "hangup", "customer") })
+		wg.Wait()
+		synctest.Wait()
+		settled := len(r.events("offer.accepted")) + len(r.events("offer.declined")) + len(r.events("offer.withdrawn"))
+		if settled != 1 || won.Load() > 1 {
+			t.Fatalf("settled %d times, %d winners", settled, won.Load())
+		}
+	})
+}
+
 func TestCallerHangsUpWhileItRings(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.ready("ana")
@@ -276,7 +309,7 @@ func TestX9_X19_G36_SignOutPending(t *testing.T) {
 		if e := r.events("agent.signed_out"); len(e) != 1 {
 			t.Fatalf("signed out: %v", e)
 		}
-		if a, err := r.SignOut(t.Context(), "bor", "bor"); err != nil || a.State != wire.AgentOffline {
+		if a, err := r.SetState(t.Context(), "bor", wire.AgentOffline, "", "bor"); err != nil || a.State != wire.AgentOffline {
 			t.Fatalf("idle: %+v, %v", a, err)
 		}
 		_, err = r.SetState(t.Context(), "bor", wire.AgentReady, "", "bor")

@@ -18,7 +18,7 @@ type SignIn struct{ Agent, Session string }
 // SignOut signs an agent out, now or when nothing is open any more.
 type SignOut struct{ Agent, Actor string }
 
-// SetState makes an agent ready or not_ready, now or when nothing is open any more.
+// SetState makes an agent ready or not_ready, now or when nothing is open any more; offline is a SignOut.
 type SetState struct {
 	Agent  string
 	State  wire.AgentState
@@ -96,9 +96,12 @@ func (in SignOut) step(f *Floor) error {
 }
 
 func (in SetState) step(f *Floor) error {
+	if in.State == wire.AgentOffline {
+		return SignOut{Agent: in.Agent, Actor: in.Actor}.step(f)
+	}
 	if in.State != wire.AgentReady && in.State != wire.AgentNotReady {
 		return &problem.Error{
-			Status: http.StatusUnprocessableEntity, Code: "invalid_state", Detail: "an agent can be set to ready or not_ready",
+			Status: http.StatusUnprocessableEntity, Code: "invalid_state", Detail: "an agent can be set to ready, not_ready or offline",
 			Fields: []problem.Field{{Pointer: "/state", Code: "not_allowed"}},
 		}
 	}

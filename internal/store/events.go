@@ -57,7 +57,7 @@ func (l *EventLog) Last() uint64 {
 }
 
 // Append keeps a batch of events and returns when they are on disk. Their sequence numbers must follow one
-// another; a batch that repeats what is already kept is refused.
+// another. Events that are kept already are passed over, so a batch may be given again after an error.
 func (l *EventLog) Append(events []wire.Event) error {
 	if len(events) == 0 {
 		return nil
@@ -65,6 +65,13 @@ func (l *EventLog) Append(events []wire.Event) error {
 	first, last := events[0].Seq, events[len(events)-1].Seq
 	if last-first+1 != uint64(len(events)) {
 		return fmt.Errorf("store: append events %d to %d: not in sequence", first, last)
+	}
+	if have := l.Last(); first <= have {
+		if last <= have {
+			return nil
+		}
+		events = events[have+1-first:]
+		first = have + 1
 	}
 	data, err := json.Marshal(events)
 	if err != nil {
@@ -80,7 +87,7 @@ func (l *EventLog) Append(events []wire.Event) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if first <= l.last {
-		return fmt.Errorf("store: append events %d to %d: already have %d", first, last, l.last)
+		return fmt.Errorf("store: append events %d to %d: somebody else has written up to %d", first, last, l.last)
 	}
 	m := nats.NewMsg(l.name)
 	m.Data = data
@@ -130,7 +137,8 @@ func (l *EventLog) Load(after uint64, limit int) ([]wire.Event, error) {
 			return nil, fmt.Errorf("store: load events: batch %d: %w", seq, err)
 		}
 		for _, e := range events {
-			if e.Seq > after && len(out) < limit {
+			// A batch whose acknowledgement was lost may be there twice.
+			if e.Seq > after && (len(out) == 0 || e.Seq > out[len(out)-1].Seq) && len(out) < limit {
 				ev := wire.Event(e.plain)
 				ev.Data = e.Data
 				out = append(out, ev)

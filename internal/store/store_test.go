@@ -98,13 +98,23 @@ func TestEventLog(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := l.Append([]wire.Event{{Seq: seq}}); err == nil {
-		t.Fatal("an event kept already was taken again")
+	if err := l.Append([]wire.Event{{Seq: seq - 1}, {Seq: seq}}); err != nil {
+		t.Fatalf("a batch given again: %v", err)
+	}
+	seq++
+	if err := l.Append([]wire.Event{{Seq: seq - 1}, {Seq: seq, Data: 1}}); err != nil || l.Last() != seq {
+		t.Fatalf("a batch half known: %v, last %d", err, l.Last())
+	}
+	l.last = seq - 1 // as if the last acknowledgement had been lost
+	if err := l.Append([]wire.Event{{Seq: seq, Data: 1}}); err != nil {
+		t.Fatal(err)
 	}
 	if err := l.Append([]wire.Event{{Seq: seq + 1}, {Seq: seq + 3}}); err == nil {
 		t.Fatal("a batch with a hole was taken")
 	}
-	_ = s.Close()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
 
 	s = open(t, dir)
 	if l, err = s.EventLog("events", 0); err != nil || l.Last() != seq {
@@ -125,7 +135,10 @@ func TestEventLog(t *testing.T) {
 			}
 		}
 	}
-	got, _ := l.Load(3, 1)
+	got, err := l.Load(3, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var a wire.Agent
 	if raw, ok := got[0].Data.(json.RawMessage); !ok || json.Unmarshal(raw, &a) != nil || a.ID != "ana" {
 		t.Fatalf("data came back as %v", got[0].Data)
