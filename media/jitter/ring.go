@@ -21,6 +21,10 @@ type slot struct {
 
 // ring is a queue of slot numbers with one writer and one reader. It can hold every slot there is, so
 // put never fails.
+//
+// A mutex would do the same job at about the same mean price (BenchmarkHandover: p50 30 ns against 47 ns,
+// p99.9 48 ns against 145 ns for one collection), but a reader that the kernel takes off the processor
+// inside its lock would stop every room of the shard.
 type ring struct {
 	head atomic.Uint32 // next to read
 	_    [60]byte      // keep the two ends in cache lines of their own

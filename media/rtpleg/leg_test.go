@@ -348,6 +348,41 @@ func TestReportsOverBothPorts(t *testing.T) {
 	}
 }
 
+func TestCloseWhileTheRoomStillAsks(t *testing.T) {
+	for range 20 {
+		a, b := pair(t, nil)
+		a.Start()
+		b.Start()
+		stop := make(chan struct{})
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			var f pcm.Frame
+			f.Reset(pcm.Rate16k)
+			pay := make([]byte, 160)
+			for i := uint64(0); ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+					a.WriteFrame(media.OutFrame{Payload: pay, Tick: i})
+					b.ReadFrame(&f)
+					_ = b.Stats()
+				}
+			}
+		}()
+		time.Sleep(2 * time.Millisecond)
+		_ = b.SendDigits("12", 0)
+		for _, l := range []*Leg{a, b, a} {
+			if err := l.Close(); err != nil || l.Err() != nil {
+				t.Error(err, l.Err())
+			}
+		}
+		close(stop)
+		<-gone
+	}
+}
+
 func TestPortPool(t *testing.T) {
 	free := socket(t, pool(t)) // a place where something is free
 	first := int(free.Addr().Port())

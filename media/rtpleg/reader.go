@@ -65,10 +65,20 @@ func (l *Leg) beat(now time.Time) bool {
 	return true
 }
 
+// relearnAfter is how long a learned address must have been silent before a re-INVITE that leaves the
+// party's address as it was opens it to learning again; else every hold would be a chance to step in.
+const relearnAfter = 5 * time.Second
+
 func (l *Leg) adoptUpdate() {
-	if s := l.update.Swap(nil); s != nil {
-		l.adopt(s)
+	s := l.update.Swap(nil)
+	if s == nil {
+		return
 	}
+	if l.src.keeps(s) && l.clock().Sub(l.rx.LastPacket()) < relearnAfter {
+		l.aim(s, l.src.locked)
+		return
+	}
+	l.adopt(s)
 }
 
 func (l *Leg) timedOut(now time.Time) bool {

@@ -45,6 +45,12 @@ func (s *source) reset(signalled netip.AddrPort, nat bool, from netip.Prefix) {
 	}
 }
 
+// keeps reports whether the new session speaks of the same party behind the same NAT, whose address is
+// known.
+func (s *source) keeps(n *Session) bool {
+	return s.nat && n.Symmetric && s.locked.IsValid() && s.signalled == n.Remote && s.from == n.From
+}
+
 // accept reports whether a packet from addr is the party's, and whether this packet settled the address.
 // pkt is at least an RTP header long.
 func (s *source) accept(addr netip.AddrPort, pkt []byte, now time.Time) (ok, settled bool) {

@@ -87,7 +87,7 @@ func power(x []int16, f float64, r pcm.Rate) float64 {
 }
 
 func TestToneThrough(t *testing.T) {
-	for _, c := range []media.Codec{media.PCMU, media.PCMA, media.Opus} {
+	for _, c := range []media.Codec{media.PCMU, media.PCMA, media.G722, media.Opus} {
 		for _, r := range []pcm.Rate{pcm.Rate8k, pcm.Rate16k, pcm.Rate48k} {
 			l := newLine(t, c)
 			l.out.Reset(r)
@@ -395,7 +395,7 @@ func TestRoomRateChangesBetweenFrames(t *testing.T) {
 }
 
 func TestNoAllocation(t *testing.T) {
-	for _, c := range []media.Codec{media.PCMU, media.Opus} {
+	for _, c := range []media.Codec{media.PCMU, media.G722, media.Opus} {
 		l := newLine(t, c)
 		r := rand.New(rand.NewPCG(1, 2))
 		l.fate = func(n int) bool { return n > 20 && r.IntN(100) < 5 }
