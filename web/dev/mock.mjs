@@ -162,7 +162,7 @@ export class Mock {
     }
     this.publish('call.ended', call, call.id);
     if (rec) this.publish('recording.stored', rec, call.id);
-    this.wrapup = { id: this.id('wrp'), call_id: call.id, agent: 'agt_1', started: iso(), deadline: iso(Date.now() + this.wrapupSeconds * 1000) };
+    this.wrapup = { id: this.id('wrp'), call_id: call.id, agent: 'agt_1', started: iso(), deadline: iso(Date.now() + this.wrapupSeconds * 1000), extensions_left: 2 };
     this.publish('wrapup.started', this.wrapup, call.id);
     this.setAgent({ state: 'wrapup', wrapup_id: this.wrapup.id });
     this.wrapTimer = setTimeout(() => this.endWrapup('no_reason', 'deadline'), this.wrapupSeconds * 1000);
@@ -215,7 +215,7 @@ export class Mock {
       case 'POST calls/*/end': this.endCall(); return [200, {}];
       case 'POST wrapups/*/submit': return [200, this.endWrapup(body.reason, 'agent')];
       case 'POST wrapups/*/extend':
-        this.wrapup = { ...this.wrapup, deadline: iso(Date.parse(this.wrapup.deadline) + 30_000) };
+        this.wrapup = { ...this.wrapup, deadline: iso(Date.parse(this.wrapup.deadline) + 30_000), extensions_left: this.wrapup.extensions_left - 1 };
         this.publish('wrapup.extended', this.wrapup, this.wrapup.call_id);
         return [200, this.wrapup];
       default: return [404, { code: 'not_found', status: 404, detail: `the mock knows no ${key}` }];

@@ -61,10 +61,10 @@ async function walk(colorScheme, viewport, name) {
   page.on('pageerror', (e) => complain(e.message));
   await page.addInitScript(loopback);
   const id = (x) => page.getByTestId(x);
-  const on = (k, v) => page.waitForSelector(`body[data-${k}="${v}"]`, { timeout: 10_000 });
+  const on = (k, v) => page.waitForSelector(`body[data-${k}="${v}"]`, { timeout: 20_000 });
   const shot = async (screen) => {
     await page.waitForTimeout(250);
-    console.log(name, screen, Math.round(performance.now()));
+    console.log(name, screen);
     await page.screenshot({ path: join(out, `${screen}-${name}.png`), fullPage: true });
     const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
     for (const v of violations) complain(`${screen}: ${v.id}: ${v.nodes.map((n) => `${n.target} ${n.any.map((a) => a.message).join(' ')}`).slice(0, 4).join(' | ')}`);
@@ -98,7 +98,7 @@ async function walk(colorScheme, viewport, name) {
   await page.keyboard.press('a');
   await on('screen', 'call');
   await on('phone-state', 'connected');
-  await page.waitForSelector('[data-testid=network][data-bars]', { timeout: 8_000 });
+  await page.waitForSelector('[data-testid=network][data-bars]', { timeout: 20_000 });
   await shot('07-call');
   await id('rec-pause').click();
   await on('rec-state', 'paused');
@@ -107,7 +107,7 @@ async function walk(colorScheme, viewport, name) {
   await page.keyboard.press('2');
   await page.keyboard.press('m');
   await on('muted', 'true');
-  await id('muted-speaking').getByText('muted').waitFor({ timeout: 5_000 });
+  await id('muted-speaking').getByText('muted').waitFor({ timeout: 20_000 });
   await shot('08-call-paused-muted-keypad');
   await page.keyboard.press('Escape');
   await page.keyboard.press('m');

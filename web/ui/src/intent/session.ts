@@ -1,13 +1,13 @@
 // Signing in and out, and the agent's own state.
 
-import { batch } from '@preact/signals';
+import { batch, effect } from '@preact/signals';
 import { Problem } from '../link/problem';
 import * as tokens from '../link/token';
 import { nothing } from '../model/state';
-import { notice, rules, signedIn, signingIn, state } from '../model/store';
+import { notice, rules, signedIn, signingIn, state, wanted } from '../model/store';
 import * as notify from '../phone/notify';
 import { text } from '../text/en';
-import type { SessionAnswer } from '../wire/wire';
+import type { AgentState, SessionAnswer, StateRequest } from '../wire/wire';
 import { command, forget, http, iceServers, owner, readState, socket, take, token } from './link';
 import { rejoin } from './call';
 import * as sound from './sound';
@@ -88,10 +88,27 @@ function refused(): void {
   notice.value = { kind: 'error', text: text.signin.refused };
 }
 
-/** setState asks for ready or not ready; the server answers by an event as well. */
+/** setState asks for ready or not ready. During a call and its wrap-up the server keeps it for afterwards. */
 export async function setState(to: 'ready' | 'not_ready', reason?: string): Promise<void> {
   const a = state.value.agent;
   if (a === null) return;
-  const body = reason === undefined ? { state: to } : { state: to, reason };
-  await command('POST', `/v1/agents/${a.id}/state`, body).catch(() => undefined);
+  const body: StateRequest = { state: to };
+  if (reason !== undefined) body.reason = reason;
+  try {
+    await command('POST', `/v1/agents/${a.id}/state`, body);
+  } catch {
+    return; // shown by command
+  }
+  if (!isFree(state.value.agent?.state)) wanted.value = to;
+}
+
+function isFree(s: AgentState | undefined): boolean {
+  return s === undefined || s === 'ready' || s === 'not_ready' || s === 'offline';
+}
+
+/** start forgets the wish once it has come true; called once. */
+export function start(): void {
+  effect(() => {
+    if (isFree(state.value.agent?.state)) wanted.value = null;
+  });
 }

@@ -144,17 +144,15 @@ export function unblock(): void {
 }
 
 function watchQuality(p: Peer): void {
-  let before: Reading | null = null;
+  let before: Reading = { received: 0, lost: 0, jitterMS: 0, roundTripMS: 0, remoteLoss: 0 };
   let silent = 0;
   clearInterval(watching);
   watching = setInterval(() => {
     void p.stats().then((report) => {
       if (peer !== p) return;
       const after = read(report);
-      if (before !== null) {
-        silent = after.received === before.received ? silent + 1 : 0;
-        quality.value = grade(before, after, silent);
-      }
+      silent = after.received === before.received ? silent + 1 : 0;
+      quality.value = grade(before, after, silent);
       before = after;
     });
   }, STATS_MS);

@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { claims, renewIn } from './token';
 
-const jwt = (body: object) => `h.${Buffer.from(JSON.stringify(body)).toString('base64url')}.s`;
+const middle = (body: unknown) =>
+  btoa(String.fromCharCode(...new TextEncoder().encode(JSON.stringify(body)))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+const jwt = (body: unknown) => `h.${middle(body)}.s`;
 
 describe('claims', () => {
   it('reads a token, accents and all', () => {
     expect(claims(jwt({ sub: 'agt_č?>', exp: 9 }))).toEqual({ sub: 'agt_č?>', exp: 9 });
   });
-  it.each(['', 'a', 'a.b', 'a.b.c.d', 'a..c', 'a.%%.c', `h.${Buffer.from('7').toString('base64url')}.s`])('refuses %j', (t) => {
+  it.each(['', 'a', 'a.b', 'a.b.c.d', 'a..c', 'a.%%.c', jwt(7)])('refuses %j', (t) => {
     expect(claims(t)).toBeNull();
   });
 });

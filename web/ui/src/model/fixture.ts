@@ -24,7 +24,7 @@ export const recording = (more: Partial<Recording> = {}): Recording => ({
   id: 'rec_1', call_id: 'call_1', state: 'recording', started: t, duration_ms: 0, tracks: [], gaps: [], ...more,
 });
 
-export const wrapup = (more: Partial<Wrapup> = {}): Wrapup => ({ id: 'wrp_1', call_id: 'call_1', agent: 'agt_me', started: t, deadline: t, ...more });
+export const wrapup = (more: Partial<Wrapup> = {}): Wrapup => ({ id: 'wrp_1', call_id: 'call_1', agent: 'agt_me', started: t, deadline: t, extensions_left: 2, ...more });
 
 /** event is the event with the given number. */
 export function event<T extends EventType>(seq: number, type: T, data: EventMap[T]): Event {

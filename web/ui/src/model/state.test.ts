@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { agent, call, event, leg, offer, recording, signedIn, wrapup } from './fixture';
-import { apply, customer, nothing, ownLeg, screen, snapshot, type State } from './state';
+import { apply, customer, nothing, ownLeg, screen, since, snapshot, type State } from './state';
 import type { Event } from '../wire/wire';
 
 const run = (s: State, ...events: Event[]) => events.reduce(apply, s);
@@ -91,6 +91,15 @@ describe('apply', () => {
     const s = signedIn({ agent: agent({ state: 'busy', call_id: 'call_1' }), call: call() });
     const next = run(s, event(11, 'leg.muted', leg({ muted: true })), event(12, 'leg.created', leg({ id: 'leg_x' })));
     expect(next.call?.legs.map((l) => [l.id, l.muted])).toEqual([['leg_c', true], ['leg_x', false]]);
+  });
+});
+
+describe('since', () => {
+  it('counts from my first leg over a reload, and from the call before it', () => {
+    const old = leg({ id: 'leg_1', agent: 'agt_me', state: 'ended', answered: '2026-03-02T10:00:05Z' });
+    const fresh = leg({ id: 'leg_2', agent: 'agt_me', answered: '2026-03-02T10:03:00Z' });
+    expect(since(call({ legs: [fresh, old] }), 'agt_me')).toBe('2026-03-02T10:00:05Z');
+    expect(since(call({ answered: '2026-03-02T09:59:00Z' }), 'agt_me')).toBe('2026-03-02T09:59:00Z');
   });
 });
 

@@ -190,6 +190,12 @@ export function ownLeg(c: Call | null, me: string): Leg | null {
   return c?.legs.filter((l) => l.agent === me && l.state !== 'ended').at(-1) ?? null;
 }
 
+/** since is when I came into a call: with my first leg in it, so that a reload does not start the time anew. */
+export function since(c: Call, me: string): string {
+  const mine = c.legs.flatMap((l) => (l.agent === me && l.answered !== undefined ? [l.answered] : []));
+  return mine.sort()[0] ?? c.answered ?? c.created;
+}
+
 /** Screen is what the middle of the page shows. */
 export type Screen = 'ring' | 'call' | 'wrapup' | 'idle';
 

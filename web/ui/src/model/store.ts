@@ -24,6 +24,8 @@ export const clock = new ServerClock();
 /** Server time, moved four times a second while something counts. */
 export const now = signal(clock.now());
 
+/** The state asked for during a call or its wrap-up; the server takes it up afterwards. */
+export const wanted = signal<'ready' | 'not_ready' | null>(null);
 /** The offer whose acceptance is under way, so that its buttons are pressed once. */
 export const answering = signal<string | null>(null);
 /** Mute as the agent wants it; the server follows. */

@@ -33,6 +33,9 @@ export const text = {
     session_lost: 'Connection was lost',
     declined: 'Declined a call',
     media_lost: 'Audio was lost',
+    no_media: 'No audio came up',
+    connection_lost: 'Connection was lost',
+    restart: 'The server was restarted',
     break: 'Break',
     lunch: 'Lunch',
     meeting: 'Meeting',
@@ -53,6 +56,7 @@ export const text = {
 
   top: {
     state: 'Your state',
+    later: 'then',
     ready: 'Ready',
     notReady: 'Not ready',
     reason: 'Turn not ready because of',
@@ -163,10 +167,12 @@ export const text = {
     left: 'Time left',
     since: 'Since the call',
     extend: 'More time',
+    extendLeft: (n: number) => (n === 0 ? 'No more extensions' : `Extensions left: ${n}`),
     submit: 'Finish',
     spoken: (s: number) => `Wrap-up started. ${s} seconds.`,
     caller: 'Call with',
     choose: 'Choose a reason to finish.',
+    write: 'Reason in a few words',
     over: 'Time is up; the server finishes the wrap-up.',
   },
 

@@ -75,6 +75,7 @@ function press(key: string): boolean {
     case 'idle':
       break;
   }
+  if (agent !== 'ready' && agent !== 'not_ready' && agent !== 'wrapup') return false;
   if (key === 'r' && agent !== 'ready') return yes(() => setState('ready'));
   if (key === 'n' && agent !== 'not_ready') return yes(() => setState('not_ready', rules.value.notReady[0]));
   return false;

@@ -1,7 +1,8 @@
 // The call card: who, how long, and everything an agent does while speaking.
 
 import { clock as write, elapsed, mask } from '../../model/format';
-import { customerLeg, held, muted, myLeg, now, online, queueName, state } from '../../model/store';
+import { since } from '../../model/state';
+import { customerLeg, held, muted, now, online, queueName, state } from '../../model/store';
 import { hangUp, rejoin, setMuted, toggleHold } from '../../intent/call';
 import { blocked, callerMeter, micMeter, mutedSpeaking, phone, unblock } from '../../intent/sound';
 import { text } from '../../text/en';
@@ -29,7 +30,7 @@ export function CallCard() {
         </div>
         <div class={css['timer']}>
           <span class="unseen">{t.timer}</span>
-          <span data-testid="call-timer" role="timer">{write(elapsed(myLeg.value?.answered ?? call.answered ?? call.created, now.value))}</span>
+          <span data-testid="call-timer" role="timer">{write(elapsed(since(call, state.value.me), now.value))}</span>
         </div>
       </div>
 

@@ -1,7 +1,7 @@
 // The bar at the top: who I am, my state and for how long, sound check, keys, sign-out.
 
 import { clock as write, elapsed, initials } from '../../model/format';
-import { agent, now, online, rules } from '../../model/store';
+import { agent, now, online, rules, wanted } from '../../model/store';
 import { setState, signOut } from '../../intent/session';
 import { reason, text } from '../../text/en';
 import { helpOpen, soundOpen } from '../keys';
@@ -29,7 +29,7 @@ export function Top() {
         <Icon name="keys" />{text.top.help} <Key>?</Key>
       </button>
       <span class={css['who']}><span class={css['badge']} aria-hidden="true">{initials(a.name)}</span>{a.name}</span>
-      <button class={quiet} onClick={() => void signOut()} data-testid="signout"><Icon name="out" />{text.top.signOut}</button>
+      <button class={quiet} onClick={() => void signOut()} data-testid="signout" title={text.top.signOut} aria-label={text.top.signOut}><Icon name="out" /></button>
     </header>
   );
 }
@@ -37,7 +37,9 @@ export function Top() {
 function StateSwitch() {
   const a = agent.value;
   if (a === null) return null;
-  const free = a.state === 'ready' || a.state === 'not_ready' || a.state === 'wrapup';
+  const open = online.value && a.state !== 'offline' && a.state !== 'signout_pending';
+  const chosen = wanted.value ?? a.state;
+  const later = a.state === 'reserved' || a.state === 'busy' || a.state === 'wrapup';
   const why = a.state === 'not_ready' && a.reason && a.reason !== 'signed_in' ? reason(a.reason) : '';
   return (
     <div class={css['state']} role="group" aria-label={text.top.state}>
@@ -47,17 +49,18 @@ function StateSwitch() {
         {why !== '' && <span>{why}</span>}
         <span class={css['since']}>{write(elapsed(a.since, now.value))}</span>
       </span>
+      {later && <span class={css['since']}>{text.top.later}</span>}
       <button
-        onClick={() => void setState('ready')} data-testid="state-ready" aria-pressed={a.state === 'ready'} aria-keyshortcuts="r"
-        disabled={!free || !online.value || a.state === 'ready'}
+        onClick={() => void setState('ready')} data-testid="state-ready" aria-pressed={chosen === 'ready'} aria-keyshortcuts="r"
+        disabled={!open || chosen === 'ready'}
       >{text.top.ready} <Key>R</Key></button>
       <button
-        onClick={() => void setState('not_ready', rules.value.notReady[0])} data-testid="state-not-ready" aria-pressed={a.state === 'not_ready'}
-        aria-keyshortcuts="n" disabled={!free || !online.value || a.state === 'not_ready'}
+        onClick={() => void setState('not_ready', rules.value.notReady[0])} data-testid="state-not-ready" aria-pressed={chosen === 'not_ready'}
+        aria-keyshortcuts="n" disabled={!open || chosen === 'not_ready'}
       >{text.top.notReady} <Key>N</Key></button>
       <label class="unseen" for="reason">{text.top.reason}</label>
       <select
-        id="reason" data-testid="not-ready-reason" disabled={!free || !online.value} value=""
+        id="reason" data-testid="not-ready-reason" disabled={!open} value=""
         onChange={(e) => {
           const picked = e.currentTarget.value;
           e.currentTarget.value = '';

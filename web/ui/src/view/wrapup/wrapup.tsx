@@ -18,12 +18,14 @@ export function Wrapup() {
   const t = text.wrapup;
   const last = state.value.last?.id === w.call_id ? state.value.last : null;
   const found = find(rules.value.wrapup.map((id) => ({ id, name: reason(id) })), typed.value);
+  // A house without a list of reasons takes any words; a search that leaves one reason has chosen it.
+  const free = rules.value.wrapup.length === 0;
+  const only = found.length === 1 ? (found[0]?.id ?? '') : '';
+  const chosen = free ? typed.value.trim() : picked.value !== '' ? picked.value : only;
   const left = seconds(w.deadline, now.value);
   const submit = (e: Event) => {
     e.preventDefault();
-    const only = found.length === 1 ? found[0]?.id : undefined;
-    const chosen = picked.value !== '' ? picked.value : only;
-    if (chosen !== undefined) void submitWrapup(chosen);
+    if (chosen !== '') void submitWrapup(chosen);
   };
   return (
     <section class={cls(card, css['wrapup'])} data-testid="wrapup" aria-label={t.title}>
@@ -39,30 +41,30 @@ export function Wrapup() {
       </div>
       <form onSubmit={submit} class={css['form']}>
         <label class={css['search']}>
-          <span>{t.search} <Key>W</Key></span>
+          <span>{free ? t.write : t.search} <Key>W</Key></span>
           <span class={css['field']}>
             <Icon name="search" size={18} />
-            <input id="wrapup-search" type="search" data-testid="wrapup-search" autocomplete="off" value={typed.value} onInput={(e) => (typed.value = e.currentTarget.value)} aria-keyshortcuts="w" />
+            <input id="wrapup-search" type="search" data-testid="wrapup-search" autocomplete="off" maxLength={100} value={typed.value} onInput={(e) => (typed.value = e.currentTarget.value)} aria-keyshortcuts="w" />
           </span>
         </label>
-        <fieldset>
+        {!free && <fieldset>
           <legend>{t.lead}</legend>
           <div class={css['reasons']}>
             {found.map((r) => (
               <label key={r.id} class={css['reason']} data-testid="wrapup-reason" data-reason={r.id}>
-                <input type="radio" name="reason" value={r.id} checked={picked.value === r.id} onChange={() => (picked.value = r.id)} />
+                <input type="radio" name="reason" value={r.id} checked={chosen === r.id} onChange={() => (picked.value = r.id)} />
                 <span>{r.name}</span>
               </label>
             ))}
           </div>
           {found.length === 0 && <p class={css['soft']} role="status">{t.none}</p>}
-        </fieldset>
+        </fieldset>}
         <div class={css['buttons']}>
-          <span class={css['soft']}>{left === 0 ? t.over : picked.value === '' ? t.choose : ''}</span>
-          <button type="button" data-testid="wrapup-extend" onClick={() => void extendWrapup()} disabled={!online.value || left === 0} aria-keyshortcuts="x">
+          <span class={css['soft']}>{left === 0 ? t.over : chosen === '' ? t.choose : ''}</span>
+          <button type="button" data-testid="wrapup-extend" onClick={() => void extendWrapup()} disabled={!online.value || left === 0 || w.extensions_left === 0} title={t.extendLeft(w.extensions_left)} aria-keyshortcuts="x">
             <Icon name="clock" />{t.extend} <Key>X</Key>
           </button>
-          <button type="submit" class={primary} data-testid="wrapup-submit" disabled={!online.value || (picked.value === '' && found.length !== 1)}>
+          <button type="submit" class={primary} data-testid="wrapup-submit" disabled={!online.value || chosen === ''}>
             <Icon name="check" />{t.submit} <Key>↵</Key>
           </button>
         </div>
