@@ -56,6 +56,9 @@ func (f *Floor) setAgent(a agent.Agent, actor string) {
 		was.OfferID == is.OfferID && was.WrapupID == is.WrapupID {
 		return
 	}
+	if !old.SignedIn() && a.SignedIn() {
+		f.publish("agent.signed_in", "", actor, is)
+	}
 	if !old.Leaving && a.Leaving {
 		f.publish("agent.signout_pending", "", actor, is)
 	}
