@@ -60,7 +60,7 @@ func (d *delay) arrived(at, ts int64, clock uint32, late bool) {
 	if at > d.boostEnds {
 		d.boost = 0
 	}
-	if d.fresh >= 16 || d.n < 16 || late || tr-d.base > d.target {
+	if d.fresh >= 50 || d.n < 16 || late || tr-d.base > d.target {
 		d.fresh = 0
 		d.learn(int32(at/ms), ms)
 	}
@@ -103,7 +103,7 @@ func (d *delay) learn(now int32, ms int64) {
 	if want >= d.target {
 		d.target = want
 	} else {
-		d.target = max(want, d.target-ms)
+		d.target = max(want, d.target-3*ms) // slowly, for jitter comes back
 	}
 }
 
