@@ -77,12 +77,12 @@ func (d *delay) learn(now int32, ms int64) {
 	}
 	d.base = d.zero + int64(low)
 	count := 0
-	limit := min(d.max/ms+20, int64(len(hist)-1))
+	limit, per := uint32(min(d.max/ms+20, int64(len(hist)-1))), uint32(ms)
 	for i := range d.n {
 		if now-d.at[i] > horizon {
 			continue
 		}
-		l := max(int64(d.transit[i]-low), 0) / ms
+		l := uint32(max(d.transit[i]-low, 0)) / per
 		if l > limit {
 			continue // no buffer we are ready to keep would have caught it
 		}
