@@ -1,0 +1,141 @@
+package agentapi
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/internal/event"
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/recorder"
+	"github.com/cordboard/cordboard/signaling/auth"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// Calls is what the API asks of the media plane; *call.Board is it. All errors are *problem.Error.
+type Calls interface {
+	Create(ctx context.Context, n call.NewCall) (wire.Call, error)
+	DialLeg(ctx context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error)
+	Attach(ctx context.Context, callID string, at call.Attach) (call.Progress, wire.Leg, error)
+	Answer(ctx context.Context, legID, actor string) error
+	Hold(ctx context.Context, legID, actor string) error
+	Resume(ctx context.Context, legID, actor string) error
+	PatchLeg(ctx context.Context, legID string, p call.LegPatch, actor string) (wire.Leg, error)
+	Digits(ctx context.Context, legID, digits string, tone time.Duration) error
+	Play(ctx context.Context, legID string, src media.Source, what wire.PlaySource, exclusive bool, actor string) (wire.Playback, error)
+	StopPlay(ctx context.Context, legID, playID, actor string) error
+	HangupLeg(ctx context.Context, legID, code, actor string) error
+	EndCall(ctx context.Context, callID, code, actor string) error
+	SetVariables(ctx context.Context, callID string, vars map[string]string, actor string) (wire.Call, error)
+	Call(id string) (wire.Call, error)
+	Calls(f call.Filter) []wire.Call
+	Leg(id string) (wire.Leg, error)
+	LegStats(id string) (wire.LegStats, error)
+	Room(ctx context.Context, id string) (wire.Room, error)
+	SetMatrix(ctx context.Context, roomID string, cells []wire.MatrixCell, actor string) (wire.Room, error)
+	StartRecording(ctx context.Context, callID, actor string) (wire.Recording, error)
+	PauseRecording(ctx context.Context, recID string, limit time.Duration, reason, actor string) (wire.Recording, error)
+	ResumeRecording(ctx context.Context, recID, actor string) (wire.Recording, error)
+	StopRecording(ctx context.Context, recID, actor string) (wire.Recording, error)
+}
+
+// Desk is what the API asks of the contact centre; *desk.Desk is it. All errors are *problem.Error.
+type Desk interface {
+	Agents() []wire.Agent
+	Agent(id string) (wire.Agent, error)
+	SetState(ctx context.Context, agentID string, state wire.AgentState, reason, actor string) (wire.Agent, error)
+	SignIn(ctx context.Context, agentID string) (wire.Session, error)
+	SignOut(ctx context.Context, agentID, actor string) (wire.Agent, error)
+	Session(id string) (wire.Session, error)
+	SessionUp(ctx context.Context, id string) error
+	SessionLost(id string)
+	Offers(agentID string) []wire.Offer
+	Offer(id string) (wire.Offer, error)
+	Accept(ctx context.Context, offerID, actor string) (wire.Offer, error)
+	Decline(ctx context.Context, offerID, actor string) (wire.Offer, error)
+	Queues() []wire.Queue
+	Wrapup(id string) (wire.Wrapup, error)
+	SubmitWrapup(ctx context.Context, id, reason, actor string) (wire.Wrapup, error)
+	ExtendWrapup(ctx context.Context, id, actor string) (wire.Wrapup, error)
+	MayJoin(agentID, callID string) error
+}
+
+// Recordings is what the API reads of the recorder; *recorder.Recorder is it.
+type Recordings interface {
+	Get(id string) (wire.Recording, error)
+	List(f recorder.Filter) ([]wire.Recording, string, error)
+	OpenTrack(ctx context.Context, recID, trackID string) (track io.ReadSeekCloser, size int64, contentType string, err error)
+	Peaks(ctx context.Context, recID string) (wire.Peaks, error)
+}
+
+// WebRTC answers browsers. offer is a whole SDP offer, the answer a whole SDP answer.
+type WebRTC interface {
+	NewLeg(ctx context.Context, offer string) (leg WebRTCLeg, answer string, err error)
+}
+
+// WebRTCLeg is a browser's leg. AddCandidate takes one trickle fragment (RFC 8840 section 9).
+type WebRTCLeg interface {
+	media.Leg
+	AddCandidate(fragment string) error
+	Restart(ctx context.Context, offer string) (answer string, err error)
+}
+
+// WebRTCFunc makes a function a WebRTC.
+type WebRTCFunc func(ctx context.Context, offer string) (WebRTCLeg, string, error)
+
+// NewLeg implements WebRTC.
+func (f WebRTCFunc) NewLeg(ctx context.Context, offer string) (WebRTCLeg, string, error) {
+	return f(ctx, offer)
+}
+
+// RTP opens plain RTP legs and says where they listen.
+type RTP interface {
+	NewLeg(ctx context.Context, req RTPRequest) (leg media.Leg, local netip.AddrPort, err error)
+}
+
+// RTPRequest is a plain RTP leg to open. The remote address has been checked.
+type RTPRequest struct {
+	Remote              netip.AddrPort
+	Codec               media.Codec
+	PayloadType, Events uint8 // Events 0: no telephone events
+}
+
+// RTPFunc makes a function an RTP.
+type RTPFunc func(ctx context.Context, req RTPRequest) (media.Leg, netip.AddrPort, error)
+
+// NewLeg implements RTP.
+func (f RTPFunc) NewLeg(ctx context.Context, req RTPRequest) (media.Leg, netip.AddrPort, error) {
+	return f(ctx, req)
+}
+
+// Deps is what a Server stands on. Keys, Calls, Bus and Log are required; what is nil of the others is
+// answered with 503.
+type Deps struct {
+	Keys       *auth.Keys
+	Calls      Calls
+	Desk       Desk
+	Recordings Recordings
+	WebRTC     WebRTC
+	RTP        RTP
+	Bus        *event.Bus
+	Log        *slog.Logger
+	Desktop    http.Handler // the agent desktop, at /
+	// Rules is what a desktop is told at sign-in.
+	Rules wire.DesktopConfig
+	// ICEServers is asked at each sign-in, so that credentials can be fresh; nil: none.
+	ICEServers func(agent string) []wire.ICEServer
+	// Draining and Live say whether the server still takes calls and how many there are; nil: never, 0.
+	Draining func() bool
+	Live     func() int
+	// Stats is read at each scrape: plain structs of numbers by subsystem, see newStats.
+	Stats map[string]func() any
+	// Collectors adds metrics that are more than plain numbers.
+	Collectors []prometheus.Collector
+	Now        func() time.Time // nil: time.Now
+}

@@ -1,0 +1,437 @@
+package agentapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/prompt"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// legFor finds the path's leg and checks it with may.
+func (q *request) legFor(may func(wire.Call) error) (wire.Leg, error) {
+	l, err := q.s.deps.Calls.Leg(q.path("leg"))
+	if err != nil || q.all() {
+		return l, err
+	}
+	c, err := q.s.deps.Calls.Call(l.CallID)
+	if err != nil {
+		return l, err
+	}
+	return l, may(c)
+}
+
+// legRequest reads the body in either of its shapes: JSON, or a bare SDP offer as in WHIP (RFC 9725).
+func (q *request) legRequest() (in wire.LegRequest, whip bool, err error) {
+	if q.contentType() != typeSDP {
+		return in, false, q.decode(&in)
+	}
+	b, err := q.raw(maxSDP)
+	v := q.r.URL.Query()
+	return wire.LegRequest{CallID: v.Get("call_id"), Replaces: v.Get("replaces"), SDP: string(b)}, true, err
+}
+
+func postLeg(q *request) error {
+	in, whip, err := q.legRequest()
+	if err != nil {
+		return err
+	}
+	if in.CallID == "" {
+		return invalid("/call_id", "required", "say which call")
+	}
+	if _, err := q.s.deps.Calls.Call(in.CallID); err != nil {
+		return err
+	}
+	if err := q.mayJoin(in); err != nil {
+		return err
+	}
+	if in.Role == "" {
+		in.Role = wire.RoleCustomer
+		if q.claims.Agent != "" {
+			in.Role = wire.RoleAgent
+		}
+	}
+	switch in.Kind {
+	case "", wire.LegWebRTC:
+		return q.joinWebRTC(in, whip)
+	case wire.LegRTP:
+		return q.joinRTP(in)
+	default:
+		return q.joinDialled(in)
+	}
+}
+
+// mayJoin checks that a token may bring this leg: any for who controls all legs; for an agent a browser
+// leg into a call the desk lets the agent into, in place of an own leg if any.
+func (q *request) mayJoin(in wire.LegRequest) error {
+	if q.all() {
+		return nil
+	}
+	if in.Kind != "" && in.Kind != wire.LegWebRTC {
+		return forbidden(q.route.Grant, "an agent brings browser legs only")
+	}
+	if in.Role != "" && in.Role != wire.RoleAgent {
+		return forbidden(q.route.Grant, "an agent joins as agent only")
+	}
+	d, err := q.desk()
+	if err != nil {
+		return err
+	}
+	if err := d.MayJoin(q.claims.Agent, in.CallID); err != nil {
+		return err
+	}
+	if in.Replaces == "" {
+		return nil
+	}
+	l, err := q.s.deps.Calls.Leg(in.Replaces)
+	if err == nil && l.Agent != q.claims.Agent {
+		err = q.notOwn("leg", in.Replaces)
+	}
+	return err
+}
+
+// refused makes an error of the media a refusal of the SDP, unless it says better itself.
+func refused(err error) error {
+	var p *problem.Error
+	if errors.As(err, &p) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	e := invalid("/sdp", "refused", "the SDP was not accepted: %v", err)
+	p = problem.As(e)
+	p.Code, p.Err = "sdp_refused", err
+	return p
+}
+
+func (q *request) joinWebRTC(in wire.LegRequest, whip bool) error {
+	if q.s.deps.WebRTC == nil {
+		return problem.New(http.StatusServiceUnavailable, "webrtc_off", "browser legs are switched off in the configuration")
+	}
+	if strings.TrimSpace(in.SDP) == "" {
+		return invalid("/sdp", "required", "send an SDP offer")
+	}
+	peer, answer, err := q.s.deps.WebRTC.NewLeg(q.ctx(), in.SDP)
+	if err != nil {
+		return refused(err)
+	}
+	l, err := q.attach(in, wire.LegWebRTC, "", &endpoint{media: peer, peer: peer, offer: in.SDP})
+	if err != nil {
+		return err
+	}
+	q.header("Location", "/v1/legs/"+l.ID)
+	if whip {
+		q.header("Accept-Patch", typeTrickle)
+		return q.replyRaw(http.StatusCreated, typeSDP, []byte(answer))
+	}
+	return q.reply(http.StatusCreated, wire.LegAnswer{Leg: l, SDP: answer})
+}
+
+// attach brings a built leg into its call; a leg that cannot join is closed.
+func (q *request) attach(in wire.LegRequest, kind wire.LegKind, address string, e *endpoint) (wire.Leg, error) {
+	e.end = func() { q.s.legs.drop(e) }
+	_, l, err := q.s.deps.Calls.Attach(q.ctx(), in.CallID, call.Attach{
+		Kind: kind, Role: in.Role, Agent: q.claims.Agent,
+		Address: address, Endpoint: e, Replaces: in.Replaces, ClientRef: in.ClientRef,
+	})
+	if err != nil {
+		return l, errors.Join(err, e.media.Close())
+	}
+	q.s.legs.put(l.ID, e)
+	return l, nil
+}
+
+// codecs are the codecs of plain RTP legs by name.
+var codecs = map[string]media.Codec{"pcmu": media.PCMU, "pcma": media.PCMA, "g722": media.G722, "opus": media.Opus}
+
+func (q *request) joinRTP(in wire.LegRequest) error {
+	if q.s.deps.RTP == nil {
+		return problem.New(http.StatusServiceUnavailable, "rtp_off", "plain RTP legs are switched off in the configuration")
+	}
+	remote, err := netip.ParseAddrPort(in.Address)
+	if err != nil || remote.Port() == 0 {
+		return invalid("/address", "invalid", "address must be IP:port")
+	}
+	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
+	if !q.s.allows(remote.Addr()) {
+		return forbidden("", "plain RTP goes to loopback and to the networks of http.rtp_allow only")
+	}
+	codec, ok := codecs[strings.ToLower(in.Codec)]
+	if !ok {
+		return invalid("/codec", "unknown_value", "codec must be one of PCMU, PCMA, G722, opus")
+	}
+	if in.PayloadType < 0 || in.PayloadType > 127 || (in.PayloadType >= 64 && in.PayloadType <= 95) {
+		return invalid("/payload_type", "out_of_range", "payload_type must lie between 0 and 127 and not between 64 and 95")
+	}
+	if in.EventType < 0 || in.EventType > 127 || (in.EventType != 0 && in.EventType < 96) {
+		return invalid("/event_type", "out_of_range", "event_type must be 0 or lie between 96 and 127")
+	}
+	leg, local, err := q.s.deps.RTP.NewLeg(q.ctx(), RTPRequest{
+		Remote: remote, Codec: codec,
+		PayloadType: uint8(in.PayloadType), Events: uint8(in.EventType),
+	})
+	if err != nil {
+		return err
+	}
+	l, err := q.attach(in, wire.LegRTP, remote.String(), &endpoint{media: leg})
+	if err != nil {
+		return err
+	}
+	q.header("Location", "/v1/legs/"+l.ID)
+	return q.reply(http.StatusCreated, wire.LegAnswer{Leg: l, Address: local.String()})
+}
+
+// allows says whether plain RTP may be sent to an address.
+func (s *Server) allows(a netip.Addr) bool {
+	if a.IsLoopback() {
+		return true
+	}
+	for _, p := range s.cfg.RTPAllow {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func (q *request) joinDialled(in wire.LegRequest) error {
+	if in.To == "" {
+		return invalid("/to", "required", "say whom to call")
+	}
+	l, err := q.s.deps.Calls.DialLeg(q.ctx(), in.CallID, call.DialRequest{Trunk: in.Trunk, To: in.To, From: in.From}, in.Role, q.actor())
+	if err != nil {
+		return err
+	}
+	q.header("Location", "/v1/legs/"+l.ID)
+	return q.reply(http.StatusCreated, wire.LegAnswer{Leg: l})
+}
+
+func getLeg(q *request) error {
+	l, err := q.legFor(q.mayRead)
+	if err != nil {
+		return err
+	}
+	return q.reply(http.StatusOK, l)
+}
+
+func getLegStats(q *request) error {
+	l, err := q.legFor(q.mayRead)
+	if err != nil {
+		return err
+	}
+	st, err := q.s.deps.Calls.LegStats(l.ID)
+	if err != nil {
+		return err
+	}
+	return q.reply(http.StatusOK, st)
+}
+
+// peerOf is the browser side of a leg, for ICE.
+func (q *request) peerOf(l wire.Leg) (*endpoint, error) {
+	e := q.s.legs.get(l.ID)
+	if e == nil || e.peer == nil {
+		return nil, problem.Conflict("leg_not_webrtc", string(l.State), nil, "leg %s has no ICE", l.ID)
+	}
+	return e, nil
+}
+
+func patchLeg(q *request) error {
+	if q.contentType() == typeTrickle {
+		return q.patchICE()
+	}
+	var in wire.LegPatch
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	l, err := q.legFor(q.maySteer)
+	if err != nil {
+		return err
+	}
+	var out wire.LegAnswer
+	if in.SDP != nil {
+		e, err := q.peerOf(l)
+		if err != nil {
+			return err
+		}
+		if out.SDP, err = e.restart(q.ctx(), *in.SDP); err != nil {
+			return refused(err)
+		}
+	}
+	if in.Denoise != nil && (in.Denoise.In < 0 || in.Denoise.In > 100 || in.Denoise.Out < 0 || in.Denoise.Out > 100) {
+		return invalid("/denoise", "out_of_range", "denoise lies between 0 and 100")
+	}
+	if in.Muted != nil || in.Deafened != nil || in.GainDB != nil || in.Denoise != nil {
+		l, err = q.s.deps.Calls.PatchLeg(q.ctx(), l.ID, call.LegPatch{Muted: in.Muted, Deafened: in.Deafened, GainDB: in.GainDB, Denoise: in.Denoise}, q.actor())
+		if err != nil {
+			return err
+		}
+	}
+	out.Leg = l
+	return q.reply(http.StatusOK, out)
+}
+
+// patchICE takes a trickle fragment: 204, or 200 with the answer's fragment after an ICE restart.
+func (q *request) patchICE() error {
+	b, err := q.raw(maxSDP)
+	if err != nil {
+		return err
+	}
+	f, err := parseFragment(string(b))
+	if err != nil {
+		return err
+	}
+	l, err := q.legFor(q.maySteer)
+	if err != nil {
+		return err
+	}
+	e, err := q.peerOf(l)
+	if err != nil {
+		return err
+	}
+	answer, err := e.trickle(q.ctx(), f)
+	switch {
+	case err != nil:
+		return refused(err)
+	case answer != "":
+		return q.replyRaw(http.StatusOK, typeTrickle, []byte(answer))
+	}
+	return q.reply(http.StatusNoContent, nil)
+}
+
+func deleteLeg(q *request) error {
+	code := q.r.URL.Query().Get("reason")
+	return q.hangup("?reason", code, call.CauseHangup, hangupCauses...)
+}
+
+func postHangup(q *request) error {
+	var in wire.HangupRequest
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	return q.hangup("/reason", in.Reason, call.CauseHangup, hangupCauses...)
+}
+
+func postReject(q *request) error {
+	var in wire.RejectRequest
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	return q.hangup("/reason", in.Reason, call.CauseRejected, call.CauseRejected, call.CauseBusy, call.CauseNotFound, call.CauseUnavailable)
+}
+
+func (q *request) hangup(pointer, reason, otherwise string, allowed ...string) error {
+	code, err := cause(pointer, reason, otherwise, allowed...)
+	if err != nil {
+		return err
+	}
+	l, err := q.legFor(q.maySteer)
+	if err != nil {
+		return err
+	}
+	if strings.HasSuffix(q.route.Pattern, "/reject") && (l.Direction != wire.Inbound || l.Answered != nil) {
+		return problem.Conflict("leg_wrong_state", string(l.State), []string{"hangup"}, "leg %s has nothing to reject", l.ID)
+	}
+	if err := q.s.deps.Calls.HangupLeg(q.ctx(), l.ID, code, q.actor()); err != nil {
+		return err
+	}
+	return q.reply(http.StatusNoContent, nil)
+}
+
+// act does something to the path's leg and answers with the leg.
+func (q *request) act(f func(ctx context.Context, legID, actor string) error) error {
+	l, err := q.legFor(q.maySteer)
+	if err != nil {
+		return err
+	}
+	if err := f(q.ctx(), l.ID, q.actor()); err != nil {
+		return err
+	}
+	if l, err = q.s.deps.Calls.Leg(l.ID); err != nil {
+		return err
+	}
+	return q.reply(http.StatusOK, l)
+}
+
+func postAnswer(q *request) error { return q.act(q.s.deps.Calls.Answer) }
+func postHold(q *request) error   { return q.act(q.s.deps.Calls.Hold) }
+func postResume(q *request) error { return q.act(q.s.deps.Calls.Resume) }
+
+// The limits of sent digits.
+const (
+	maxDigits  = 64
+	defaultKey = 100 * time.Millisecond
+)
+
+func postDigits(q *request) error {
+	var in wire.DigitsRequest
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	if in.Digits == "" || len(in.Digits) > maxDigits || strings.Trim(in.Digits, "0123456789*#ABCD") != "" {
+		return invalid("/digits", "invalid", "digits are 1 to %d of 0-9 * # A-D", maxDigits)
+	}
+	tone := defaultKey
+	if in.DurationMS != 0 {
+		if in.DurationMS < 40 || in.DurationMS > 2000 {
+			return invalid("/duration_ms", "out_of_range", "duration_ms must lie between 40 and 2000")
+		}
+		tone = time.Duration(in.DurationMS) * time.Millisecond
+	}
+	l, err := q.legFor(q.maySteer)
+	if err != nil {
+		return err
+	}
+	if err := q.s.deps.Calls.Digits(q.ctx(), l.ID, in.Digits, tone); err != nil {
+		return err
+	}
+	return q.reply(http.StatusNoContent, nil)
+}
+
+func postPlay(q *request) error {
+	var in wire.PlayRequest
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	l, err := q.legFor(q.maySteer)
+	if err != nil {
+		return err
+	}
+	if in.Stop != "" {
+		if err := q.s.deps.Calls.StopPlay(q.ctx(), l.ID, in.Stop, q.actor()); err != nil {
+			return err
+		}
+		return q.reply(http.StatusNoContent, nil)
+	}
+	src, err := sound(in)
+	if err != nil {
+		return err
+	}
+	p, err := q.s.deps.Calls.Play(q.ctx(), l.ID, src, in.Source, in.Exclusive, q.actor())
+	if err != nil {
+		return err
+	}
+	return q.reply(http.StatusCreated, p)
+}
+
+// sound makes what a request wants played.
+func sound(in wire.PlayRequest) (media.Source, error) {
+	switch in.Source {
+	case wire.PlayBeep:
+		return prompt.Beep(), nil
+	case wire.PlayMusic:
+		return prompt.NewMusic(), nil
+	case wire.PlayRingback:
+		return prompt.Ringback(in.Country), nil
+	case wire.PlayTone:
+		if in.Hz < 20 || in.Hz > 3800 {
+			return nil, invalid("/hz", "out_of_range", "hz must lie between 20 and 3800")
+		}
+		return prompt.NewTone(-16, true, prompt.Step{Freqs: [2]float64{in.Hz}, For: time.Second}), nil
+	}
+	return nil, invalid("/source", "required", "say what to play, or what to stop")
+}

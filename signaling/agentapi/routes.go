@@ -1,0 +1,259 @@
+package agentapi
+
+import (
+	"net/http"
+
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// Route is one line of the table: the mux, the authorisation and the OpenAPI document are made from it.
+type Route struct {
+	Method, Pattern string
+	Summary         string
+	// Grant allows the route on everything, Own on what belongs to the token's agent. Both empty: any
+	// good token. Public: no token at all.
+	Grant, Own string
+	Public     bool
+	// Stream: the answer is no JSON object of ours (a file, a socket); not possible over the event socket.
+	Stream bool
+	// Request is a value of the body's type, nil for none; Types are its media types besides JSON.
+	Request any
+	Types   []string
+	// Query names the parameters of the query.
+	Query []string
+	// Response is a value of the answer's type, nil for an empty answer, a string for the media type of one
+	// that is no JSON.
+	Response any
+	// Statuses are the answer's status and the problems a client should be ready for besides 400, 401,
+	// 403, 429 and 500.
+	Statuses []int
+	Handler  func(*request) error
+}
+
+const (
+	get    = http.MethodGet
+	post   = http.MethodPost
+	patch  = http.MethodPatch
+	remove = http.MethodDelete
+)
+
+// routes is the table.
+func routes() []Route {
+	return []Route{
+		// The server itself.
+		{
+			Method: get, Pattern: "/healthz", Public: true, Summary: "Is the server up, and does it take calls?",
+			Response: wire.Node{}, Statuses: []int{200, 503}, Handler: getHealth,
+		},
+		{
+			Method: get, Pattern: "/metrics", Public: true, Stream: true, Summary: "Metrics for Prometheus",
+			Response: "text/plain", Statuses: []int{200}, Handler: getMetrics,
+		},
+		{
+			Method: get, Pattern: "/v1/openapi.json", Public: true, Stream: true, Summary: "This document",
+			Response: "application/json", Statuses: []int{200}, Handler: getDocument,
+		},
+		{
+			Method: get, Pattern: "/v1/events", Public: true, Stream: true, Query: []string{"cursor"},
+			Summary:  "The event socket (WebSocket, sub-protocol cordboard.v1): events down, commands up",
+			Response: "application/octet-stream", Statuses: []int{101, 400, 403, 426, 429, 503}, Handler: getEvents,
+		},
+		{
+			Method: post, Pattern: "/v1/token/refresh", Summary: "A fresh token with the same grants and session",
+			Response: wire.Token{}, Statuses: []int{200}, Handler: postRefresh,
+		},
+
+		// Agents.
+		{
+			Method: post, Pattern: "/v1/sessions", Grant: "agent:control", Own: "agent:self", Summary: "Sign an agent in",
+			Request: wire.SessionRequest{}, Response: wire.SessionAnswer{}, Statuses: []int{201, 404, 422, 503}, Handler: postSession,
+		},
+		{
+			Method: remove, Pattern: "/v1/sessions/{session}", Grant: "agent:control", Own: "agent:self", Summary: "Sign out",
+			Response: wire.Agent{}, Statuses: []int{200, 404, 409, 503}, Handler: deleteSession,
+		},
+		{
+			Method: get, Pattern: "/v1/agents", Grant: "agent:read", Summary: "All agents",
+			Response: wire.AgentList{}, Statuses: []int{200, 503}, Handler: getAgents,
+		},
+		{
+			Method: get, Pattern: "/v1/agents/me", Grant: "agent:read", Own: "agent:self", Summary: "The token's agent with offer, call and wrap-up",
+			Response: wire.Snapshot{}, Statuses: []int{200, 404, 503}, Handler: getMe,
+		},
+		{
+			Method: get, Pattern: "/v1/agents/{agent}", Grant: "agent:read", Own: "agent:self", Summary: "One agent",
+			Response: wire.Agent{}, Statuses: []int{200, 404, 503}, Handler: getAgent,
+		},
+		{
+			Method: get, Pattern: "/v1/agents/{agent}/offers", Grant: "agent:read", Own: "agent:self", Summary: "An agent's open offers",
+			Response: wire.OfferList{}, Statuses: []int{200, 404, 503}, Handler: getOffers,
+		},
+		{
+			Method: post, Pattern: "/v1/agents/{agent}/state", Grant: "agent:control", Own: "agent:self", Summary: "Ready or not ready",
+			Request: wire.StateRequest{}, Response: wire.Agent{}, Statuses: []int{200, 404, 409, 412, 422, 503}, Handler: postState,
+		},
+		{
+			Method: post, Pattern: "/v1/agents/{agent}/signout", Grant: "agent:control", Own: "agent:self", Summary: "Sign an agent out",
+			Response: wire.Agent{}, Statuses: []int{200, 404, 409, 503}, Handler: postSignout,
+		},
+		{
+			Method: post, Pattern: "/v1/offers/{offer}/accept", Grant: "agent:control", Own: "agent:self", Summary: "Take an offered call",
+			Response: wire.Offer{}, Statuses: []int{200, 404, 409, 503}, Handler: postAccept,
+		},
+		{
+			Method: post, Pattern: "/v1/offers/{offer}/decline", Grant: "agent:control", Own: "agent:self", Summary: "Turn an offered call down",
+			Response: wire.Offer{}, Statuses: []int{200, 404, 409, 503}, Handler: postDecline,
+		},
+		{
+			Method: get, Pattern: "/v1/wrapups/{wrapup}", Grant: "agent:read", Own: "agent:self", Summary: "One wrap-up",
+			Response: wire.Wrapup{}, Statuses: []int{200, 404, 503}, Handler: getWrapup,
+		},
+		{
+			Method: post, Pattern: "/v1/wrapups/{wrapup}/submit", Grant: "agent:control", Own: "agent:self", Summary: "Complete a wrap-up",
+			Request: wire.SubmitRequest{}, Response: wire.Wrapup{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postSubmit,
+		},
+		{
+			Method: post, Pattern: "/v1/wrapups/{wrapup}/extend", Grant: "agent:control", Own: "agent:self", Summary: "More time for a wrap-up",
+			Response: wire.Wrapup{}, Statuses: []int{200, 404, 409, 503}, Handler: postExtend,
+		},
+		{
+			Method: get, Pattern: "/v1/queues", Grant: "queue:read", Summary: "All queues",
+			Response: wire.QueueList{}, Statuses: []int{200, 503}, Handler: getQueues,
+		},
+
+		// Calls.
+		{
+			Method: post, Pattern: "/v1/calls", Grant: "call:dial", Summary: "Dial",
+			Request: wire.CallRequest{}, Response: wire.Call{}, Statuses: []int{201, 422, 503}, Handler: postCall,
+		},
+		{
+			Method: get, Pattern: "/v1/calls", Grant: "call:read", Own: "call:read:own", Query: []string{"state", "agent", "cursor", "limit"},
+			Summary: "Calls, live and recently ended, newest first", Response: wire.CallList{}, Statuses: []int{200, 422}, Handler: getCalls,
+		},
+		{
+			Method: get, Pattern: "/v1/calls/{call}", Grant: "call:read", Own: "call:read:own", Summary: "One call",
+			Response: wire.Call{}, Statuses: []int{200, 404}, Handler: getCall,
+		},
+		{
+			Method: get, Pattern: "/v1/calls/{call}/legs", Grant: "call:read", Own: "call:read:own", Summary: "A call's legs",
+			Response: wire.LegList{}, Statuses: []int{200, 404}, Handler: getCallLegs,
+		},
+		{
+			Method: post, Pattern: "/v1/calls/{call}/end", Grant: "leg:control", Own: "leg:control:own", Summary: "End a call",
+			Request: wire.HangupRequest{}, Statuses: []int{204, 404, 422}, Handler: postEnd,
+		},
+		{
+			Method: patch, Pattern: "/v1/calls/{call}/variables", Grant: "call:write", Own: "call:write:own", Summary: "Change variables (merge patch, null removes)",
+			Request: wire.VariablesPatch{}, Types: []string{typeMerge}, Response: wire.Call{}, Statuses: []int{200, 404, 412, 422}, Handler: patchVariables,
+		},
+		{
+			Method: get, Pattern: "/v1/calls/{call}/recordings", Grant: "recording:read", Own: "recording:read:own", Query: []string{"cursor", "limit"},
+			Summary: "A call's recordings", Response: wire.RecordingList{}, Statuses: []int{200, 422, 503}, Handler: getRecordings,
+		},
+		{
+			Method: post, Pattern: "/v1/calls/{call}/recordings", Grant: "recording:control", Summary: "Record a call from now on",
+			Response: wire.Recording{}, Statuses: []int{201, 404, 503}, Handler: postRecording,
+		},
+
+		// Legs.
+		{
+			Method: post, Pattern: "/v1/legs", Grant: "leg:control", Own: "leg:control:own", Query: []string{"call_id", "replaces"},
+			Summary: "Bring a leg into a call: answer an SDP offer (also as WHIP), dial, or plain RTP",
+			Request: wire.LegRequest{}, Types: []string{typeSDP}, Response: wire.LegAnswer{}, Statuses: []int{201, 404, 409, 415, 422, 503}, Handler: postLeg,
+		},
+		{
+			Method: get, Pattern: "/v1/legs/{leg}", Grant: "call:read", Own: "call:read:own", Summary: "One leg",
+			Response: wire.Leg{}, Statuses: []int{200, 404}, Handler: getLeg,
+		},
+		{
+			Method: get, Pattern: "/v1/legs/{leg}/stats", Grant: "call:read", Own: "call:read:own", Summary: "A leg's quality now",
+			Response: wire.LegStats{}, Statuses: []int{200, 404}, Handler: getLegStats,
+		},
+		{
+			Method: patch, Pattern: "/v1/legs/{leg}", Grant: "leg:control", Own: "leg:control:own",
+			Summary: "Change a leg's settings; trickle ICE; with an SDP offer, restart ICE",
+			Request: wire.LegPatch{}, Types: []string{typeMerge, typeTrickle}, Response: wire.LegAnswer{}, Statuses: []int{200, 204, 404, 409, 415, 422}, Handler: patchLeg,
+		},
+		{
+			Method: remove, Pattern: "/v1/legs/{leg}", Grant: "leg:control", Own: "leg:control:own", Query: []string{"reason"}, Summary: "A leg leaves",
+			Statuses: []int{204, 404, 422}, Handler: deleteLeg,
+		},
+		{
+			Method: post, Pattern: "/v1/legs/{leg}/answer", Grant: "leg:control", Own: "leg:control:own", Summary: "Answer an inbound leg",
+			Response: wire.Leg{}, Statuses: []int{200, 404, 409, 503}, Handler: postAnswer,
+		},
+		{
+			Method: post, Pattern: "/v1/legs/{leg}/reject", Grant: "leg:control", Own: "leg:control:own", Summary: "Refuse an inbound leg",
+			Request: wire.RejectRequest{}, Statuses: []int{204, 404, 409, 422}, Handler: postReject,
+		},
+		{
+			Method: post, Pattern: "/v1/legs/{leg}/hold", Grant: "leg:control", Own: "leg:control:own", Summary: "Put on hold: music, and heard by nobody",
+			Response: wire.Leg{}, Statuses: []int{200, 404, 409}, Handler: postHold,
+		},
+		{
+			Method: post, Pattern: "/v1/legs/{leg}/resume", Grant: "leg:control", Own: "leg:control:own", Summary: "End a hold",
+			Response: wire.Leg{}, Statuses: []int{200, 404, 409}, Handler: postResume,
+		},
+		{
+			Method: post, Pattern: "/v1/legs/{leg}/dtmf", Grant: "leg:control", Own: "leg:control:own", Summary: "Send digits",
+			Request: wire.DigitsRequest{}, Statuses: []int{204, 404, 409, 422}, Handler: postDigits,
+		},
+		{
+			Method: post, Pattern: "/v1/legs/{leg}/play", Grant: "leg:control", Own: "leg:control:own", Summary: "Play something, or stop it",
+			Request: wire.PlayRequest{}, Response: wire.Playback{}, Statuses: []int{201, 204, 404, 409, 422}, Handler: postPlay,
+		},
+		{
+			Method: post, Pattern: "/v1/legs/{leg}/hangup", Grant: "leg:control", Own: "leg:control:own", Summary: "Hang up",
+			Request: wire.HangupRequest{}, Statuses: []int{204, 404, 422}, Handler: postHangup,
+		},
+
+		// Rooms.
+		{
+			Method: post, Pattern: "/v1/rooms", Grant: "room:control", Summary: "A call with nobody in it yet, for legs of your own",
+			Request: wire.RoomRequest{}, Response: wire.Room{}, Statuses: []int{201, 503}, Handler: postRoom,
+		},
+		{
+			Method: get, Pattern: "/v1/rooms/{room}", Grant: "call:read", Own: "call:read:own", Summary: "One room",
+			Response: wire.Room{}, Statuses: []int{200, 404}, Handler: getRoom,
+		},
+		{
+			Method: get, Pattern: "/v1/rooms/{room}/matrix", Grant: "call:read", Own: "call:read:own", Summary: "Who hears whom",
+			Response: wire.Matrix{}, Statuses: []int{200, 404}, Handler: getMatrix,
+		},
+		{
+			Method: patch, Pattern: "/v1/rooms/{room}/matrix", Grant: "room:control", Summary: "Replace who hears whom, between two ticks",
+			Request: wire.Matrix{}, Types: []string{typeMerge}, Response: wire.Matrix{}, Statuses: []int{200, 404, 412, 422}, Handler: patchMatrix,
+		},
+
+		// Recordings.
+		{
+			Method: get, Pattern: "/v1/recordings", Grant: "recording:read", Own: "recording:read:own",
+			Query:   []string{"agent", "call_id", "queue", "since", "until", "cursor", "limit"},
+			Summary: "Recordings, newest first", Response: wire.RecordingList{}, Statuses: []int{200, 422, 503}, Handler: getRecordings,
+		},
+		{
+			Method: get, Pattern: "/v1/recordings/{recording}", Grant: "recording:read", Own: "recording:read:own", Summary: "One recording",
+			Response: wire.Recording{}, Statuses: []int{200, 404, 503}, Handler: getRecording,
+		},
+		{
+			Method: post, Pattern: "/v1/recordings/{recording}/pause", Grant: "recording:pause", Own: "recording:pause:own", Summary: "Pause",
+			Request: wire.PauseRequest{}, Response: wire.Recording{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postPause,
+		},
+		{
+			Method: post, Pattern: "/v1/recordings/{recording}/resume", Grant: "recording:pause", Own: "recording:pause:own", Summary: "End a pause",
+			Response: wire.Recording{}, Statuses: []int{200, 404, 409, 503}, Handler: postResumeRecording,
+		},
+		{
+			Method: post, Pattern: "/v1/recordings/{recording}/stop", Grant: "recording:control", Summary: "Stop; the call goes on",
+			Request: wire.StopRequest{}, Response: wire.Recording{}, Statuses: []int{200, 404, 409, 503}, Handler: postStop,
+		},
+		{
+			Method: get, Pattern: "/v1/recordings/{recording}/tracks/{track}", Grant: "recording:listen", Own: "recording:listen:own", Stream: true,
+			Summary: "A track's audio (Ogg Opus), with Range", Response: "audio/ogg", Statuses: []int{200, 206, 404, 416, 503}, Handler: getTrack,
+		},
+		{
+			Method: get, Pattern: "/v1/recordings/{recording}/peaks", Grant: "recording:listen", Own: "recording:listen:own", Summary: "A waveform to draw",
+			Response: wire.Peaks{}, Statuses: []int{200, 404, 503}, Handler: getPeaks,
+		},
+	}
+}
