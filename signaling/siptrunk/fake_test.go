@@ -107,8 +107,8 @@ func (l *fakeLeg) Err() error {
 	return l.err
 }
 
-func (l *fakeLeg) Inject(e media.Event) { l.events <- e }
-func (l *fakeLeg) Rate() pcm.Rate       { return pcm.Rate8k }
+func (l *fakeLeg) Inject(e media.Event)                { l.events <- e }
+func (l *fakeLeg) Rate() pcm.Rate                      { return pcm.Rate8k }
 func (l *fakeLeg) ReadFrame(dst *pcm.Frame) media.Kind { dst.Reset(pcm.Rate8k); return media.Absent }
 
 func (l *fakeLeg) Format() media.Format                   { return media.Format{Codec: l.get().Codec} }
@@ -187,8 +187,9 @@ func (h *desk) Incoming(_ context.Context, in call.Inbound) (call.Progress, wire
 	p := newTold()
 	h.mu.Lock()
 	h.calls, h.told = append(h.calls, in), append(h.told, p)
+	act := h.act
 	h.mu.Unlock()
-	if err := h.act(in, p); err != nil {
+	if err := act(in, p); err != nil {
 		return nil, wire.Call{}, err
 	}
 	return p, wire.Call{ID: "call_test"}, nil

@@ -207,6 +207,8 @@ func TestMerged(t *testing.T) {
 	to := header(p.want("SIP/2.0 200"), "To")
 	p.send(p.request("ACK", "merged", 1, map[string]string{"To": to}))
 	p.bye("merged", to, 2)
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if len(h.calls) != 1 {
 		t.Errorf("%d calls", len(h.calls))
 	}
@@ -345,8 +347,12 @@ func TestShutdown(t *testing.T) {
 	out, in := pair(t, "udp", h)
 	_, p := dial(t, out, "1000")
 	p.await(t, "answered")
+	_, q := h.last()
+	q.await(t, "answered")
 	h.wg.Wait()
+	h.mu.Lock()
 	h.act = func(call.Inbound, *told) error { return nil } // the next one is left ringing
+	h.mu.Unlock()
 	_, unanswered := dial(t, out, "1001")
 	time.Sleep(100 * time.Millisecond)
 	in.stop()
@@ -475,6 +481,8 @@ func TestLogMasksNumbers(t *testing.T) {
 	p.bye("masked", to, 2)
 	p.send(p.request("INVITE", "bad", 1, map[string]string{"Max-Forwards": "0"}))
 	p.want("SIP/2.0 483")
+	_, q := h.last()
+	q.await(t, "ended")
 	h.wg.Wait()
 	s.stop()
 	if strings.Contains(out.String(), "4930123456") || !strings.Contains(out.String(), "****3456") {
