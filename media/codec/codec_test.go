@@ -150,6 +150,10 @@ func TestEncoderRateSwitch(t *testing.T) {
 				buf, dst := make([]byte, codec.MaxPayload), make([]int16, 5760)
 				var out []int16
 				var frame pcm.Frame
+				tones := map[pcm.Rate][]int16{}
+				for _, r := range rates {
+					tones[r] = testaudio.Tone(400, float64(r), int(r), -10)
+				}
 				for i := range 50 {
 					r := from
 					if i >= 25 {
@@ -157,7 +161,7 @@ func TestEncoderRateSwitch(t *testing.T) {
 					}
 					frame.SetRate(r)
 					n := r.Samples()
-					copy(frame.Samples(), testaudio.Tone(400, float64(r), n*(i+1), -10)[n*i:])
+					copy(frame.Samples(), tones[r][n*i:])
 					n, err := e.Encode(buf, &frame)
 					if err != nil {
 						t.Fatal(err)

@@ -154,8 +154,10 @@ func (r *Receiver) Down() bool { return r.down }
 
 func (r *Receiver) end() {
 	r.down = false
-	r.pending = media.Event{Kind: media.EventDigit, Digit: keys[r.event],
-		Duration: time.Duration(r.length) * time.Second / time.Duration(r.ClockRate)}
+	r.pending = media.Event{
+		Kind: media.EventDigit, Digit: keys[r.event],
+		Duration: time.Duration(r.length) * time.Second / time.Duration(r.ClockRate),
+	}
 	r.waiting = true
 }
 

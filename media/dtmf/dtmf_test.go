@@ -107,8 +107,10 @@ func TestSenderPackets(t *testing.T) {
 		got = append(got, d)
 	}
 	want := []dtmf.Packet{
-		{Event: 5, Volume: 10, Duration: 160}, {Event: 5, Volume: 10, Duration: 320},
-		{Event: 5, Volume: 10, Duration: 480, End: true}, {Event: 5, Volume: 10, Duration: 480, End: true},
+		{Event: 5, Volume: 10, Duration: 160},
+		{Event: 5, Volume: 10, Duration: 320},
+		{Event: 5, Volume: 10, Duration: 480, End: true},
+		{Event: 5, Volume: 10, Duration: 480, End: true},
 		{Event: 5, Volume: 10, Duration: 480, End: true},
 	}
 	if len(got) != len(want) {

@@ -132,12 +132,12 @@ func TestMusic(t *testing.T) {
 	if gaps := testaudio.Gaps(out, 30, 1600); len(gaps) > 0 {
 		t.Errorf("gaps %v", gaps)
 	}
-	if clicks := testaudio.Clicks(out, 16000, 6); len(clicks) > 0 {
+	if clicks := testaudio.Clicks(out[31*16000:33*16000], 16000, 6); len(clicks) > 0 {
 		t.Errorf("clicks at %v", clicks)
 	}
 	var high float64 // nothing where a telephone has nothing
-	for f := 3600.0; f < 8000; f += 200 {
-		high = max(high, testaudio.Level(out[:16000*4], f, 16000)+100)
+	for f := 3600.0; f < 8000; f += 400 {
+		high = max(high, testaudio.Level(out[:16000], f, 16000)+100)
 	}
 	if high > 20 {
 		t.Errorf("sound above 3600 Hz at %.1f dB", high-100)

@@ -133,8 +133,10 @@ func (a *API) open() error {
 		return err
 	}
 	if len(a.cfg.PublicIPs) > 0 {
-		rule := webrtc.ICEAddressRewriteRule{External: a.cfg.PublicIPs, AsCandidateType: webrtc.ICECandidateTypeHost,
-			Mode: webrtc.ICEAddressRewriteReplace}
+		rule := webrtc.ICEAddressRewriteRule{
+			External: a.cfg.PublicIPs, AsCandidateType: webrtc.ICECandidateTypeHost,
+			Mode: webrtc.ICEAddressRewriteReplace,
+		}
 		if err := s.SetICEAddressRewriteRules(rule); err != nil {
 			return fmt.Errorf("webrtcleg: public addresses: %w", err)
 		}

@@ -160,8 +160,10 @@ func (l *Leg) open(ctx context.Context, offer string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	l.rx = stream.NewReceiver(stream.ReceiverConfig{Codecs: map[uint8]media.Codec{t.opusPT: media.Opus},
-		EventPT: t.eventPT, LevelExtID: t.levelID, Events: l.events})
+	l.rx = stream.NewReceiver(stream.ReceiverConfig{
+		Codecs:  map[uint8]media.Codec{t.opusPT: media.Opus},
+		EventPT: t.eventPT, LevelExtID: t.levelID, Events: l.events,
+	})
 	cfg := l.sending(t)
 	if e := sender.GetParameters().Encodings; len(e) > 0 {
 		cfg.SSRC = uint32(e[0].SSRC)
@@ -173,8 +175,10 @@ func (l *Leg) open(ctx context.Context, offer string) (string, error) {
 }
 
 func (l *Leg) sending(t terms) stream.SenderConfig {
-	return stream.SenderConfig{Codec: media.Opus, PT: t.opusPT, EventPT: t.eventPT, LevelExtID: t.levelID,
-		CNAME: l.api.cfg.CNAME, Format: l.opts.Format}
+	return stream.SenderConfig{
+		Codec: media.Opus, PT: t.opusPT, EventPT: t.eventPT, LevelExtID: t.levelID,
+		CNAME: l.api.cfg.CNAME, Format: l.opts.Format,
+	}
 }
 
 // answer makes the answer to the offer that was set, and waits for our candidates.

@@ -41,8 +41,10 @@ func TestParse(t *testing.T) {
 func packets(t testing.TB) [][]byte {
 	var out [][]byte
 	for _, f := range []media.Format{
-		{Codec: media.Opus, Bitrate: 12000}, {Codec: media.Opus, Bitrate: 32000, LossPercent: 20},
-		{Codec: media.Opus, Bitrate: 24000, DTX: true}, {Codec: media.Opus, Bitrate: 64000, LowDelay: true},
+		{Codec: media.Opus, Bitrate: 12000},
+		{Codec: media.Opus, Bitrate: 32000, LossPercent: 20},
+		{Codec: media.Opus, Bitrate: 24000, DTX: true},
+		{Codec: media.Opus, Bitrate: 64000, LowDelay: true},
 	} {
 		for _, r := range []pcm.Rate{pcm.Rate8k, pcm.Rate16k, pcm.Rate48k} {
 			e := opus.NewEncoder()
