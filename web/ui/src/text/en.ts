@@ -50,8 +50,11 @@ export const text = {
     follow_up: 'Follow-up needed',
     passed_on: 'Passed on to another team',
     wrong_number: 'Wrong number',
-    none: 'No reason',
+    none: 'No reason given',
     other: 'Something else',
+    solved: 'Solved',
+    technician: 'Technician sent',
+    callback: 'Call back later',
   } as Record<string, string>,
 
   top: {
