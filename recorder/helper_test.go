@@ -126,12 +126,14 @@ func (v *voice) tapped(t *testing.T) media.Tapped {
 	}
 	v.at += len(s)
 	out := media.Tapped{Member: v.leg, Kind: v.kind, In: &v.frame}
-	if v.opus && v.kind == media.Audio {
+	if v.enc != nil { // a party's encoder goes on whether we take its packets or not
 		n, err := v.enc.Encode(v.buf[:], &v.frame)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out.Codec, out.Payload = media.Opus, v.buf[:n]
+		if v.opus && v.kind == media.Audio {
+			out.Codec, out.Payload = media.Opus, v.buf[:n]
+		}
 	}
 	return out
 }

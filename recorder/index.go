@@ -26,7 +26,7 @@ type index struct {
 	file *os.File
 	size int64
 	rows []row // sorted by id, which is by time
-	made bool  // load found no file: it has to be made from the archives
+	made bool  // load found nothing: the archives may know more
 }
 
 // row points at a recording's line in the file.
@@ -46,8 +46,6 @@ func (x *index) load() error {
 	if err := os.MkdirAll(filepath.Dir(x.path), 0o750); err != nil {
 		return fmt.Errorf("recorder: create spool: %w", err)
 	}
-	_, err := os.Stat(x.path)
-	x.made = errors.Is(err, os.ErrNotExist)
 	f, err := os.OpenFile(x.path, os.O_CREATE|os.O_RDWR, 0o640)
 	if err != nil {
 		return fmt.Errorf("recorder: open index: %w", err)
@@ -75,6 +73,7 @@ func (x *index) load() error {
 		}
 		x.size += int64(len(line))
 	}
+	x.made = x.size == 0
 	slices.SortFunc(x.rows, func(a, b row) int { return cmp.Compare(a.id, b.id) })
 	if err := f.Truncate(x.size); err != nil {
 		return fmt.Errorf("recorder: cut index: %w", err)

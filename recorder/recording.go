@@ -256,8 +256,9 @@ func (rec *Recording) step(t tickRecord, now time.Time) int64 {
 		return 1
 	}
 	elapsed := now.Sub(rec.tickSeen)
-	if t.tick > rec.tick && time.Duration(min(t.tick-rec.tick, 1<<30))*pcm.Period <= elapsed+jump {
-		return int64(t.tick - rec.tick)
+	ahead := t.tick - rec.tick
+	if t.tick > rec.tick && (ahead <= uint64(t.missed)+1 || time.Duration(min(ahead, 1<<30))*pcm.Period <= elapsed+jump) {
+		return int64(ahead)
 	}
 	return max(1, int64(elapsed/pcm.Period))
 }

@@ -144,7 +144,7 @@ func (a *S3) fail(err error, what string) error {
 		return ErrNotFound
 	case "NoSuchBucket":
 		e.Kind, e.Detail = KindBucket, fmt.Sprintf("bucket %q does not exist", a.bucket)
-	case "InvalidAccessKeyId", "InvalidAccessKeyID", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "AuthorizationHeaderMalformed":
+	case "InvalidAccessKeyId", "XAdminUserNotFound", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "AuthorizationHeaderMalformed":
 		e.Kind, e.Detail = KindCredentials, fmt.Sprintf("the store refuses the keys (%s)", r.Code)
 	case "RequestTimeTooSkewed":
 		e.Kind, e.Detail = KindClock, "this machine's clock is too far from the store's"
@@ -155,6 +155,9 @@ func (a *S3) fail(err error, what string) error {
 			return err
 		}
 		e.Detail = fmt.Sprintf("cannot reach %s: %v", a.core.EndpointURL().Host, err)
+	}
+	if e.Kind == KindBusy && (r.StatusCode == http.StatusForbidden || r.StatusCode == http.StatusUnauthorized) {
+		e.Kind, e.Detail = KindAccess, fmt.Sprintf("%s: the store denies access (%s)", what, r.Code)
 	}
 	return e
 }
