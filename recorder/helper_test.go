@@ -97,7 +97,6 @@ type voice struct {
 	frame pcm.Frame
 	enc   codec.Encoder
 	buf   [codec.MaxPayload]byte
-	n     int
 	at    int
 }
 
