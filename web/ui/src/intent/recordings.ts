@@ -1,6 +1,6 @@
 // My finished recordings: the list, the waveforms and the one player.
 
-import { effect, signal, untracked } from '@preact/signals';
+import { computed, effect, signal, untracked } from '@preact/signals';
 import { signedIn, state } from '../model/store';
 import { Player } from '../phone/player';
 import type { Peaks, Recording, RecordingList } from '../wire/wire';
@@ -77,9 +77,11 @@ export async function toggle(rec: Recording): Promise<void> {
 /** start keeps the list fresh; called once. */
 export function start(): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  const archive = computed(() => state.value.archive);
+  const busy = computed(() => state.value.call !== null || state.value.offer !== null);
   effect(() => {
     const on = signedIn.value;
-    const changes = state.value.archive;
+    const changes = archive.value;
     clearTimeout(timer);
     if (on && changes >= 0) timer = setTimeout(() => void refresh(), SETTLE_MS);
     else {
@@ -92,6 +94,6 @@ export function start(): void {
   });
   // A call that starts stops the player: two voices at once help nobody.
   effect(() => {
-    if (state.value.call !== null || state.value.offer !== null) untracked(() => player.value?.pause());
+    if (busy.value) untracked(() => player.value?.pause());
   });
 }
