@@ -107,7 +107,7 @@ const (
 
 // PlayRequest plays something to one leg.
 type PlayRequest struct {
-	Source    PlaySource `json:"source"`
+	Source    PlaySource `json:"source,omitempty"`
 	Hz        float64    `json:"hz,omitempty"`      // tone
 	Country   string     `json:"country,omitempty"` // ringback
 	Exclusive bool       `json:"exclusive,omitempty"`

@@ -199,7 +199,7 @@ export const playSourceValues: readonly PlaySource[] = ["tone", "beep", "music",
 
 /** PlayRequest plays something to one leg. */
 export interface PlayRequest {
-  source: PlaySource;
+  source?: PlaySource;
   /** tone */
   hz?: number;
   /** ringback */
