@@ -36,6 +36,7 @@ type Server struct {
 	routes []Route
 	api    *http.ServeMux // the routes, nothing else
 	doc    []byte         // the OpenAPI document
+	pace   pace
 
 	limits  *limiter
 	replays *replays
@@ -66,7 +67,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, deps: deps, log: deps.Log, now: deps.Now, routes: routes(), api: http.NewServeMux(),
 		limits: newLimiter(cfg.RateLimit, cfg.Burst, deps.Now), replays: newReplays(deps.Now), legs: newLegTable(),
-		frames: newFrameCache(), stats: newCounters(),
+		frames: newFrameCache(), stats: newCounters(), pace: defaultPace(),
 		sockets: make(map[*socket]struct{}), sessions: make(map[string]int), perToken: make(map[string]int),
 	}
 	for i := range s.routes {

@@ -22,17 +22,25 @@ import (
 )
 
 const (
-	authTimeout    = 5 * time.Second  // for the first frame of a client without a token in the handshake
-	pingEvery      = 15 * time.Second // and as long again for the pong
-	sessionEvery   = 4 * time.Second  // how often a signed-out session is looked for
-	lastWords      = time.Second      // for frames in the queue before the close frame
-	slowAfter      = 5 * time.Second  // how long a full queue is put up with
+	lastWords      = time.Second // for frames in the queue before the close frame
 	commandTimeout = 10 * time.Second
 	maxFrame       = 64 << 10
 	queueFrames    = 256 // frames on their way to one client
 	queueCommands  = 64  // commands of one client not yet begun
 	eventBatch     = 64
 )
+
+// pace is how long an event socket waits for what.
+type pace struct {
+	auth    time.Duration // for the first frame of a client without a token in the handshake
+	ping    time.Duration // between pings, and for the pong
+	session time.Duration // between looks whether the session was signed out
+	slow    time.Duration // how long a full queue is put up with
+}
+
+func defaultPace() pace {
+	return pace{auth: 5 * time.Second, ping: 15 * time.Second, session: 4 * time.Second, slow: 5 * time.Second}
+}
 
 const closeGoingAway = int(websocket.StatusGoingAway)
 
@@ -175,9 +183,10 @@ func handshakeToken(r *http.Request) (token string, offered bool) {
 
 // firstFrame waits for {"auth": "<token>"}.
 func (c *socket) firstFrame() (string, error) {
-	ctx, cancel := context.WithTimeout(c.ctx, authTimeout)
-	defer cancel()
-	kind, b, err := c.conn.Read(ctx)
+	// A Read whose context ends cuts the connection; Close ends it with a code.
+	late := time.AfterFunc(c.s.pace.auth, func() { _ = c.conn.Close(wire.CloseUnauthorized, "unauthorized") })
+	defer late.Stop()
+	kind, b, err := c.conn.Read(c.ctx)
 	if err != nil {
 		return "", err
 	}
@@ -381,7 +390,7 @@ func (c *socket) queue(b []byte) bool {
 		return true
 	default:
 	}
-	t := time.NewTimer(slowAfter)
+	t := time.NewTimer(c.s.pace.slow)
 	defer t.Stop()
 	select {
 	case c.out <- b:
@@ -466,7 +475,7 @@ func (c *socket) work() {
 
 // watch pings, and ends the socket when the token runs out or the session is over.
 func (c *socket) watch() {
-	ping, session := time.NewTicker(pingEvery), time.NewTicker(sessionEvery)
+	ping, session := time.NewTicker(c.s.pace.ping), time.NewTicker(c.s.pace.session)
 	defer ping.Stop()
 	defer session.Stop()
 	expiry := time.NewTimer(c.bearer().Expires().Sub(c.s.now()))
@@ -474,7 +483,7 @@ func (c *socket) watch() {
 	for {
 		select {
 		case <-ping.C:
-			ctx, cancel := context.WithTimeout(c.ctx, pingEvery)
+			ctx, cancel := context.WithTimeout(c.ctx, c.s.pace.ping)
 			err := c.conn.Ping(ctx)
 			cancel()
 			if err != nil {
@@ -482,7 +491,7 @@ func (c *socket) watch() {
 				return
 			}
 		case <-session.C:
-			if err := c.s.sessionLives(c.bearer()); problem.As(err).Status == http.StatusUnauthorized && err != nil {
+			if err := c.s.sessionLives(c.bearer()); err != nil && problem.As(err).Status == http.StatusUnauthorized {
 				c.end(wire.CloseUnauthorized, "session_over")
 				return
 			}
