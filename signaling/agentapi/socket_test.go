@@ -443,6 +443,7 @@ func TestSlowClient(t *testing.T) {
 	f.s.pace.slow = 200 * time.Millisecond
 	url := f.listen(t)
 	c := connect(t, url, "", f.token("", "admin:*"))
+	c.hello()
 	big := wire.Call{ID: callID, Variables: map[string]string{"x": strings.Repeat("y", 60_000)}}
 	eventually(t, "the server gives up", func() bool {
 		f.bus.Publish("call.changed", callID, "alice", big)
