@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -78,8 +79,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if s.doc, err = document(s.routes); err != nil {
 		return nil, err
 	}
-	registry := prometheus.NewPedanticRegistry()
-	for _, c := range append([]prometheus.Collector{s.stats, newStats(deps.Stats)}, deps.Collectors...) {
+	registry := prometheus.NewRegistry()
+	for _, c := range append([]prometheus.Collector{s.stats, newStats(deps.Stats),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}, deps.Collectors...) {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("agentapi: metrics: %w", err)
 		}

@@ -83,7 +83,7 @@ type LegAnswer struct {
 type LegPatch struct {
 	Muted    *bool    `json:"muted,omitempty"`
 	Deafened *bool    `json:"deafened,omitempty"`
-	GainDB   *float64 `json:"gain_db,omitempty"` // -40 to 20
+	GainDB   *float64 `json:"gain_db,omitempty"` // -24 to 24
 	Denoise  *Denoise `json:"denoise,omitempty"`
 	SDP      *string  `json:"sdp,omitempty"` // webrtc: an offer that restarts ICE; the answer comes back in a LegAnswer
 }

@@ -178,7 +178,7 @@ export interface LegAnswer {
 export interface LegPatch {
   muted?: boolean;
   deafened?: boolean;
-  /** -40 to 20 */
+  /** -24 to 24 */
   gain_db?: number;
   denoise?: Denoise;
   /** webrtc: an offer that restarts ICE; the answer comes back in a LegAnswer */
