@@ -554,3 +554,5 @@ func (f *fixture) session(agent string) (token, session string) {
 	}
 	return tok, ses.ID
 }
+
+func callCause() call.Cause { return call.Cause{Code: call.CauseHangup} }

@@ -80,8 +80,10 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	registry := prometheus.NewRegistry()
-	for _, c := range append([]prometheus.Collector{s.stats, newStats(deps.Stats),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}, deps.Collectors...) {
+	for _, c := range append([]prometheus.Collector{
+		s.stats, newStats(deps.Stats),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	}, deps.Collectors...) {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("agentapi: metrics: %w", err)
 		}
