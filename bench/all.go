@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cordboard/cordboard/bench/report"
+)
+
+type allCmd struct {
+	common
+	Quick bool     `help:"Short phases: everything in about ten minutes."`
+	Out   string   `help:"Folder for the results." default:"bench/results"`
+	Only  []string `help:"Only cases whose name begins so." placeholder:"NAME"`
+}
+
+// entry is a line of the table.
+type entry struct {
+	name    string
+	target  *report.Target
+	command string // for the reader, without what is default
+	scenario
+	order int
+}
+
+func most(figure string, v float64) *report.Target { return &report.Target{Figure: figure, Most: v} }
+func least(figure string, v float64) *report.Target {
+	return &report.Target{Figure: figure, AtLeast: v}
+}
+
+// table is every case, in the order of the report.
+func (c *allCmd) table() []entry {
+	base := c.common
+	once := base
+	once.Repeat = 1
+	mix := func(talkers int, codec string) *mixCmd {
+		return &mixCmd{common: base, Peer: "janus", Rooms: 5, Parties: 8, Talkers: talkers, Codec: codec, Complexity: 5, Limit: 60, Step: 1}
+	}
+	impaired := func(n network) *mixCmd {
+		m := mix(1, "opus")
+		m.network = n
+		return m
+	}
+	capacity := mix(1, "opus")
+	capacity.common, capacity.Capacity, capacity.Rooms = once, true, 4
+	capacity8 := *capacity
+	capacity8.Talkers = 8
+	size := func(rooms int) *mixCmd {
+		m := mix(1, "opus")
+		m.common, m.Peer, m.Rooms = once, "", rooms
+		return m
+	}
+	jitter := network{Jitter: 60 * time.Millisecond}
+	loss, fec := network{Loss: 5}, network{Loss: 5, FEC: true}
+	soak := &soakCmd{common: once, For: 2 * time.Minute, Calls: 20, Life: 5 * time.Second, Settle: 20 * time.Second}
+	if c.Quick {
+		soak.For, soak.Settle = 25*time.Second, 10*time.Second
+	}
+	return []entry{
+		{name: "mix-opus-1", target: most("ratio", 0.35), scenario: mix(1, "opus"), command: "mix --peer janus"},
+		{name: "mix-opus-2", target: most("ratio", 0.5), scenario: mix(2, "opus"), command: "mix --talkers 2 --peer janus"},
+		{name: "mix-opus-8", target: most("ratio", 0.8), scenario: mix(8, "opus"), command: "mix --talkers 8 --peer janus"},
+		{name: "mix-pcmu-1", target: most("ratio", 0.9), scenario: mix(1, "pcmu"), command: "mix --codec pcmu --peer janus"},
+		{name: "webrtc-1", target: most("ratio", 0.55), scenario: &webrtcCmd{common: base, Peer: "janus", Rooms: 5, Parties: 8, Talkers: 1, Complexity: 5}, command: "webrtc --peer janus"},
+		{name: "bridge-1", target: most("ratio", 0.35), scenario: &bridgeCmd{common: base, Peer: "rtpengine", Calls: 20, Talkers: 1}, command: "bridge --peer rtpengine"},
+		{name: "bridge-2", scenario: &bridgeCmd{common: base, Peer: "rtpengine", Calls: 20, Talkers: 2}, command: "bridge --talkers 2 --peer rtpengine"},
+		{name: "relay-pcmu", target: most("ratio", 1), scenario: &relayCmd{common: base, Peer: "rtpengine", Calls: 250, Codec: "pcmu"}, command: "relay --peer rtpengine"},
+		{name: "jitter-60", target: most("glitch_pct", 1), scenario: impaired(jitter), command: "mix --jitter 60ms --peer janus"},
+		{name: "loss-5", target: most("glitch_pct", 0.5), scenario: impaired(loss), command: "mix --loss 5 --peer janus"},
+		{name: "loss-5-fec", target: least("mos_estimate", 3.8), scenario: impaired(fec), command: "mix --loss 5 --fec --peer janus"},
+		{name: "record-mix", target: most("ratio", 1.05), scenario: &recordCmd{common: base, Server: "cordboard", Of: "mix", Rooms: 5, Talkers: 1}, command: "record"},
+		{name: "record-bridge", target: most("ratio", 1.05), scenario: &recordCmd{common: base, Server: "cordboard", Of: "bridge", Rooms: 20, Talkers: 1}, command: "record --of bridge --rooms 20"},
+		{name: "size-008", scenario: size(1), command: "mix --rooms 1"},
+		{name: "size-120", scenario: size(15), command: "mix --rooms 15"},
+		{name: "size-400", scenario: size(50), command: "mix --rooms 50"},
+		{name: "capacity-opus-1", target: least("max_parties_per_core", 200), scenario: capacity, command: "mix --capacity --peer janus"},
+		{name: "capacity-opus-8", target: least("max_parties_per_core", 90), scenario: &capacity8, command: "mix --capacity --talkers 8 --peer janus"},
+		{name: "capacity-bridge", target: least("max_parties_per_core", 200), scenario: &bridgeCmd{common: once, Peer: "rtpengine", Calls: 20, Talkers: 1, Capacity: true, Limit: 60, Step: 4}, command: "bridge --capacity --peer rtpengine"},
+		{name: "signal", scenario: &signalCmd{common: base, Rate: 100}, command: "signal"},
+		{name: "capacity-signal", scenario: &signalCmd{common: once, Rate: 100, Capacity: true}, command: "signal --capacity"},
+		{name: "soak", scenario: soak, command: fmt.Sprintf("soak --for %v --life 5s", soak.For)},
+	}
+}
+
+// Run measures every case. One that fails is reported and does not stop the others.
+func (c *allCmd) Run(ctx context.Context) (err error) {
+	if c.Quick {
+		c.Warm, c.Time, c.ProbeTime = 1500*time.Millisecond, 4*time.Second, 3*time.Second
+	}
+	top, err := root()
+	if err != nil {
+		return err
+	}
+	dir := c.Out
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(top, dir)
+	}
+	var table []entry
+	total := 0
+	for i, e := range c.table() {
+		if c.wants(e.name) {
+			e.order = i + 1
+			table = append(table, e)
+			total += e.steps()
+		}
+	}
+	bar := newProgress(total)
+	defer bar.close()
+	b, err := newBench(ctx, c.common, bar)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	var failed []error
+	for _, e := range table {
+		r, err := b.take(ctx, e.scenario)
+		if ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			bar.say("%s failed: %v", e.name, err)
+			failed = append(failed, err)
+			continue
+		}
+		r.Name, r.Target, r.Order, r.Command = e.name, e.target, e.order, "go run ./bench "+e.command
+		if c.Quick {
+			r.Command += " --warm 1.5s --time 4s --probe-time 3s"
+		}
+		if met, ok := r.Met(); ok {
+			bar.say("%-22s target %s %s: met %v", e.name, r.Target.Figure, r.Target, met)
+		}
+		if err := r.Write(filepath.Join(dir, e.name+".json")); err != nil {
+			return err
+		}
+	}
+	return errors.Join(append(failed, report.WriteAll(dir))...)
+}
+
+func (c *allCmd) wants(name string) bool {
+	for _, o := range c.Only {
+		if strings.HasPrefix(name, o) {
+			return true
+		}
+	}
+	return len(c.Only) == 0
+}
