@@ -40,6 +40,21 @@ func (n network) fec() int {
 	return max(int(n.Loss), 1)
 }
 
+// String says what is wrong with the way, to go behind a title.
+func (n network) String() string {
+	s := ""
+	if n.Loss > 0 {
+		s += fmt.Sprintf(", %g %% loss", n.Loss)
+	}
+	if n.Jitter > 0 {
+		s += fmt.Sprintf(", %v jitter", n.Jitter)
+	}
+	if n.FEC {
+		s += ", FEC"
+	}
+	return s
+}
+
 func (n network) bad() bool { return n.Loss > 0 || n.Jitter > 0 }
 
 // scenario is a command that ends in a Result.
@@ -125,7 +140,7 @@ func withPeer(t trial, peer string) []trial {
 }
 
 func (c *mixCmd) result() report.Result {
-	what := fmt.Sprintf("%d talking", c.Talkers)
+	what := fmt.Sprintf("%d talking%v", c.Talkers, c.network)
 	r := report.Result{
 		Name: fmt.Sprintf("mix-%s-%d", c.Codec, c.Talkers), Scenario: "mix", Title: fmt.Sprintf("%d-party %s rooms, %d parties, %s", c.Parties, c.Codec, c.Rooms*c.Parties, what),
 		Load: map[string]any{"rooms": c.Rooms, "parties": c.Parties, "talkers": c.Talkers, "codec": c.Codec, "loss_pct": c.Loss, "jitter_ms": c.Jitter.Milliseconds(), "fec": c.FEC},
@@ -167,7 +182,7 @@ func (c *bridgeCmd) trials() []trial {
 
 func (c *bridgeCmd) result() report.Result {
 	r := report.Result{
-		Name: fmt.Sprintf("bridge-%d", c.Talkers), Scenario: "bridge", Title: fmt.Sprintf("PCMU to Opus, %d calls, %d talking", c.Calls, c.Talkers),
+		Name: fmt.Sprintf("bridge-%d", c.Talkers), Scenario: "bridge", Title: fmt.Sprintf("PCMU to Opus, %d calls, %d talking%v", c.Calls, c.Talkers, c.network),
 		Load: map[string]any{"calls": c.Calls, "talkers": c.Talkers, "loss_pct": c.Loss, "jitter_ms": c.Jitter.Milliseconds()},
 	}
 	if c.Capacity {
@@ -203,7 +218,7 @@ func (c *relayCmd) trials() []trial {
 
 func (c *relayCmd) result() report.Result {
 	return report.Result{
-		Name: "relay-" + c.Codec, Scenario: "relay", Title: fmt.Sprintf("%s relay, %d calls", c.Codec, c.Calls),
+		Name: "relay-" + c.Codec, Scenario: "relay", Title: fmt.Sprintf("%s relay, %d calls%v", c.Codec, c.Calls, c.network),
 		Load: map[string]any{"calls": c.Calls, "codec": c.Codec, "loss_pct": c.Loss, "jitter_ms": c.Jitter.Milliseconds()},
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -14,11 +12,10 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Browsers brings WebRTC parties to a Generator. Its parties share one port, so that the load stays small.
+// Browsers brings WebRTC parties to a Generator. Each has a port of its own.
 type Browsers struct {
-	g    *Generator
-	api  *webrtc.API
-	conn *net.UDPConn
+	g   *Generator
+	api *webrtc.API
 
 	mu    sync.Mutex // guards peers
 	peers []*webrtc.PeerConnection
@@ -29,16 +26,9 @@ var opusCapability = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, Cl
 
 // NewBrowsers makes the parties' side of WebRTC, on loopback.
 func NewBrowsers(g *Generator) (*Browsers, error) {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return nil, fmt.Errorf("load: open WebRTC socket: %w", err)
-	}
-	if err := conn.SetReadBuffer(sockBuf); err != nil {
-		return nil, errors.Join(fmt.Errorf("load: socket buffer: %w", err), conn.Close())
-	}
 	var m webrtc.MediaEngine
 	if err := m.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: opusCapability, PayloadType: webrtc.PayloadType(Opus.PT)}, webrtc.RTPCodecTypeAudio); err != nil {
-		return nil, errors.Join(fmt.Errorf("load: register opus: %w", err), conn.Close())
+		return nil, fmt.Errorf("load: register opus: %w", err)
 	}
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.DefaultLogLevel = logging.LogLevelDisabled
@@ -47,9 +37,8 @@ func NewBrowsers(g *Generator) (*Browsers, error) {
 	se.SetIncludeLoopbackCandidate(true)
 	se.SetInterfaceFilter(func(name string) bool { return name == "lo" })
 	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	se.SetICEUDPMux(webrtc.NewICEUDPMux(quiet.NewLogger("ice"), conn))
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(&m), webrtc.WithInterceptorRegistry(new(interceptor.Registry)), webrtc.WithSettingEngine(se))
-	return &Browsers{g: g, api: api, conn: conn}, nil
+	return &Browsers{g: g, api: api}, nil
 }
 
 // Add connects a party: offer is given its SDP offer and returns the server's answer. It returns when the
@@ -126,9 +115,6 @@ func drain(r *webrtc.RTPSender) {
 	}
 }
 
-// Addr is the address all parties share.
-func (b *Browsers) Addr() netip.AddrPort { return b.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
-
 // Close hangs up for all parties.
 func (b *Browsers) Close() error {
 	b.mu.Lock()
@@ -138,5 +124,5 @@ func (b *Browsers) Close() error {
 		errs = append(errs, pc.Close())
 	}
 	b.reads.Wait()
-	return errors.Join(append(errs, b.conn.Close())...)
+	return errors.Join(errs...)
 }

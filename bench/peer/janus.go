@@ -11,18 +11,19 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
 
-// The configuration of Janus: HTTP on loopback, the AudioBridge, and nothing else. It takes: folder, port.
+// The configuration of Janus: HTTP on loopback, the AudioBridge, and nothing else. DIR and PORT are filled in.
 const (
 	janusMain = `general: {
-  configs_folder = "%[1]s"
+  configs_folder = "DIR"
   plugins_folder = "/usr/lib/x86_64-linux-gnu/janus/plugins"
   transports_folder = "/usr/lib/x86_64-linux-gnu/janus/transports"
-  events_folder = "%[1]s/none"
-  loggers_folder = "%[1]s/none"
+  events_folder = "DIR/none"
+  loggers_folder = "DIR/none"
   interface = "127.0.0.1"
   debug_level = 3
   session_timeout = 600
@@ -42,7 +43,7 @@ transports: { disable = "libjanus_mqtt.so,libjanus_nanomsg.so,libjanus_pfunix.so
   json = "compact"
   base_path = "/janus"
   http = true
-  port = %[2]d
+  port = PORT
   ip = "127.0.0.1"
   https = false
 }
@@ -73,8 +74,9 @@ func StartJanus(ctx context.Context, cfg Config) (*Janus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("peer: folder for janus: %w", err)
 	}
+	fill := strings.NewReplacer("DIR", dir, "PORT", strconv.Itoa(port))
 	for name, text := range map[string]string{"janus.jcfg": janusMain, "janus.plugin.audiobridge.jcfg": janusBridge, "janus.transport.http.jcfg": janusHTTP} {
-		if err := os.WriteFile(filepath.Join(dir, name), fmt.Appendf(nil, text, dir, port), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(fill.Replace(text)), 0o600); err != nil {
 			return nil, fmt.Errorf("peer: configuration of janus: %w", err)
 		}
 	}

@@ -64,7 +64,9 @@ type Figures struct {
 	Latency      *Latency `json:"latency_ms,omitempty"`
 	Glitch       *float64 `json:"glitch_pct,omitempty"`
 	MOS          *float64 `json:"mos_estimate,omitempty"`
-	LateTicks    *float64 `json:"late_ticks,omitempty"` // begun over 5 ms late or given up, in the CPU window
+	LateTicks    *float64 `json:"late_ticks,omitempty"`          // begun over 5 ms late or given up, in the CPU window
+	Encodes      *float64 `json:"encodes_per_party_s,omitempty"` // what cordboard says of its work
+	Decodes      *float64 `json:"decodes_per_party_s,omitempty"`
 	MaxParties   *float64 `json:"max_parties_per_core,omitempty"`
 	MaxCPS       *float64 `json:"max_calls_per_s,omitempty"`
 	Failed       *float64 `json:"failed_calls,omitempty"`
@@ -105,7 +107,7 @@ func P(v float64) *float64 {
 func (f *Figures) fields() map[string]**float64 {
 	return map[string]**float64{
 		"parties": &f.Parties, "cpu_ms_per_party_s": &f.CPU, "cpu_us_per_call": &f.CPUPerCall, "core_pct": &f.Core, "rss_kb_per_party": &f.RSS,
-		"glitch_pct": &f.Glitch, "mos_estimate": &f.MOS, "late_ticks": &f.LateTicks, "max_parties_per_core": &f.MaxParties, "max_calls_per_s": &f.MaxCPS,
+		"glitch_pct": &f.Glitch, "mos_estimate": &f.MOS, "late_ticks": &f.LateTicks, "encodes_per_party_s": &f.Encodes, "decodes_per_party_s": &f.Decodes, "max_parties_per_core": &f.MaxParties, "max_calls_per_s": &f.MaxCPS,
 		"failed_calls": &f.Failed, "setup_p99_ms": &f.Setup, "sent_pps_per_party": &f.Sent, "heard_pps_per_party": &f.Heard, "sequence_gaps": &f.Gaps,
 		"generator_late_p99_ms": &f.GeneratorP99, "goroutines_per_hour": &f.Goroutines, "fds_per_hour": &f.FDs, "rss_kb_per_hour": &f.RSSSlope, "calls": &f.Calls,
 	}
