@@ -55,7 +55,7 @@ func TestFull(t *testing.T) {
 		return report.Figures{Latency: &report.Latency{P50: p50, P99: p99, N: 10}, Heard: report.P(heard), LateTicks: report.P(late)}
 	}
 	base := fig(25, 30, 44, 0)
-	s := search{limit: 60, step: 2}
+	s := search{limit: 60, step: 2, share: 8}
 	for _, c := range []struct {
 		name string
 		f    report.Figures
@@ -64,9 +64,10 @@ func TestFull(t *testing.T) {
 		{"as before", base, false},
 		{"slower", fig(40, 80, 44, 0), false},
 		{"too slow", fig(40, 90, 44, 0), true},
-		{"packets missing", fig(25, 30, 42, 0), true},
+		{"packets missing", fig(25, 30, 39, 0), true},
 		{"a few late ticks", fig(25, 30, 44, 20), false},
 		{"many late ticks", fig(25, 30, 44, 60), true},
+		{"bursts missing", report.Figures{Latency: &report.Latency{P50: 25, P99: 30, N: 8}, Heard: report.P(44)}, true},
 		{"nothing heard", report.Figures{Heard: report.P(44)}, true},
 	} {
 		if got := s.full(c.f, base); (got != "") != c.full {

@@ -14,10 +14,11 @@ type search struct {
 	limit float64 // of the delay's 99th percentile above the one of a few rooms, ms
 	step  int     // rooms to add at a time, at least
 	first int     // rooms to begin with, at least
+	share int     // one in how many rooms to add at a time
 }
 
-// next is how many rooms to try after n: an eighth more.
-func (s search) next(n int) int { return n + max(s.step, n/8) }
+// next is how many rooms to try after n.
+func (s search) next(n int) int { return n + max(s.step, n/s.share) }
 
 // full says what is wrong with a step, empty when nothing is.
 func (s search) full(f report.Figures, base report.Figures) string {
@@ -26,8 +27,10 @@ func (s search) full(f report.Figures, base report.Figures) string {
 		return "no burst came through"
 	case f.Latency.P99 > base.Latency.P50+s.limit && f.Latency.P99 > s.limit:
 		return fmt.Sprintf("delay p99 %.1f ms", f.Latency.P99)
-	case *f.Heard < *base.Heard*0.98:
+	case *f.Heard < *base.Heard*0.9: // within it lies what a server leaves out in silence
 		return fmt.Sprintf("%.1f packets a second come back", *f.Heard)
+	case f.Latency.N < base.Latency.N*9/10:
+		return fmt.Sprintf("%d of %d bursts came through", f.Latency.N, base.Latency.N)
 	case f.LateTicks != nil && *f.LateTicks > lateShare*50*capacityTime.Seconds():
 		return fmt.Sprintf("%.0f late ticks", *f.LateTicks)
 	}
@@ -57,6 +60,21 @@ func (b *bench) capacities(ctx context.Context, r *report.Result, repeat int, s 
 	return nil
 }
 
+// step measures what the search wants to know.
+func (f *floor) step(ctx context.Context) (report.Figures, error) {
+	fig, err := f.cpu(ctx, capacityTime)
+	if err != nil {
+		return fig, err
+	}
+	s, err := f.listen(ctx, capacityTime, false)
+	if err != nil {
+		return fig, err
+	}
+	fig.Latency = report.NewLatency(s.Latency)
+	fig.GeneratorP99 = report.P(max(*fig.GeneratorP99, report.Percentile(s.Late, 99)))
+	return fig, f.gen.Resume()
+}
+
 // capacity adds rooms to one server until it is full. The run has the figures of the last step that was
 // good.
 func (b *bench) capacity(ctx context.Context, s search, t trial) (r report.Run, err error) {
@@ -79,16 +97,13 @@ func (b *bench) capacity(ctx context.Context, s search, t trial) (r report.Run, 
 		if err := sleep(ctx, b.times.warm); err != nil {
 			return r, err
 		}
-		fig, err := f.cpu(ctx, capacityTime)
+		fig, err := f.step(ctx)
+		for try := 0; err == nil && invalid(fig) != "" && try < retries; try++ {
+			fig, err = f.step(ctx)
+		}
 		if err != nil {
 			return r, err
 		}
-		sample, err := f.listen(ctx, capacityTime, false)
-		if err != nil {
-			return r, err
-		}
-		fig.Latency = report.NewLatency(sample.Latency)
-		fig.GeneratorP99 = report.P(max(*fig.GeneratorP99, report.Percentile(sample.Late, 99)))
 		if base.Heard == nil && fig.Latency != nil {
 			base = fig
 		}

@@ -114,6 +114,7 @@ type mixCmd struct {
 	Capacity   bool   `help:"Add rooms until the delay's 99th percentile passes the limit or audio gets lost."`
 	Limit      int    `help:"That limit, in milliseconds; Janus' is what its buffer holds more than ours." default:"60"`
 	Step       int    `help:"Rooms to add at a time, at least." default:"1"`
+	Share      int    `help:"Add one for so many there are." default:"8"`
 }
 
 func (c *mixCmd) Run(ctx context.Context) error { return execute(ctx, c.common, c) }
@@ -156,7 +157,7 @@ func (c *mixCmd) steps() int { return c.Repeat * len(c.trials()) }
 
 func (c *mixCmd) measure(ctx context.Context, b *bench, r *report.Result) error {
 	if c.Capacity {
-		return b.capacities(ctx, r, c.Repeat, search{float64(c.Limit), c.Step, 1}, c.trials()...)
+		return b.capacities(ctx, r, c.Repeat, search{float64(c.Limit), c.Step, 1, c.Share}, c.trials()...)
 	}
 	return b.compare(ctx, r, c.Repeat, c.trials()...)
 }
@@ -170,6 +171,7 @@ type bridgeCmd struct {
 	Capacity bool   `help:"Add calls until the delay's 99th percentile passes the limit or audio gets lost."`
 	Limit    int    `help:"That limit, in milliseconds." default:"60"`
 	Step     int    `help:"Calls to add at a time, at least." default:"4"`
+	Share    int    `help:"Add one for so many there are." default:"8"`
 }
 
 func (c *bridgeCmd) Run(ctx context.Context) error { return execute(ctx, c.common, c) }
@@ -195,7 +197,7 @@ func (c *bridgeCmd) steps() int { return c.Repeat * len(c.trials()) }
 
 func (c *bridgeCmd) measure(ctx context.Context, b *bench, r *report.Result) error {
 	if c.Capacity {
-		return b.capacities(ctx, r, c.Repeat, search{float64(c.Limit), c.Step, 20}, c.trials()...)
+		return b.capacities(ctx, r, c.Repeat, search{float64(c.Limit), c.Step, 20, c.Share}, c.trials()...)
 	}
 	return b.compare(ctx, r, c.Repeat, c.trials()...)
 }

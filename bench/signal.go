@@ -79,7 +79,7 @@ func (b *bench) signal(ctx context.Context, rate int, rising bool) (r report.Run
 			return r, nil
 		}
 		if bad {
-			b.bar.say("%d calls a second are too many: %.0f of %.0f failed, p99 of set-up %.0f ms", rate, *f.Failed, *f.Calls, *f.Setup)
+			b.bar.say("%d calls a second are too many: %.0f of %.0f failed, mean set-up %.0f ms", rate, *f.Failed, *f.Calls, *f.Setup)
 			return r, nil
 		}
 		r.Figures = f

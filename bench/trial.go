@@ -286,11 +286,8 @@ func (f *floor) listen(ctx context.Context, d time.Duration, tone bool) (load.Sa
 	if err := errors.Join(f.gen.Listen(f.probeRooms(), pick), failed); err != nil {
 		return load.Sample{}, err
 	}
-	settle := 1200 * time.Millisecond // for the burst that was on its way, and adaptive buffers
-	if f.t.net.Jitter > 0 || f.t.net.Loss > 0 {
-		settle = 2500 * time.Millisecond
-	}
-	if err := sleep(ctx, settle); err != nil {
+	// For the burst that was on its way, and the switch of voices.
+	if err := sleep(ctx, 1200*time.Millisecond); err != nil {
 		return load.Sample{}, err
 	}
 	s := f.gen.Begin()
@@ -405,10 +402,24 @@ func (b *bench) compare(ctx context.Context, r *report.Result, repeat int, trial
 func brief(r report.Run) string {
 	var parts []string
 	for _, c := range []struct{ name, format string }{
-		{"parties", "%.0f parties"}, {"cpu_ms_per_party_s", "%.2f ms/party-s"}, {"core_pct", "%.0f %% of the core"}, {"rss_kb_per_party", "%.0f kB/party"},
-		{"latency_ms.p50", "delay %.1f"}, {"latency_ms.p99", "p99 %.1f ms"}, {"glitch_pct", "bad frames %.2f %%"}, {"late_ticks", "%.0f late"}, {"encodes_per_party_s", "%.1f encodes"}, {"decodes_per_party_s", "%.1f decodes/party-s"},
-		{"heard_pps_per_party", "%.1f pps back"}, {"max_parties_per_core", "at most %.0f parties"}, {"cpu_us_per_call", "%.0f us/call"},
-		{"max_calls_per_s", "%.0f calls/s"}, {"failed_calls", "%.0f failed"}, {"generator_late_p99_ms", "(generator p99 %.1f ms)"},
+		{"parties", "%.0f parties"},
+		{"cpu_ms_per_party_s", "%.2f ms/party-s"},
+		{"core_pct", "%.0f %% of the core"},
+		{"rss_kb_per_party", "%.0f kB/party"},
+		{"latency_ms.p50", "delay %.1f"},
+		{"latency_ms.p99", "p99 %.1f ms"},
+		{"glitch_pct", "bad frames %.2f %%"},
+		{"late_ticks", "%.0f late"},
+		{"encodes_per_party_s", "%.1f encodes"},
+		{"decodes_per_party_s", "%.1f decodes/party-s"},
+		{"heard_pps_per_party", "%.1f pps back"},
+		{"max_parties_per_core", "at most %.0f parties"},
+		{"cpu_us_per_call", "%.0f us/call"},
+		{"max_calls_per_s", "%.0f calls/s"},
+		{"failed_calls", "%.0f failed"},
+		{"goroutines_growth", "%.0f goroutines more"},
+		{"rss_kb_growth", "%.0f kB more"},
+		{"generator_late_p99_ms", "(generator p99 %.1f ms)"},
 	} {
 		if v, ok := r.Figure(c.name); ok {
 			parts = append(parts, fmt.Sprintf(c.format, v))

@@ -82,6 +82,7 @@ func (g *Generator) seat(p *Party, voice *Stream) {
 	p.ssrc = uint32(n)*2654435761 + 1
 	p.seq = uint16(n * 137)
 	p.at = n * 613 // everybody speaks, nobody the same
+	p.usual = voice
 	p.Say(voice)
 	g.parties = append(g.parties, p)
 	s := (n*7 + n/slots) % slots
@@ -167,7 +168,7 @@ func (g *Generator) send() {
 		g.mu.Unlock()
 		for _, p := range seats {
 			s := p.voice.Load()
-			b := make([]byte, 0)
+			var b []byte
 			if k := len(free); k > 0 {
 				b, free = free[k-1], free[:k-1]
 			} else {

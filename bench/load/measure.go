@@ -73,6 +73,19 @@ func (g *Generator) End(s Sample) Sample {
 	return s
 }
 
+// Resume lets all parties say what they said before Listen, and decode nothing.
+func (g *Generator) Resume() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, p := range g.parties {
+		p.Say(p.usual)
+		if err := p.listen(false, nil, p.usual.Codec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Listen makes the first party of each room below rooms say voice, lets the others fall silent and listen.
 // Bursts are timed, a tone is watched.
 func (g *Generator) Listen(rooms int, voice func(Codec) (say, silence *Stream)) error {

@@ -15,6 +15,7 @@ type Party struct {
 	Room, Index int
 
 	voice atomic.Pointer[Stream]
+	usual *Stream                     // what it says when nothing else is asked
 	to    *net.UDPAddr                // plain RTP
 	track *webrtc.TrackLocalStaticRTP // WebRTC
 	seq   uint16                      // sender goroutine only, like ts, at and packet

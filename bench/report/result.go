@@ -70,15 +70,16 @@ type Figures struct {
 	MaxParties   *float64 `json:"max_parties_per_core,omitempty"`
 	MaxCPS       *float64 `json:"max_calls_per_s,omitempty"`
 	Failed       *float64 `json:"failed_calls,omitempty"`
-	Setup        *float64 `json:"setup_p99_ms,omitempty"`
+	Setup        *float64 `json:"setup_mean_ms,omitempty"`
 	Sent         *float64 `json:"sent_pps_per_party,omitempty"`
 	Heard        *float64 `json:"heard_pps_per_party,omitempty"`
 	Gaps         *float64 `json:"sequence_gaps,omitempty"`
 	GeneratorP99 *float64 `json:"generator_late_p99_ms,omitempty"`
-	Goroutines   *float64 `json:"goroutines_per_hour,omitempty"` // slopes of a soak
-	FDs          *float64 `json:"fds_per_hour,omitempty"`
-	RSSSlope     *float64 `json:"rss_kb_per_hour,omitempty"`
-	Calls        *float64 `json:"calls,omitempty"`
+	// What an idle server holds after a soak beyond what it held after the first calls of it.
+	Goroutines *float64 `json:"goroutines_growth,omitempty"`
+	FDs        *float64 `json:"fds_growth,omitempty"`
+	RSSGrowth  *float64 `json:"rss_kb_growth,omitempty"`
+	Calls      *float64 `json:"calls,omitempty"`
 }
 
 // Latency is a distribution in milliseconds.
@@ -108,8 +109,8 @@ func (f *Figures) fields() map[string]**float64 {
 	return map[string]**float64{
 		"parties": &f.Parties, "cpu_ms_per_party_s": &f.CPU, "cpu_us_per_call": &f.CPUPerCall, "core_pct": &f.Core, "rss_kb_per_party": &f.RSS,
 		"glitch_pct": &f.Glitch, "mos_estimate": &f.MOS, "late_ticks": &f.LateTicks, "encodes_per_party_s": &f.Encodes, "decodes_per_party_s": &f.Decodes, "max_parties_per_core": &f.MaxParties, "max_calls_per_s": &f.MaxCPS,
-		"failed_calls": &f.Failed, "setup_p99_ms": &f.Setup, "sent_pps_per_party": &f.Sent, "heard_pps_per_party": &f.Heard, "sequence_gaps": &f.Gaps,
-		"generator_late_p99_ms": &f.GeneratorP99, "goroutines_per_hour": &f.Goroutines, "fds_per_hour": &f.FDs, "rss_kb_per_hour": &f.RSSSlope, "calls": &f.Calls,
+		"failed_calls": &f.Failed, "setup_mean_ms": &f.Setup, "sent_pps_per_party": &f.Sent, "heard_pps_per_party": &f.Heard, "sequence_gaps": &f.Gaps,
+		"generator_late_p99_ms": &f.GeneratorP99, "goroutines_growth": &f.Goroutines, "fds_growth": &f.FDs, "rss_kb_growth": &f.RSSGrowth, "calls": &f.Calls,
 	}
 }
 

@@ -24,6 +24,8 @@ var columns = []column{
 	{"max_calls_per_s", "calls set up per s"},
 	{"cpu_us_per_call", "CPU, µs per call set up"},
 	{"late_ticks", "late ticks"},
+	{"rss_kb_growth", "memory growth, kB"},
+	{"goroutines_growth", "goroutines more"},
 }
 
 // Number prints a figure with as many digits as it deserves.
