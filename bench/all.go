@@ -55,7 +55,7 @@ func (c *allCmd) table() []entry {
 		return m
 	}
 	capacity := mix(1, "opus")
-	capacity.common, capacity.Capacity, capacity.Rooms = once, true, 4
+	capacity.common, capacity.Capacity, capacity.Rooms = once, true, 8
 	capacity8 := *capacity
 	capacity8.Talkers = 8
 	size := func(rooms int) *mixCmd {

@@ -127,7 +127,11 @@ func (c *mixCmd) trials() []trial {
 	if c.Codec == "pcmu" {
 		t.sampleRate = 16000
 	}
-	return withPeer(t, c.Peer)
+	ts := withPeer(t, c.Peer)
+	if len(ts) == 2 && c.Capacity {
+		ts[1].rooms = min(ts[1].rooms, 3) // a peer may be full early
+	}
+	return ts
 }
 
 // withPeer puts the same load on the peer, if there is one.

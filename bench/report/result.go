@@ -26,7 +26,7 @@ type Result struct {
 	// Order of the table and the charts.
 	Order     int       `json:"order,omitempty"`
 	Summaries []Summary `json:"summaries"` // ours first
-	// Ratio is our CPU per party and second to the other's, Target what the project holds itself to.
+	// Ratio is our CPU per party and second to the other's, or our parties on one core to the other's. Target what the project holds itself to.
 	Ratio  *float64 `json:"ratio,omitempty"`
 	Target *Target  `json:"target,omitempty"`
 	Runs   []Run    `json:"runs"`
@@ -148,9 +148,9 @@ func (r *Result) Sum() {
 		r.Summaries = append(r.Summaries, summarize(name, runs[name]))
 	}
 	if len(r.Summaries) == 2 {
-		figure := "cpu_ms_per_party_s"
+		figure := "max_parties_per_core" // where that was looked for
 		if _, ok := r.Summaries[0].Figure(figure); !ok {
-			figure = "max_parties_per_core"
+			figure = "cpu_ms_per_party_s"
 		}
 		a, ok1 := r.Summaries[0].Figure(figure)
 		b, ok2 := r.Summaries[1].Figure(figure)

@@ -51,7 +51,7 @@ func (t *Target) String() string {
 	return "≤ " + Number(t.Most) + unit
 }
 
-var figureNames = map[string]string{"ratio": "CPU ratio"}
+var figureNames = map[string]string{"ratio": "ratio"}
 
 func init() {
 	for _, c := range columns {
@@ -82,7 +82,7 @@ func Markdown(results []Result, charts []string) string {
 	for _, c := range columns {
 		b.WriteString(" " + c.head + " |")
 	}
-	b.WriteString(" CPU ratio | target | met |\n|---|---|---|" + strings.Repeat("---|", len(columns)+3) + "\n")
+	b.WriteString(" ratio | target | met |\n|---|---|---|" + strings.Repeat("---|", len(columns)+3) + "\n")
 	for _, r := range results {
 		for i, s := range r.Summaries {
 			title, ratio, target, met := "", "", "", ""
