@@ -23,7 +23,7 @@ type Config struct {
 	// MaxCalls is how many calls may be alive at once; one more is refused with 503.
 	MaxCalls int `toml:"max_calls"`
 	// RingTimeout is how long an outbound leg may ring.
-	RingTimeout time.Duration `toml:"-"`
+	RingTimeout time.Duration `toml:"ring_timeout"`
 	// KeepEnded is how many ended calls can still be read.
 	KeepEnded int `toml:"keep_ended"`
 }

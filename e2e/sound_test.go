@@ -88,14 +88,17 @@ func through(t *testing.T, f media.Format, s []int16) []int16 {
 	return all
 }
 
-// envelope is the level of each 10 ms, to align long recordings with.
+// envelope is the amplitude of each 10 ms, to align long recordings with.
 func envelope(s []int16) []float64 {
 	var e []float64
 	for ; len(s) >= 80; s = s[80:] {
-		e = append(e, testaudio.RMS(s[:80]))
+		e = append(e, amplitude(s[:80]))
 	}
 	return e
 }
+
+// amplitude is the level as a share of a full-scale sine's.
+func amplitude(s []int16) float64 { return math.Pow(10, testaudio.RMS(s)/20) }
 
 // likeness compares what was heard with what was said, both at 8 kHz. It finds where in said the first sound
 // of heard comes from, then compares window by window of 250 ms, letting each find its own place within
@@ -114,7 +117,7 @@ func likeness(t *testing.T, said, heard []int16) (corr float64, holeMS int) {
 			x := es[at+i]
 			ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
 		}
-		if c := ab / math.Sqrt(aa*bb+1); c > best {
+		if c := ab / math.Sqrt(aa*bb+1e-9); c > best {
 			bestAt, best = at, c
 		}
 	}
@@ -128,15 +131,15 @@ func likeness(t *testing.T, said, heard []int16) (corr float64, holeMS int) {
 			continue
 		}
 		ref := said[x-reach : x+win+reach]
-		energy := testaudio.RMS(said[x : x+win])
-		if energy < 200 {
+		energy := amplitude(said[x : x+win])
+		if energy < 0.01 {
 			continue
 		}
 		d, c := testaudio.Align(heard[at:at+win], ref, 2*reach)
 		num, den = num+c*energy, den+energy
 		placed := ref[d:]
 		for k := 0; k+80 <= win; k += 80 {
-			if testaudio.RMS(placed[k:k+80]) > 300 && testaudio.RMS(heard[at+k:at+k+80]) < 20 {
+			if testaudio.RMS(placed[k:k+80]) > -38 && testaudio.RMS(heard[at+k:at+k+80]) < -60 {
 				hole += 10
 				holeMS = max(holeMS, hole)
 			} else {

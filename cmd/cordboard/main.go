@@ -62,7 +62,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c cli
-	k := kong.Parse(&c, kong.Name("cordboard"), kong.UsageOnError(),
+	k := kong.Parse(&c, kong.Name("cordboard"), kong.UsageOnError(), kong.Vars{"demodir": demoDir()},
 		kong.Description("An open media server and contact centre: SIP trunks in, browsers out, mixed, recorded."),
 		kong.BindTo(ctx, (*context.Context)(nil)))
 	if err := k.Run(); err != nil && !errors.Is(err, context.Canceled) {

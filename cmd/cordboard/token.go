@@ -38,7 +38,7 @@ func (c tokenCmd) Run() error {
 		if cfg.Desk.Enabled && !cfg.hasAgent(c.Agent) {
 			return fmt.Errorf("token: the configuration has no agent %q", c.Agent)
 		}
-		claims = agentClaims(c.Agent)
+		claims = agentClaims(c.Agent, desktopTokenLife)
 	case len(c.Grant) == 0:
 		return errors.New("token: say --agent ID, or --grant GRANT for a program")
 	}
@@ -55,9 +55,9 @@ func (c tokenCmd) Run() error {
 	return nil
 }
 
-func agentClaims(agent string) auth.Claims {
+func agentClaims(agent string, life time.Duration) auth.Claims {
 	return auth.Claims{
-		Agent: agent, Grants: auth.AgentGrants(), LifeSeconds: int64(desktopTokenLife.Seconds()),
+		Agent: agent, Grants: auth.AgentGrants(), LifeSeconds: int64(life.Seconds()),
 		RegisteredClaims: jwt.RegisteredClaims{Subject: agent},
 	}
 }

@@ -112,6 +112,9 @@ func (l *EventLog) Load(after uint64, limit int) ([]wire.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: load events: %w", err)
 	}
+	if info.State.Msgs == 0 {
+		return nil, nil
+	}
 	// The first message that holds an event newer than the cursor, by halving.
 	lo, hi := info.State.FirstSeq, info.State.LastSeq+1
 	for lo < hi {

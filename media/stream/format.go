@@ -13,7 +13,7 @@ func DefaultFormat(c media.Codec) media.Format {
 	if c != media.Opus {
 		return media.Format{Codec: c}
 	}
-	return media.Format{Codec: media.Opus, Bitrate: 32000, Complexity: 5, DTX: true}
+	return media.Format{Codec: media.Opus, Bitrate: 32000, Complexity: 5}
 }
 
 const (
