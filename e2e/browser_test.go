@@ -30,6 +30,7 @@ type desktop struct {
 // ear runs in the page before its own scripts: it switches the browser's voice processing off, which would
 // change what a level test measures, and keeps the samples of every remote track.
 const ear = `(() => {
+  localStorage['cordboard.checked'] = 'yes';
   const e2e = window.__e2e = { pcs: [], chunks: [] };
   const gum = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   navigator.mediaDevices.getUserMedia = c => {
@@ -82,6 +83,9 @@ func newDesktop(t *testing.T, s *server, agent, wav string) *desktop {
 	alloc, cancelAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(func() { cancel(); cancelAlloc() })
+	if err := chromedp.Run(ctx); err != nil { // the browser lives as long as the context of the first Run
+		t.Fatalf("start chromium: %v", err)
+	}
 	d := &desktop{t: t, s: s, ctx: ctx}
 	chromedp.ListenTarget(ctx, func(ev any) {
 		d.mu.Lock()
@@ -110,7 +114,7 @@ func newDesktop(t *testing.T, s *server, agent, wav string) *desktop {
 			return err
 		}),
 		chromedp.Navigate(s.http+"/#token="+s.token("--agent", agent)),
-		chromedp.WaitVisible(testid("signin"), chromedp.ByQuery),
+		chromedp.WaitVisible(`body[data-screen="idle"][data-link-state="open"]`, chromedp.ByQuery),
 	)
 	return d
 }
@@ -150,10 +154,9 @@ func (d *desktop) text(id string) string {
 	return s
 }
 
-// ready signs in and turns the agent ready.
+// ready turns the agent ready.
 func (d *desktop) ready() {
 	d.t.Helper()
-	d.click("signin")
 	d.click("state-ready")
 }
 

@@ -33,21 +33,22 @@ import (
 // Config says where browsers reach us.
 type Config struct {
 	// UDPPort is shared by all legs; 0 picks a free one.
-	UDPPort int
+	UDPPort int `toml:"udp_port"`
 	// TCPPort is the ICE-TCP port: 0 is the same number as UDPPort, less than 0 is none.
-	TCPPort int
+	TCPPort int `toml:"tcp_port"`
 	// IPs are the local addresses to listen on; none means all of the machine's that are not loopback
 	// (with Loopback, those too).
-	IPs []string
+	IPs []string `toml:"ips"`
 	// PublicIPs are announced in place of the local ones, where a NAT with fixed ports stands between.
-	PublicIPs []string
+	PublicIPs []string `toml:"public_ips"`
 	// Loopback offers loopback addresses too, for tests and demos.
-	Loopback bool
+	Loopback bool `toml:"loopback"`
 	// DisconnectedAfter is how long nothing may come before EventReconnecting, LostAfter how much longer
 	// until the leg ends. 0 takes DefaultDisconnectedAfter and DefaultLostAfter.
-	DisconnectedAfter, LostAfter time.Duration
+	DisconnectedAfter time.Duration `toml:"disconnected_after"`
+	LostAfter         time.Duration `toml:"lost_after"`
 	// CNAME names us in RTCP; it says nothing about anybody when left empty.
-	CNAME string
+	CNAME string `toml:"cname"`
 }
 
 // The times of a Config that names none.
