@@ -81,7 +81,7 @@ func TestBadArchive(t *testing.T) {
 			}
 			p, _, _ := newPeer(t, s, room.CallID, 800)
 			var rec wire.Recording
-			if st := s.call(http.MethodPost, "/v1/calls/"+room.CallID+"/record", map[string]any{}, &rec); st/100 != 2 {
+			if st := s.call(http.MethodPost, "/v1/calls/"+room.CallID+"/recordings", map[string]any{}, &rec); st/100 != 2 {
 				t.Fatalf("record: %d", st)
 			}
 			time.Sleep(1500 * time.Millisecond)
@@ -89,7 +89,7 @@ func TestBadArchive(t *testing.T) {
 			p.close()
 			waitFor(t, 10*time.Second, "the track in the spool or the folder", func() bool {
 				for name, b := range readTree(t, s.dir) {
-					if strings.HasSuffix(name, ".opus") && len(b) > 1000 {
+					if strings.HasSuffix(name, ".ogg") && len(b) > 1000 {
 						return true
 					}
 				}

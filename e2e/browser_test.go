@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -101,7 +102,7 @@ func newDesktop(t *testing.T, s *server, agent, wav string) *desktop {
 	})
 	t.Cleanup(func() {
 		if t.Failed() {
-			d.screenshot(filepath.Join(os.TempDir(), t.Name()+"-"+agent+".png"))
+			d.screenshot(filepath.Join(os.TempDir(), strings.ReplaceAll(t.Name(), "/", "-")+"-"+agent+".png"))
 			d.mu.Lock()
 			t.Logf("desktop of %s: %v", agent, d.console)
 			d.mu.Unlock()

@@ -20,8 +20,8 @@ import (
 // TestFirstCall is the whole of it: a telephone with recorded speech, an agent's browser with another
 // recording, both ways, and what is found in both archives afterwards.
 func TestFirstCall(t *testing.T) {
-	caller := sox(t, "caller.wav", prompts+"demo-instruct.wav", "-r", "8000", "-c", "1", "-b", "16", "OUT")
-	agent := sox(t, "agent.wav", prompts+"priv-callee-options.wav", "-r", "48000", "-c", "1", "-b", "16", "OUT")
+	caller := sox(t, "caller.wav", prompts+"demo-congrats.wav", prompts+"priv-callee-options.wav", "-r", "8000", "-c", "1", "-b", "16", "OUT")
+	agent := sox(t, "agent.wav", prompts+"demo-instruct.wav", "-r", "48000", "-c", "1", "-b", "16", "OUT")
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			store := newObjectStore(t)
@@ -51,7 +51,6 @@ func TestFirstCall(t *testing.T) {
 			spoken := through(t, format(media.PCMU), through(t, format(media.Opus), at8k(t, agent)))
 			atCaller := at8k(t, p.heard())
 			atCaller = atCaller[len(atCaller)-11*8000 : len(atCaller)-8000] // past the queue's music
-			spoken = append(append(spoken, spoken...), spoken...)           // the browser's microphone loops
 			if c, hole := likeness(t, spoken, atCaller); c < 0.9 || hole > 40 {
 				t.Errorf("the caller heard the agent with correlation %.3f (want 0.9), longest hole %d ms (want 40)", c, hole)
 			} else {
@@ -146,7 +145,7 @@ func TestPause(t *testing.T) {
 			silentFrom, silentTill := -1, -1
 			for at := 0; at+160 <= len(voice); at += 160 {
 				for _, hz := range []float64{a, b, c, mic} {
-					if testaudio.Level(voice[at:at+160], hz, 8000) > -40 {
+					if testaudio.Level(voice[at:at+160], hz, 8000) > -45 {
 						heard[hz] = true
 					}
 				}
@@ -260,7 +259,7 @@ func TestRefresh(t *testing.T) {
 	for at := 8000; at+1600 <= len(heard)-4000; at += 1600 {
 		seg := heard[at : at+1600]
 		switch {
-		case testaudio.Level(seg, 440, 8000) > -30:
+		case testaudio.Level(seg, 440, 8000) > -35:
 			tone++
 		case testaudio.RMS(seg) > -55:
 			other++

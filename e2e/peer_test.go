@@ -98,7 +98,7 @@ func (p *peer) sing(track *webrtc.TrackLocalStaticRTP, hz float64) {
 		p.t.Error(err)
 		return
 	}
-	tone := testaudio.Tone(hz, 48000, 48000, -14) // whole hertz: one second repeats without a seam
+	tone := testaudio.Tone(hz, 48000, 48000, -24) // whole hertz: one second repeats without a seam
 	var frame pcm.Frame
 	buf := make([]byte, 12+codec.MaxPayload)
 	tick := time.NewTicker(20 * time.Millisecond)

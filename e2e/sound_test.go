@@ -35,7 +35,7 @@ func sox(t *testing.T, name string, args ...string) string {
 // toneFile is a steady tone: for a phone at 8 or 16 kHz, for a browser or an Opus phone at 48 kHz.
 func toneFile(t *testing.T, hz float64, rate, channels, seconds int) string {
 	return sox(t, fmt.Sprintf("tone%g.wav", hz), "-n", "-r", fmt.Sprint(rate), "-c", fmt.Sprint(channels), "-b", "16", "OUT",
-		"synth", fmt.Sprint(seconds), "sine", fmt.Sprint(hz), "gain", "-14")
+		"synth", fmt.Sprint(seconds), "sine", fmt.Sprint(hz), "gain", "-24")
 }
 
 // at8k reads a file and brings it to 8 kHz mono.
@@ -97,16 +97,28 @@ func envelope(s []int16) []float64 {
 	return e
 }
 
+// centred takes the mean off, so that only the ups and downs are compared.
+func centred(e []float64) []float64 {
+	mean := 0.0
+	for _, x := range e {
+		mean += x / float64(len(e))
+	}
+	for i := range e {
+		e[i] -= mean
+	}
+	return e
+}
+
 // amplitude is the level as a share of a full-scale sine's.
 func amplitude(s []int16) float64 { return math.Pow(10, testaudio.RMS(s)/20) }
 
 // likeness compares what was heard with what was said, both at 8 kHz. It finds where in said the first sound
-// of heard comes from, then compares window by window of 250 ms, letting each find its own place within
-// 30 ms, since two clocks and a playout buffer stand between them. It returns the correlation weighted by
+// of heard comes from, then compares window by window of 125 ms, letting each find its own place within
+// 50 ms, since two clocks and a playout buffer stand between them. It returns the correlation weighted by
 // energy, and the longest stretch in ms in which something was said and nothing heard.
 func likeness(t *testing.T, said, heard []int16) (corr float64, holeMS int) {
 	t.Helper()
-	es, eh := envelope(said), envelope(heard)
+	es, eh := centred(envelope(said)), centred(envelope(heard))
 	bestAt, best := 0, -1.0
 	for at := -len(eh) / 2; at < len(es)-50; at++ {
 		var ab, aa, bb float64
@@ -121,7 +133,7 @@ func likeness(t *testing.T, said, heard []int16) (corr float64, holeMS int) {
 			bestAt, best = at, c
 		}
 	}
-	const win, reach = 2000, 240
+	const win, reach = 1000, 400
 	offset := bestAt * 80
 	var num, den float64
 	hole := 0
@@ -153,11 +165,11 @@ func likeness(t *testing.T, said, heard []int16) (corr float64, holeMS int) {
 	return num / den, holeMS
 }
 
-// hears says which of the given tones are in samples, louder than -45 dBFS.
+// hears says which of the given tones are in samples, louder than -48 dBFS.
 func hears(s []int16, rate int, tones []float64) []float64 {
 	var got []float64
 	for _, hz := range tones {
-		if testaudio.Level(s, hz, float64(rate)) > -45 {
+		if testaudio.Level(s, hz, float64(rate)) > -48 {
 			got = append(got, hz)
 		}
 	}
