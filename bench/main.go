@@ -54,7 +54,10 @@ func main() {
 	defer stop()
 	k.BindTo(ctx, (*context.Context)(nil))
 	err := k.Run()
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)

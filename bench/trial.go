@@ -343,7 +343,8 @@ func (f *floor) sound(ctx context.Context, fig *report.Figures) error {
 	}
 	if f.t.tone {
 		f.b.bar.step("%s: %d parties, bad frames", f.t.name(), f.parties())
-		s, err := f.listen(ctx, f.b.times.probe, true)
+		// Loss comes in clusters; it takes longer than the delay.
+		s, err := f.listen(ctx, 2*f.b.times.probe, true)
 		if err != nil {
 			return err
 		}

@@ -149,7 +149,7 @@ func TestWrittenAndRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| a <mix> & more | cordboard | 3 | 3.00 |", "**0.25x**", "ratio ≤ 0.35x | yes |", "![cpu](cpu.svg)", "![delay](delay.svg)"} {
+	for _, want := range []string{"| a <mix> & more | cordboard | 3 | 3.00 |  |", "**0.25x**", "ratio ≤ 0.35x | yes |", "![cpu](cpu.svg)", "![delay](delay.svg)"} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("the table lacks %q:\n%s", want, b)
 		}

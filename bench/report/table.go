@@ -15,6 +15,7 @@ type column struct {
 
 var columns = []column{
 	{"cpu_ms_per_party_s", "CPU, ms per party and s"},
+	{"core_pct", "of its core, %"},
 	{"rss_kb_per_party", "memory, kB per party"},
 	{"latency_ms.p50", "delay p50, ms"},
 	{"latency_ms.p99", "delay p99, ms"},
@@ -64,7 +65,7 @@ func Markdown(results []Result, charts []string) string {
 	var b strings.Builder
 	b.WriteString("# Measurements\n\nMade by `make bench`; one JSON file per case lies beside this table. ")
 	b.WriteString("Each case starts fresh servers in turns (A, B, A, B ...) on one core, with the load on another, and shows the medians of the valid runs. ")
-	b.WriteString("The delay is what the server adds: from a burst in what a party sends to the same burst in what another hears. Compare ratios, not machines.\n\n")
+	b.WriteString("A server at 100 % of its core is full: it would take more than is shown. The delay is what the server adds: from a burst in what a party sends to the same burst in what another hears. Compare ratios, not machines.\n\n")
 	if len(results) > 0 {
 		m := results[0].Machine
 		fmt.Fprintf(&b, "Machine: %s, %d cores, Linux %s, %s, libopus %s", cmp.Or(m.CPU, "unknown processor"), m.Cores, m.Kernel, m.Go, m.Opus)
