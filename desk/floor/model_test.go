@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +67,18 @@ func modelConfig() Config {
 	c.Agents[0].Queues = []string{"a"}
 	c.Queues[0].Agents = []string{"ag1", "ag2"}
 	return c
+}
+
+func sequences(t *testing.T) uint64 {
+	s := os.Getenv("CORDBOARD_SEQUENCES")
+	if s == "" {
+		return 12
+	}
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil || n == 0 {
+		t.Fatalf("CORDBOARD_SEQUENCES is %q, want a number from 1", s)
+	}
+	return n
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -529,9 +543,12 @@ func (w *world) settle() {
 // whoever waits hears music and whoever talks does not. After every tenth step whole states are compared:
 // a refused input changes nothing, and replaying the log gives exactly the state. In the end nothing is
 // stuck.
+//
+// CORDBOARD_SEQUENCES says how many sequences of 500 steps; twelve of them are enough to reach every kind of
+// event, and quick enough for every run.
 func TestModel(t *testing.T) {
 	total, counts := 0, map[string]int{}
-	for seed := range uint64(40) {
+	for seed := range sequences(t) {
 		w := newWorld(t, seed)
 		for i := range 12 { // a floor with people on it
 			ses := w.id("ses")
