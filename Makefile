@@ -11,6 +11,9 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X main.version=$(VERSION)
 GO_FILES := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 2>/dev/null)
 WEB_FILES := $(shell git ls-files -co --exclude-standard web 2>/dev/null | grep -v '^web/dist')
+# Asked for when a recipe needs them. An npm package may bring Go files along: they are not ours.
+PACKAGES = $$(go list ./... | grep -v /node_modules/)
+UNIT = $$(go list ./... | grep -v -e /node_modules/ -e /e2e)
 
 .PHONY: help
 help: ## this list
@@ -40,17 +43,17 @@ web/dist/app/index.html: web/node_modules/.installed $(WEB_FILES)
 check: web/dist/app/index.html ## formatting, vet, staticcheck, unit tests, web types and lint
 	scripts/setup.sh build tools
 	@out=$$(gofumpt -l $$(git ls-files -co --exclude-standard '*.go')); [ -z "$$out" ] || { echo "gofumpt -w these files:"; echo "$$out"; exit 1; }
-	go vet ./...
-	staticcheck -tags nolibopusfile ./...
-	go test -short $$(go list ./... | grep -v /e2e)
+	go vet $(PACKAGES)
+	staticcheck -tags nolibopusfile $(PACKAGES)
+	go test -short $(UNIT)
 	cd web && npm run --silent check && npm run --silent test
 
 .PHONY: test
 test: bin/cordboard ## everything CI runs: unit tests with the race detector and the whole call with real peers
 	scripts/setup.sh build peers
 	cd web && npm run --silent check && npm run --silent test
-	go vet ./...
-	go test -race -timeout 15m $$(go list ./... | grep -v /e2e)
+	go vet $(PACKAGES)
+	go test -race -timeout 15m $(UNIT)
 	go test -timeout 15m -count=1 ./e2e
 
 .PHONY: fuzz
@@ -60,7 +63,7 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 
 .PHONY: generate
 generate: ## the TypeScript types from signaling/wire
-	go generate ./...
+	go generate $(PACKAGES)
 
 .PHONY: clean
 clean: ## remove what was built
