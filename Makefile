@@ -56,6 +56,10 @@ test: bin/cordboard ## everything CI runs: unit tests with the race detector and
 	go test -race -timeout 15m $(UNIT)
 	go test -timeout 15m -count=1 ./e2e
 
+.PHONY: bench
+bench: bin/cordboard ## load and delay beside Janus and rtpengine; writes bench/results (quiet machine, about 12 minutes)
+	bench/run.sh
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	scripts/setup.sh build
