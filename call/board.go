@@ -46,7 +46,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Deps is what a Board stands on. All fields but Recorder, Dialer and Admit are required.
+// Deps is what a Board stands on. All fields but Recorder, Dialer, Admit and QueueOf are required.
 type Deps struct {
 	Engine   *mixer.Engine
 	Recorder *recorder.Recorder // nil: nothing can be recorded
@@ -55,7 +55,10 @@ type Deps struct {
 	Log      *slog.Logger
 	// Admit says whether a called number leads anywhere; nil admits all. Its error is a *problem.Error.
 	Admit func(ctx context.Context, to string) error
-	Now   func() time.Time // nil: time.Now
+	// QueueOf says which queue a called number leads to, for the call's picture and its recordings; it must
+	// not wait. With an error, or nil, the call has no queue: who may call is Admit's to say.
+	QueueOf func(to string) (string, error)
+	Now     func() time.Time // nil: time.Now
 }
 
 // Board holds all calls of this server. Safe for concurrent use.
@@ -96,6 +99,9 @@ func (b *Board) SetDialer(d Dialer) { b.deps.Dialer = d }
 // SetAdmit gives the Board its check of called numbers; see Deps.Admit. Once at start-up.
 func (b *Board) SetAdmit(f func(ctx context.Context, to string) error) { b.deps.Admit = f }
 
+// SetQueueOf gives the Board the queues of called numbers; see Deps.QueueOf. Once at start-up.
+func (b *Board) SetQueueOf(f func(to string) (string, error)) { b.deps.QueueOf = f }
+
 // NewCall is an outbound call to place, or an empty one to attach legs to when To is empty.
 type NewCall struct {
 	To, From, FromName string
@@ -114,7 +120,13 @@ func (b *Board) Incoming(ctx context.Context, in Inbound) (Progress, wire.Call, 
 			return nil, wire.Call{}, err
 		}
 	}
-	a, err := b.open(wire.Call{Direction: wire.Inbound, Trunk: in.Trunk, From: in.From, FromName: in.FromName, To: in.To}, in.Trunk)
+	queue := ""
+	if b.deps.QueueOf != nil {
+		if q, err := b.deps.QueueOf(in.To); err == nil {
+			queue = q
+		}
+	}
+	a, err := b.open(wire.Call{Direction: wire.Inbound, Trunk: in.Trunk, From: in.From, FromName: in.FromName, To: in.To, Queue: queue}, in.Trunk)
 	if err != nil {
 		return nil, wire.Call{}, err
 	}

@@ -199,7 +199,11 @@ func status(err error) (int, string) {
 
 func TestOneCall(t *testing.T) {
 	b := newBench(t, DefaultConfig())
+	b.SetQueueOf(func(to string) (string, error) { return "queue of " + to, nil })
 	ep, p, c := b.incoming()
+	if c.Queue != "queue of 1000" {
+		t.Errorf("the call's queue is %q", c.Queue)
+	}
 	leg := c.Legs[0].ID
 	b.ok(b.Ring(b.ctx, leg, "desk"))
 	b.ok(b.Answer(b.ctx, leg, "desk"))
@@ -208,6 +212,9 @@ func TestOneCall(t *testing.T) {
 	b.ok(b.Resume(b.ctx, leg, "desk"))
 	rec, err := b.StartRecording(b.ctx, c.ID, "desk")
 	b.ok(err)
+	if rec.Queue != c.Queue {
+		t.Errorf("the recording's queue is %q", rec.Queue)
+	}
 	on := true
 	l, err := b.PatchLeg(b.ctx, al.ID, LegPatch{Muted: &on}, "agt_a")
 	b.ok(err)

@@ -131,6 +131,7 @@ func (n *node) buildDesk() error {
 		return err
 	}
 	n.board.SetAdmit(n.desk.Admit)
+	n.board.SetQueueOf(n.desk.QueueOf)
 	return nil
 }
 
