@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
+	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/cmd/cordboard/caller"
 	"github.com/cordboard/cordboard/desk"
+	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/media/rtpleg"
 	"github.com/cordboard/cordboard/signaling/siptrunk"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -60,15 +63,25 @@ func (c demoCmd) Run(ctx context.Context) error {
 		n.close()
 		return err
 	}
-	demo, stop := context.WithCancel(ctx)
+	// The telephone outlives the server, to answer its last BYE; without a telephone there is no demo.
+	ctx, fail := context.WithCancel(ctx)
+	defer fail()
+	demo, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	done := make(chan error, 2)
-	go func() { done <- phone.Run(demo) }()
+	go func() { done <- phone.Run(demo); fail() }()
 	go func() { ring(demo); done <- nil }()
 	fmt.Printf(demoWelcome, n.listener.Addr(), token, cfg.Recorder.Archive.Folder)
 	err = n.run(ctx)
 	stop()
 	return errors.Join(err, <-done, <-done)
+}
+
+// nobody takes no calls: the demo's telephone only places them.
+type nobody struct{}
+
+func (nobody) Incoming(context.Context, call.Inbound) (call.Progress, wire.Call, error) {
+	return nil, wire.Call{}, problem.New(http.StatusNotFound, "unknown_number", "the demo's telephone takes no calls")
 }
 
 const demoWelcome = `
@@ -154,12 +167,17 @@ func (n *node) demoCaller() (*siptrunk.Server, func(context.Context), error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	phone.Handle(nobody{})
 	c, err := caller.New(phone, demoNumber, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	return phone, func(ctx context.Context) {
-		<-phone.Ready()
+		select {
+		case <-phone.Ready():
+		case <-ctx.Done():
+			return
+		}
 		ready := time.Duration(0)
 		for tick := time.NewTicker(demoLook); ; {
 			select {
