@@ -78,6 +78,7 @@ type Desk struct {
 	floor *floor.Floor // the actor's, but for QueueOf and WrapupReasons, which read only the configuration
 	book  *book
 	exec  *executor
+	told  []wire.Queue // the actor's: the queues as they were last told
 
 	cursor uint64 // of the bus: everything after it will be read
 
@@ -112,6 +113,7 @@ func New(cfg Config, deps Deps) (*Desk, error) {
 	if d.floor, err = floor.New(cfg, state, id.New); err != nil {
 		return nil, err
 	}
+	d.told = d.floor.Queues()
 	d.exec = newExecutor(deps.Plane, deps.Log, func(in floor.Input) { d.post(letter{in: in}) })
 	return d, nil
 }
@@ -215,6 +217,7 @@ func (d *Desk) process(batch []letter) {
 	for _, e := range effects {
 		d.execute(e)
 	}
+	d.tellQueues()
 	for _, reply := range replies {
 		if saved != nil {
 			reply(&problem.Error{
@@ -257,6 +260,20 @@ func (d *Desk) execute(e floor.Effect) {
 		d.exec.do(e)
 	}
 }
+
+// tellQueues publishes the queues that are no longer as they were last told. What came and went within one
+// batch is not told.
+func (d *Desk) tellQueues() {
+	now := d.floor.Queues() // the same queues in the same order, always
+	for i, q := range now {
+		if was := d.told[i]; q.Waiting != was.Waiting || q.Ready != was.Ready || !same(q.OldestSince, was.OldestSince) {
+			d.deps.Bus.Publish("queue.changed", "", floor.Actor, q)
+		}
+	}
+	d.told = now
+}
+
+func same(a, b *time.Time) bool { return a == b || a != nil && b != nil && a.Equal(*b) }
 
 // post leaves a letter; false when the desk has ended. Never blocks.
 func (d *Desk) post(l letter) bool {

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -335,6 +336,26 @@ func TestX17_NoEligibleAgentAlarm(t *testing.T) {
 		went(15 * time.Second)
 		if e = r.events("desk.alarm"); len(e) != 2 {
 			t.Fatalf("alarms with an agent on duty: %v", e)
+		}
+	})
+}
+
+func TestQueueIsToldAsItChanges(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		pictures := func() (out []string) {
+			for _, e := range r.events("queue.changed") {
+				q := e.Data.(wire.Queue)
+				out = append(out, fmt.Sprintf("%s %d waiting %d ready %t", q.ID, q.Waiting, q.Ready, q.OldestSince != nil))
+			}
+			return out
+		}
+		r.ring("100")
+		r.ready("ana") // ana is reserved in the step that made her ready
+		r.accept("ana")
+		r.ready("bor")
+		want := []string{"main 1 waiting 0 ready true", "main 0 waiting 0 ready false", "main 0 waiting 1 ready false"}
+		if got := pictures(); !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
 		}
 	})
 }
