@@ -89,8 +89,9 @@ const demoWelcome = `
 
       http://%s/#token=%s
 
-  1. Sign in, allow the microphone, and turn "Ready". After three seconds a customer calls.
-  2. Answer. Anna Novak speaks over the noise of her washing machine; mute, hold, talk.
+  1. The address signs you in as Maja. Allow the microphone, then press "Turn ready".
+     After three seconds a customer calls.
+  2. Accept. Anna Novak speaks over the noise of her washing machine; mute, hold, talk.
   3. Pause the recording when she is about to read her card number; it resumes by itself.
   4. Hang up, finish the wrap-up, and listen under "My recordings".
      The files are in %s.
