@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures everything and writes bench/results: JSON, a table and charts. Arguments go to `bench all`; the
-# usual one is --quick, which takes about ten minutes. Wants a machine with nothing else to do, two cores
+# Measures everything and writes bench/results: JSON, a table and charts. Arguments go to `bench all`;
+# without any it is --quick, which takes about twelve minutes (--repeat 3 measures at full length, an hour). Wants a machine with nothing else to do, two cores
 # at least, and root (or sudo) for the Debian packages it is compared with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,4 +31,5 @@ fi
 
 mkdir -p bin
 go build -o bin/bench ./bench
+[ $# -gt 0 ] || set -- --quick
 bin/bench all "$@"
