@@ -33,7 +33,7 @@ function Row({ rec }: { rec: Recording }) {
   const playing = opened && (player.value?.playing.value ?? false);
   const busy = loading.value === rec.id;
   const pauses = rec.gaps.filter((g) => g.cause === 'pause').length;
-  const facts = [queueName(rec.queue), t.states[rec.state], pauses > 0 ? t.gaps(pauses) : ''].filter((x) => x !== '');
+  const facts = [queueName(rec.queue), rec.state === 'stored' ? '' : t.states[rec.state], pauses > 0 ? t.gaps(pauses) : ''].filter((x) => x !== '');
   return (
     <li data-testid="recording-row" data-recording={rec.id} data-state={rec.state} class={cls(opened && css['opened'])}>
       <div class={css['row']}>
