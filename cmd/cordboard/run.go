@@ -220,6 +220,10 @@ func (n *node) run(ctx context.Context) error {
 			}
 		})
 	}
+	start(&lowParts, low, "music", func(context.Context) error {
+		prompt.NewMusic() // rendered once, about a second: not when the first caller waits for it
+		return nil
+	})
 	start(&lowParts, low, "mixer", n.engine.Run)
 	start(&lowParts, low, "events", func(ctx context.Context) error { return n.bus.Persist(ctx, n.restored, n.events, n.log) })
 	if n.recorder != nil {
