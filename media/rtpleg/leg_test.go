@@ -95,6 +95,15 @@ func talk(t testing.TB, a, b *Leg, n int, each func(i int)) (heard int) {
 	return heard
 }
 
+// eventually waits up to two seconds for a leg's reader to have taken what the test has sent.
+func eventually(l *Leg, done func(media.Stats) bool) media.Stats {
+	for end := time.Now().Add(2 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if s := l.Stats(); done(s) || time.Now().After(end) {
+			return s
+		}
+	}
+}
+
 func TestTwoLegs(t *testing.T) {
 	a, b := pair(t, nil)
 	a.Start()
@@ -197,8 +206,9 @@ func TestIntruderHearsAndSaysNothing(t *testing.T) {
 			if back < 25 {
 				t.Errorf("the party received %d packets", back)
 			}
-			s := b.Stats()
-			if want := uint64(tc.first + 24*2); s.Foreign != want || s.PacketsIn != 30 {
+			want := uint64(tc.first + 24*2)
+			s := eventually(b, func(s media.Stats) bool { return s.Foreign >= want && s.PacketsIn >= 30 })
+			if s.Foreign != want || s.PacketsIn != 30 {
 				t.Errorf("foreign %d, want %d; in %d", s.Foreign, want, s.PacketsIn)
 			}
 		})
@@ -225,11 +235,11 @@ func TestLearnsBehindNAT(t *testing.T) {
 	} else {
 		t.Error("nothing was sent to the learned address")
 	}
+	time.Sleep(50 * time.Millisecond) // until the last of the party's own has been taken
 	x := newIntruder(t, b.Local())
 	before := b.Stats().PacketsIn
 	x.send(20)
-	time.Sleep(50 * time.Millisecond)
-	if s := b.Stats(); s.PacketsIn != before || s.Foreign < 20 {
+	if s := eventually(b, func(s media.Stats) bool { return s.Foreign >= 20 }); s.PacketsIn != before || s.Foreign < 20 {
 		t.Errorf("the lock does not hold: %+v", s)
 	}
 }
@@ -335,12 +345,14 @@ func TestReportsOverBothPorts(t *testing.T) {
 		b.Start()
 		send := func(l *Leg) { l.sendRTCP(l.rep.Append(nil, time.Now())) }
 		talk(t, a, b, 5, nil)
-		send(a)
-		time.Sleep(30 * time.Millisecond)
-		send(b)
-		deadline := time.Now().Add(2 * time.Second)
-		for a.Stats().RoundTrip == 0 && time.Now().Before(deadline) {
+		for range 20 { // the answer tells the time only if it left after a's report was read
+			send(a)
+			time.Sleep(30 * time.Millisecond)
+			send(b)
 			time.Sleep(5 * time.Millisecond)
+			if a.Stats().RoundTrip != 0 {
+				break
+			}
 		}
 		if rtt := a.Stats().RoundTrip; rtt <= 0 || rtt > 500*time.Millisecond {
 			t.Errorf("mux %v: round trip %v, foreign %d malformed %d", mux, rtt, a.Stats().Foreign, a.Stats().Malformed)
