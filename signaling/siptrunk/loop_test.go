@@ -67,6 +67,9 @@ func TestCallLoop(t *testing.T) {
 					t.Errorf("cause %+v", second.cause)
 				}
 				for _, b := range []*bench{out, in} {
+					for until := time.Now().Add(2 * time.Second); b.Active() != 0 && time.Now().Before(until); {
+						time.Sleep(time.Millisecond) // whoever is told that it ended may be told before the last answer is out
+					}
 					if b.media.left() != 0 || b.Active() != 0 {
 						t.Errorf("left: %d ports, %d dialogs", b.media.left(), b.Active())
 					}
