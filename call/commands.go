@@ -222,15 +222,6 @@ func (b *Board) SetVariables(ctx context.Context, callID string, vars map[string
 	return c, err
 }
 
-// SetQueue notes the queue a call waits in, for its picture and its recordings.
-func (b *Board) SetQueue(ctx context.Context, callID, queue string) error {
-	a, err := b.call(callID)
-	if err != nil {
-		return err
-	}
-	return a.do(ctx, func() error { a.call.Queue = queue; return nil })
-}
-
 // Leg is a leg as it is now.
 func (b *Board) Leg(lid string) (wire.Leg, error) {
 	a, err := b.lookup(b.legs, "leg", lid)
