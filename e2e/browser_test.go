@@ -147,20 +147,6 @@ func (d *desktop) gone(id string, limit time.Duration) {
 	d.run(limit, "see "+id+" go", chromedp.WaitNotPresent(testid(id), chromedp.ByQuery))
 }
 
-// text is what a control reads.
-func (d *desktop) text(id string) string {
-	d.t.Helper()
-	var s string
-	d.run(10*time.Second, "read "+id, chromedp.Text(testid(id), &s, chromedp.ByQuery))
-	return s
-}
-
-// ready turns the agent ready.
-func (d *desktop) ready() {
-	d.t.Helper()
-	d.click("state-ready")
-}
-
 // listen starts keeping what the agent hears; take returns it, 48 kHz.
 func (d *desktop) listen() {
 	d.t.Helper()
