@@ -46,7 +46,7 @@ func NewGateway(t *testing.T) *Gateway {
 	if g.tool == "" {
 		path, err := exec.LookPath("versitygw")
 		if err != nil {
-			t.Skip("versitygw is not installed: make tools, or set VERSITYGW")
+			t.Skip("versitygw is not installed: run scripts/setup.sh peers, or set VERSITYGW")
 		}
 		g.tool = path
 	}
