@@ -147,6 +147,12 @@ func (d *desktop) gone(id string, limit time.Duration) {
 	d.run(limit, "see "+id+" go", chromedp.WaitNotPresent(testid(id), chromedp.ByQuery))
 }
 
+// ready turns the agent ready.
+func (d *desktop) ready() {
+	d.t.Helper()
+	d.click("state-ready")
+}
+
 // listen starts keeping what the agent hears; take returns it, 48 kHz.
 func (d *desktop) listen() {
 	d.t.Helper()
