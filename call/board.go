@@ -126,7 +126,7 @@ func (b *Board) Incoming(ctx context.Context, in Inbound) (Progress, wire.Call, 
 			queue = q
 		}
 	}
-	a, err := b.open(wire.Call{Direction: wire.Inbound, Trunk: in.Trunk, From: in.From, FromName: in.FromName, To: in.To, Queue: queue}, in.Trunk)
+	a, err := b.open(wire.Call{Direction: wire.Inbound, Trunk: in.Trunk, From: in.From, FromName: in.FromName, To: in.To, Queue: queue})
 	if err != nil {
 		return nil, wire.Call{}, err
 	}
@@ -149,7 +149,7 @@ func (b *Board) Create(ctx context.Context, n NewCall) (wire.Call, error) {
 	a, err := b.open(wire.Call{
 		Direction: wire.Outbound, Trunk: n.Trunk, From: n.From, FromName: n.FromName, To: n.To,
 		ClientRef: n.ClientRef, Variables: n.Variables,
-	}, n.Actor)
+	})
 	if err != nil {
 		return wire.Call{}, err
 	}
@@ -268,7 +268,7 @@ func (b *Board) Live() int {
 }
 
 // open makes the call's room and starts its actor.
-func (b *Board) open(c wire.Call, _ string) (*actor, error) {
+func (b *Board) open(c wire.Call) (*actor, error) {
 	b.mu.Lock()
 	if b.draining {
 		b.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cordboard/cordboard/internal/testaudio"
 	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/recorder/archive/archivetest"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -278,7 +279,7 @@ func (d *desktop) reload() {
 
 // config makes both the folder and this store the archives.
 func (o *objectStore) config() string {
-	return fmt.Sprintf(storeConfig, o.addr, o.bucket, storeAccess, storeSecret)
+	return fmt.Sprintf(storeConfig, o.Addr, archivetest.Bucket, archivetest.AccessKey, storeSecret)
 }
 
 // stored waits until n recordings are in the archive and lists them.

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -78,21 +77,6 @@ func Keys(src any) []string {
 	var out []string
 	walk("", reflect.Indirect(reflect.ValueOf(src)), func(key string, _ reflect.Value) { out = append(out, key) })
 	return out
-}
-
-// Secret reads a secret that is given either in place or as the path of a file that holds it.
-func Secret(value, file string) (string, error) {
-	if file == "" {
-		return value, nil
-	}
-	if value != "" {
-		return "", errors.New("give a secret either in place or as a file, not both")
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("read secret: %w", err)
-	}
-	return strings.TrimRight(string(b), "\r\n"), nil
 }
 
 func fill(path string, tree map[string]any, v reflect.Value, errs *[]error) {
