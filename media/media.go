@@ -115,6 +115,71 @@ type LevelSource interface {
 	Level() (level uint8, voice, ok bool)
 }
 
+// Poller is a leg whose socket the room's tick can read, which saves a wake-up for each packet. A packet
+// then waits in the kernel for the tick that would have used it anyway.
+type Poller interface {
+	// SetPolled moves reading from the leg's own goroutine to Poll, or back. It returns at once; packets
+	// are neither lost nor taken twice meanwhile. Called by the room's shard.
+	SetPolled(on bool)
+	// Poll takes in what has arrived, with the kernel's time of arrival. It never blocks. Called by the
+	// room's shard, before it reads the frame.
+	Poll(now time.Time)
+}
+
+// Packet is one audio packet of a party as it is handed on, before any jitter buffer.
+type Packet struct {
+	Codec    Codec
+	Marker   bool
+	Level    uint8 // RFC 6464 in -dBov; LevelUnknown where the packet said nothing
+	Voice    bool
+	Seq      uint16
+	SSRC     uint32
+	TS       uint32 // RTP timestamp of the party's stream
+	Duration uint32 // in RTP clock units
+	Payload  []byte // borrowed for the call
+}
+
+// LevelUnknown is the Level of a Packet that carried none.
+const LevelUnknown = 0xff
+
+// RelaySource is a Source whose packets can be handed on as they arrive, beside or in place of being
+// played. All methods are for the room's shard.
+type RelaySource interface {
+	Source
+	// Codec is what the party sends now, 0 before its first packet.
+	Codec() Codec
+	// Relay begins to hand on to each of the sinks, which must not be relayed to by anybody else, the
+	// audio packets behind the one that the last ReadFrame or Skip ended with: those that already wait in
+	// the jitter buffer at once, later ones on the goroutine that reads them. Silence in place of audio
+	// is handed on as it comes: as nothing. tick is that of the frame that would be written next.
+	Relay(tick uint64, to RelaySink) bool
+	// Unrelay ends it. It reports false where a packet is just being handed on; the shard then asks again
+	// in the next tick. After true the next ReadFrame plays what follows the last packet handed on, so
+	// that the listener's timestamps go on without a hole and without a repeat.
+	Unrelay(to RelaySink) bool
+	// Recent decodes the frames right before the one that the next ReadFrame gives, as many as there are
+	// up to len(dst), oldest first, at dst[0].Rate(): what an encoder is warmed up with. It returns how many.
+	Recent(dst []pcm.Frame) int
+}
+
+// RelaySink is a Sink that takes another party's packets as they are: with its own SSRC, sequence numbers
+// and timestamps, gaps kept.
+type RelaySink interface {
+	Sink
+	// Relays reports whether packets of this codec and duration could be sent on as they are. Safe for
+	// concurrent use.
+	Relays(c Codec, duration time.Duration) bool
+	// BeginRelay: from now on RelayPacket is called, and the packet with timestamp ts takes the place of
+	// the frame of tick. WriteFrame goes on being called each tick without a payload, so that digits can
+	// go out. It reports false when the sink cannot.
+	BeginRelay(tick uint64, ts uint32) bool
+	// RelayPacket sends one packet on. One goroutine at a time, never the shard's once BeginRelay's
+	// backlog is through. It never blocks and allocates nothing.
+	RelayPacket(p *Packet)
+	// EndRelay: WriteFrame's payloads count again, from tick on. It reports false while RelayPacket runs.
+	EndRelay(tick uint64) bool
+}
+
 // OutFrame is one encoded 20 ms frame on its way to a party.
 type OutFrame struct {
 	// Payload in the Sink's Format, borrowed for the call. Empty: nothing to send in this tick (silence
