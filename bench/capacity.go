@@ -66,7 +66,7 @@ func (f *floor) step(ctx context.Context) (report.Figures, error) {
 	if err != nil {
 		return fig, err
 	}
-	s, err := f.listen(ctx, capacityTime, false)
+	s, err := f.listen(ctx, capacityTime, false, true)
 	if err != nil {
 		return fig, err
 	}

@@ -262,15 +262,21 @@ func (f *floor) counters(ctx context.Context) map[string]float64 {
 }
 
 // ears is how many listeners should time bursts or watch the tone: enough for a percentile in seconds.
-const ears = 14
+const ears = 15
 
-func (f *floor) probeRooms() int {
-	listeners := max(len(f.t.codecs)-1, 1)
-	return min(max(1, (ears+listeners-1)/listeners), max(f.rooms/2, 1))
+// probes is how many rooms are probed, and how many listen in each. Every room has its own place in the tick,
+// so many rooms say more than many listeners; but a room that is probed carries less than its usual load, so
+// where the load matters no more than half of them are.
+func (f *floor) probes(underLoad bool) (rooms, listeners int) {
+	rooms = min(f.rooms, ears)
+	if underLoad {
+		rooms = max(1, min(f.rooms/2, ears))
+	}
+	return rooms, min(len(f.t.codecs)-1, max(1, ears/rooms))
 }
 
-// listen measures with bursts or the tone in the first rooms, under the load of all others.
-func (f *floor) listen(ctx context.Context, d time.Duration, tone bool) (load.Sample, error) {
+// listen measures with bursts or the tone in the first rooms, beside the load of the others.
+func (f *floor) listen(ctx context.Context, d time.Duration, tone, underLoad bool) (load.Sample, error) {
 	var failed error
 	pick := func(c load.Codec) (say, silence *load.Stream) {
 		v, err := f.b.voice(c.Name, f.t.fec)
@@ -283,7 +289,8 @@ func (f *floor) listen(ctx context.Context, d time.Duration, tone bool) (load.Sa
 		}
 		return v.Bursts, v.Comfort
 	}
-	if err := errors.Join(f.gen.Listen(f.probeRooms(), pick), failed); err != nil {
+	rooms, listeners := f.probes(underLoad)
+	if err := errors.Join(f.gen.Listen(rooms, listeners, pick), failed); err != nil {
 		return load.Sample{}, err
 	}
 	// For the burst that was on its way, and the switch of voices.
@@ -334,7 +341,7 @@ func (f *floor) sound(ctx context.Context, fig *report.Figures) error {
 	}
 	if f.t.probe {
 		f.b.bar.step("%s: %d parties, delay", f.t.name(), f.parties())
-		s, err := f.listen(ctx, f.b.times.probe, false)
+		s, err := f.listen(ctx, f.b.times.probe, false, false)
 		if err != nil {
 			return err
 		}
@@ -344,7 +351,7 @@ func (f *floor) sound(ctx context.Context, fig *report.Figures) error {
 	if f.t.tone {
 		f.b.bar.step("%s: %d parties, bad frames", f.t.name(), f.parties())
 		// Loss comes in clusters; it takes longer than the delay.
-		s, err := f.listen(ctx, 2*f.b.times.probe, true)
+		s, err := f.listen(ctx, 2*f.b.times.probe, true, false)
 		if err != nil {
 			return err
 		}

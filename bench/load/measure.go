@@ -86,9 +86,9 @@ func (g *Generator) Resume() error {
 	return nil
 }
 
-// Listen makes the first party of each room below rooms say voice, lets the others fall silent and listen.
-// Bursts are timed, a tone is watched.
-func (g *Generator) Listen(rooms int, voice func(Codec) (say, silence *Stream)) error {
+// Listen makes the first party of each room below rooms say voice and lets the others fall silent; so many of
+// them listen. Bursts are timed, a tone is watched.
+func (g *Generator) Listen(rooms, listeners int, voice func(Codec) (say, silence *Stream)) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	probes := make([]*probe, rooms)
@@ -105,7 +105,7 @@ func (g *Generator) Listen(rooms int, voice func(Codec) (say, silence *Stream)) 
 			}
 			pr = probes[p.Room]
 		}
-		if err := p.listen(p.Index != 0, pr, c); err != nil {
+		if err := p.listen(p.Index != 0 && p.Index <= listeners, pr, c); err != nil {
 			return fmt.Errorf("load: listen in room %d: %w", p.Room, err)
 		}
 		if p.Index == 0 {
