@@ -37,7 +37,7 @@ func testConfig(dir string) Config {
 	return c
 }
 
-func newRig(t *testing.T, cfg Config) *rig {
+func newRig(t testing.TB, cfg Config) *rig {
 	t.Helper()
 	bus := event.New(1024, 1, time.Now)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -48,7 +48,7 @@ func newRig(t *testing.T, cfg Config) *rig {
 	return runRig(t, r, bus, cfg)
 }
 
-func runRig(t *testing.T, r *Recorder, bus *event.Bus, cfg Config) *rig {
+func runRig(t testing.TB, r *Recorder, bus *event.Bus, cfg Config) *rig {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	g := &rig{Recorder: r, bus: bus, cfg: cfg, cancel: cancel, done: make(chan error, 1)}
@@ -58,7 +58,7 @@ func runRig(t *testing.T, r *Recorder, bus *event.Bus, cfg Config) *rig {
 }
 
 // stop ends the recorder; it may be called again.
-func (g *rig) stop(t *testing.T) {
+func (g *rig) stop(t testing.TB) {
 	t.Helper()
 	g.cancel()
 	if err := <-g.done; err != nil && !errors.Is(err, context.Canceled) {

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func start(t *testing.T, g *rig, parties ...Party) *Recording {
+func start(t testing.TB, g *rig, parties ...Party) *Recording {
 	t.Helper()
 	rec, err := g.Start(t.Context(), StartRequest{
 		CallID: "call_1", From: "+4930123456", To: "100", Queue: "support", Actor: "agt_1",
@@ -139,7 +139,7 @@ func TestTickAllocatesNothing(t *testing.T) {
 
 func BenchmarkTick(b *testing.B) {
 	rec := &Recording{ring: newRing(ringWords), wake: make(chan struct{}, 1)}
-	rec.seats.Store(&[]seat{{leg: "leg_c"}, {leg: "leg_a", party: 1}})
+	rec.seats.Store(&[]seat{{leg: "leg_c", past: &past{}}, {leg: "leg_a", party: 1, past: &past{}}})
 	var f pcm.Frame
 	f.Reset(pcm.Rate16k)
 	frames := []media.Tapped{{Member: "leg_c", Kind: media.Audio, In: &f}, {Member: "leg_a", Kind: media.Audio, In: &f, Codec: media.Opus, Payload: append([]byte{0x78}, make([]byte, 80)...)}}

@@ -38,6 +38,7 @@ type Party struct {
 type seat struct {
 	leg   string
 	party int
+	past  *past
 }
 
 // Recording is one running recording: a mixer.Tap and its controls. All methods are safe for concurrent
@@ -119,7 +120,7 @@ func (rec *Recording) AddParty(p Party) {
 			t.wire.LegID = p.LegID
 		}
 	}
-	seats := append(slices.Clone(old), seat{leg: p.LegID, party: index})
+	seats := append(slices.Clone(old), seat{leg: p.LegID, party: index, past: &past{}})
 	rec.seats.Store(&seats)
 	if p.Agent != "" && !slices.Contains(rec.wire.Agents, p.Agent) {
 		rec.wire.Agents = append(rec.wire.Agents, p.Agent)
@@ -283,6 +284,9 @@ func (rec *Recording) put(t *track, kind form, detail int, body []int16) error {
 	case formPCM:
 		samples(&rec.frame, body, detail)
 		return t.encode(&rec.frame, rec.scratch[:], c)
+	case formPrime:
+		samples(&rec.frame, body, detail)
+		return t.prime(&rec.frame, rec.scratch[:])
 	case formPresent:
 		return t.quiet(&rec.frame, rec.scratch[:], c)
 	}

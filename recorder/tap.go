@@ -32,6 +32,7 @@ const (
 	formOpus                    // an Opus payload of 20 ms
 	formPCM                     // 20 ms of samples
 	formConceal                 // as formPCM, but made up for a lost packet
+	formPrime                   // as formPCM: a frame before this tick, kept as a payload then, to warm up an encoder with
 )
 
 // maxTapped bounds the members of one tick, twice what a room may hold.
@@ -56,6 +57,9 @@ func (rec *Recording) Tick(tick uint64, frames []media.Tapped) {
 	if !gated {
 		for i := range frames {
 			need += blockWords + blockSize(&frames[i])
+			if at := find(seats, frames[i].Member, i); at >= 0 {
+				need += seats[at].past.size(formOf(&frames[i]))
+			}
 		}
 	}
 	out := rec.ring.begin(need)
@@ -73,14 +77,25 @@ func (rec *Recording) Tick(tick uint64, frames []media.Tapped) {
 	n, blocks := headWords, int16(0)
 	if gated {
 		out[5] = flagGated
+		for i := range seats {
+			seats[i].past.wipe()
+		}
 	} else {
 		for i := range frames {
 			at := find(seats, frames[i].Member, i)
 			if at < 0 {
 				continue
 			}
-			out[n] = int16(seats[at].party)
-			n += writeBlock(out[n:], &frames[i])
+			f, s := &frames[i], &seats[at]
+			kind := formOf(f)
+			for k := range s.past.due(kind) {
+				out[n], out[n+1] = int16(s.party), int16(formPrime)
+				n += writeSamples(out[n:], s.past.at(k))
+				blocks++
+			}
+			s.past.follow(kind, f.In)
+			out[n], out[n+1] = int16(s.party), int16(kind)
+			n += writeBlock(out[n:], kind, f)
 			blocks++
 		}
 	}
@@ -108,21 +123,26 @@ func find(seats []seat, leg string, near int) int {
 	return -1
 }
 
-// formOf decides what is kept of a member's tick. Without a denoised or otherwise processed voice the
-// encoded packet is kept as it came; what the room does not hear is not kept.
+// formOf decides what is kept of a member's tick. An Opus payload of exactly the voice that the room hears,
+// the party's own or one that the room made for a listener, is kept as it is; what the room does not hear
+// is not kept.
 func formOf(f *media.Tapped) form {
 	switch {
-	case f.Held || f.Muted || f.Kind == media.Absent || f.In == nil:
+	case f.Held || f.Muted || f.Kind == media.Absent:
 		return formAbsent
 	case f.Kind == media.Silence:
 		return formPresent
-	case f.Kind == media.Concealed:
-		return formConceal
 	}
 	if f.Codec == media.Opus && len(f.Payload) > 0 && len(f.Payload) <= codec.MaxPayload {
 		if n, err := ogg.PacketSamples(f.Payload); err == nil && n == ogg.PacketDuration {
 			return formOpus
 		}
+	}
+	switch {
+	case f.In == nil:
+		return formAbsent
+	case f.Kind == media.Concealed:
+		return formConceal
 	}
 	return formPCM
 }
@@ -139,25 +159,32 @@ func blockSize(f *media.Tapped) int {
 	}
 }
 
-// writeBlock fills b behind the party and returns the words of the whole block.
-func writeBlock(b []int16, f *media.Tapped) int {
-	kind := formOf(f)
-	n, detail := 0, int16(0)
-	body := b[blockWords:]
+// writeBlock fills b behind the party and the form and returns the words of the whole block.
+func writeBlock(b []int16, kind form, f *media.Tapped) int {
 	switch kind {
+	case formPCM, formConceal:
+		return writeSamples(b, f.In)
 	case formOpus:
-		p := f.Payload
-		n, detail = (len(p)+1)/2, int16(len(p))
+		p, body := f.Payload, b[blockWords:]
+		n := (len(p) + 1) / 2
 		for i := 0; i+1 < len(p); i += 2 {
 			body[i/2] = int16(uint16(p[i]) | uint16(p[i+1])<<8)
 		}
 		if len(p)%2 == 1 {
 			body[n-1] = int16(p[len(p)-1])
 		}
-	case formPCM, formConceal:
-		n, detail = copy(body, f.In.Samples()), int16(f.In.Rate()/1000)
+		b[2], b[3] = int16(n), int16(len(p))
+		return blockWords + n
+	default:
+		b[2], b[3] = 0, 0
+		return blockWords
 	}
-	b[1], b[2], b[3] = int16(kind), int16(n), detail
+}
+
+// writeSamples fills b behind the party and the form and returns the words of the whole block.
+func writeSamples(b []int16, f *pcm.Frame) int {
+	n := copy(b[blockWords:], f.Samples())
+	b[2], b[3] = int16(n), int16(f.Rate()/1000)
 	return blockWords + n
 }
 

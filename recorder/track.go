@@ -40,6 +40,7 @@ type track struct {
 	toc     byte // mode of the last reused packet
 	missing int
 	behind  bool // nothing since a pause but silence
+	primed  bool // the encoder has been given the frames right before the next one
 }
 
 // newTrack opens a track whose first frame is start.
@@ -60,7 +61,7 @@ func (t *track) Write(page []byte) (int, error) {
 }
 
 func (t *track) packet(p []byte, from made) error {
-	t.last = from
+	t.last, t.primed = from, false
 	t.next++
 	if from != madeMissing {
 		t.missing = 0
@@ -121,25 +122,8 @@ func (t *track) conceal(c *Counters) error {
 
 // encode writes a frame of samples.
 func (t *track) encode(f *pcm.Frame, buf []byte, c *Counters) error {
-	format := media.Format{Codec: media.Opus, Bitrate: 24000, Complexity: 5}
-	if f.Rate() == pcm.Rate48k {
-		format.Bitrate = 32000
-	}
-	switch {
-	case t.enc == nil:
-		e, err := codec.NewEncoder(format, f.Rate())
-		if err != nil {
-			return err
-		}
-		t.enc = e
-	case t.rate != f.Rate():
-		if err := t.enc.Configure(format); err != nil {
-			return err
-		}
-	}
-	t.rate = f.Rate()
-	if t.last != madeOwn {
-		t.enc.Reset()
+	if err := t.ready(f.Rate()); err != nil {
+		return err
 	}
 	n, err := t.enc.Encode(buf[:codec.MaxPayload], f)
 	if err != nil {
@@ -153,6 +137,45 @@ func (t *track) encode(f *pcm.Frame, buf []byte, c *Counters) error {
 	return t.packet(buf[:n], madeOwn)
 }
 
+// prime gives the encoder a frame that has been written as a payload already, if it is about to take over.
+func (t *track) prime(f *pcm.Frame, buf []byte) error {
+	if t.last == madeOwn {
+		return nil
+	}
+	if err := t.ready(f.Rate()); err != nil {
+		return err
+	}
+	t.primed = true
+	_, err := t.enc.Encode(buf[:codec.MaxPayload], f)
+	return err
+}
+
+// ready makes the encoder fit for a frame of the rate. One that did not make the last packet and has not
+// been primed begins anew.
+func (t *track) ready(r pcm.Rate) error {
+	format := media.Format{Codec: media.Opus, Bitrate: 24000, Complexity: 5}
+	if r == pcm.Rate48k {
+		format.Bitrate = 32000
+	}
+	switch {
+	case t.enc == nil:
+		e, err := codec.NewEncoder(format, r)
+		if err != nil {
+			return err
+		}
+		t.enc = e
+	case t.rate != r:
+		if err := t.enc.Configure(format); err != nil {
+			return err
+		}
+	}
+	t.rate = r
+	if t.last != madeOwn && !t.primed {
+		t.enc.Reset()
+	}
+	return nil
+}
+
 // cut writes out what is gathered and forgets all audio: what was before a pause is on its way to the
 // disk, and no buffer or encoder holds it any more.
 func (t *track) cut() error {
@@ -161,7 +184,7 @@ func (t *track) cut() error {
 	if t.enc != nil {
 		t.enc.Reset()
 	}
-	t.last, t.behind = madeSilence, true
+	t.last, t.behind, t.primed = madeSilence, true, false
 	return err
 }
 
