@@ -18,21 +18,21 @@ type allCmd struct {
 	Only  []string `help:"Only cases whose name begins so." placeholder:"NAME"`
 }
 
+type targets = []report.Target
+
 // entry is a line of the table.
 type entry struct {
-	name    string
-	target  *report.Target
+	name string
+	targets
 	command string // for the reader, without what is default
 	scenario
 	order int
 	slow  bool // not when time is short
 }
 
-func most(figure string, v float64) *report.Target { return &report.Target{Figure: figure, Most: v} }
+func most(figure string, v float64) report.Target { return report.Target{Figure: figure, Most: v} }
 
-func least(figure string, v float64) *report.Target {
-	return &report.Target{Figure: figure, AtLeast: v}
-}
+func least(figure string, v float64) report.Target { return report.Target{Figure: figure, AtLeast: v} }
 
 // table is every case, in the order of the report.
 func (c *allCmd) table() []entry {
@@ -70,25 +70,25 @@ func (c *allCmd) table() []entry {
 		soak.For, soak.Settle = 25*time.Second, 8*time.Second
 	}
 	return []entry{
-		{name: "mix-opus-1", target: most("ratio", 0.35), scenario: mix(1, "opus"), command: "mix --peer janus"},
-		{name: "mix-opus-2", target: most("ratio", 0.5), scenario: mix(2, "opus"), command: "mix --talkers 2 --peer janus"},
-		{name: "mix-opus-8", target: most("ratio", 0.8), scenario: mix(8, "opus"), command: "mix --talkers 8 --peer janus"},
-		{name: "mix-pcmu-1", slow: true, target: most("ratio", 0.9), scenario: mix(1, "pcmu"), command: "mix --codec pcmu --peer janus"},
-		{name: "webrtc-1", target: most("ratio", 0.55), scenario: &webrtcCmd{common: base, Peer: "janus", Rooms: 5, Parties: 8, Talkers: 1, Complexity: 5}, command: "webrtc --peer janus"},
-		{name: "bridge-1", target: most("ratio", 0.35), scenario: &bridgeCmd{common: base, Peer: "rtpengine", Calls: 20, Talkers: 1}, command: "bridge --peer rtpengine"},
+		{name: "mix-opus-1", targets: targets{most("ratio", 0.35), most("latency_ms.p50", 30), most("latency_ms.p99", 45), most("rss_kb_per_party", 150)}, scenario: mix(1, "opus"), command: "mix --peer janus"},
+		{name: "mix-opus-2", targets: targets{most("ratio", 0.5)}, scenario: mix(2, "opus"), command: "mix --talkers 2 --peer janus"},
+		{name: "mix-opus-8", targets: targets{most("ratio", 0.8)}, scenario: mix(8, "opus"), command: "mix --talkers 8 --peer janus"},
+		{name: "mix-pcmu-1", slow: true, targets: targets{most("ratio", 0.9)}, scenario: mix(1, "pcmu"), command: "mix --codec pcmu --peer janus"},
+		{name: "webrtc-1", targets: targets{most("ratio", 0.55), most("rss_kb_per_party", 400)}, scenario: &webrtcCmd{common: base, Peer: "janus", Rooms: 5, Parties: 8, Talkers: 1, Complexity: 5}, command: "webrtc --peer janus"},
+		{name: "bridge-1", targets: targets{most("ratio", 0.35)}, scenario: &bridgeCmd{common: base, Peer: "rtpengine", Calls: 20, Talkers: 1}, command: "bridge --peer rtpengine"},
 		{name: "bridge-2", slow: true, scenario: &bridgeCmd{common: base, Peer: "rtpengine", Calls: 20, Talkers: 2}, command: "bridge --talkers 2 --peer rtpengine"},
-		{name: "relay-pcmu", target: most("ratio", 1), scenario: &relayCmd{common: base, Peer: "rtpengine", Calls: 250, Codec: "pcmu"}, command: "relay --peer rtpengine"},
-		{name: "jitter-60", target: most("glitch_pct", 1), scenario: impaired(jitter), command: "mix --jitter 60ms --peer janus"},
-		{name: "loss-5", target: most("glitch_pct", 0.5), scenario: impaired(loss), command: "mix --loss 5 --peer janus"},
-		{name: "loss-5-fec", target: least("mos_estimate", 3.8), scenario: impaired(fec), command: "mix --loss 5 --fec"},
-		{name: "record-mix", target: most("ratio", 1.05), scenario: &recordCmd{common: base, Server: "cordboard", Of: "mix", Rooms: 5, Talkers: 1}, command: "record"},
-		{name: "record-bridge", target: most("ratio", 1.05), scenario: &recordCmd{common: base, Server: "cordboard", Of: "bridge", Rooms: 20, Talkers: 1}, command: "record --of bridge --rooms 20"},
+		{name: "relay-pcmu", targets: targets{most("ratio", 1), most("latency_ms.p99", 2)}, scenario: &relayCmd{common: base, Peer: "rtpengine", Calls: 250, Codec: "pcmu"}, command: "relay --peer rtpengine"},
+		{name: "jitter-60", targets: targets{most("glitch_pct", 1), most("latency_ms.p50", 90)}, scenario: impaired(jitter), command: "mix --jitter 60ms --peer janus"},
+		{name: "loss-5", targets: targets{most("glitch_pct", 0.5)}, scenario: impaired(loss), command: "mix --loss 5 --peer janus"},
+		{name: "loss-5-fec", targets: targets{least("mos_estimate", 3.8)}, scenario: impaired(fec), command: "mix --loss 5 --fec"},
+		{name: "record-mix", targets: targets{most("ratio", 1.05)}, scenario: &recordCmd{common: base, Server: "cordboard", Of: "mix", Rooms: 5, Talkers: 1}, command: "record"},
+		{name: "record-bridge", targets: targets{most("ratio", 1.05)}, scenario: &recordCmd{common: base, Server: "cordboard", Of: "bridge", Rooms: 20, Talkers: 1}, command: "record --of bridge --rooms 20"},
 		{name: "size-008", slow: true, scenario: size(1), command: "mix --rooms 1"},
 		{name: "size-120", scenario: size(15), command: "mix --rooms 15"},
 		{name: "size-400", scenario: size(50), command: "mix --rooms 50"},
-		{name: "capacity-opus-1", target: least("max_parties_per_core", 200), scenario: capacity, command: "mix --capacity --peer janus"},
-		{name: "capacity-opus-8", slow: true, target: least("max_parties_per_core", 90), scenario: &capacity8, command: "mix --capacity --talkers 8 --peer janus"},
-		{name: "capacity-bridge", target: least("max_parties_per_core", 200), scenario: &bridgeCmd{common: once, Peer: "rtpengine", Calls: 20, Talkers: 1, Capacity: true, Limit: 60, Step: 4, Share: share}, command: "bridge --capacity --peer rtpengine"},
+		{name: "capacity-opus-1", targets: targets{least("max_parties_per_core", 200)}, scenario: capacity, command: "mix --capacity --peer janus"},
+		{name: "capacity-opus-8", slow: true, targets: targets{least("max_parties_per_core", 90)}, scenario: &capacity8, command: "mix --capacity --talkers 8 --peer janus"},
+		{name: "capacity-bridge", targets: targets{least("max_parties_per_core", 200)}, scenario: &bridgeCmd{common: once, Peer: "rtpengine", Calls: 20, Talkers: 1, Capacity: true, Limit: 60, Step: 4, Share: share}, command: "bridge --capacity --peer rtpengine"},
 		{name: "signal", scenario: &signalCmd{common: base, Rate: 100}, command: "signal"},
 		{name: "capacity-signal", scenario: &signalCmd{common: once, Rate: 100, Capacity: true}, command: "signal --capacity"},
 		{name: "soak", scenario: soak, command: fmt.Sprintf("soak --for %v --life 5s", soak.For)},
@@ -135,12 +135,14 @@ func (c *allCmd) Run(ctx context.Context) (err error) {
 			failed = append(failed, err)
 			continue
 		}
-		r.Name, r.Target, r.Order, r.Command = e.name, e.target, e.order, "go run ./bench "+e.command
+		r.Name, r.Targets, r.Order, r.Command = e.name, e.targets, e.order, "go run ./bench "+e.command
 		if c.Quick {
 			r.Command += " --warm 1s --time 3s --probe-time 2s"
 		}
-		if met, ok := r.Met(); ok {
-			bar.say("%-22s target %s %s: met %v", e.name, r.Target.Figure, r.Target, met)
+		for _, t := range r.Targets {
+			if v, met, ok := r.Met(t); ok {
+				bar.say("%-22s %s %s: %s, met %v", e.name, t.Figure, t, report.Number(v), met)
+			}
 		}
 		if err := r.Write(filepath.Join(dir, e.name+".json")); err != nil {
 			return err

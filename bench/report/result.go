@@ -26,10 +26,11 @@ type Result struct {
 	// Order of the table and the charts.
 	Order     int       `json:"order,omitempty"`
 	Summaries []Summary `json:"summaries"` // ours first
-	// Ratio is our CPU per party and second to the other's, or our parties on one core to the other's. Target what the project holds itself to.
-	Ratio  *float64 `json:"ratio,omitempty"`
-	Target *Target  `json:"target,omitempty"`
-	Runs   []Run    `json:"runs"`
+	// Ratio is our CPU per party and second to the other's, or our parties on one core to the other's.
+	Ratio *float64 `json:"ratio,omitempty"`
+	// Targets are what the project holds itself to.
+	Targets []Target `json:"targets,omitempty"`
+	Runs    []Run    `json:"runs"`
 }
 
 // Target is a bound on one figure of ours, or on the ratio.
@@ -189,24 +190,21 @@ func summarize(name string, runs []*Run) Summary {
 	return s
 }
 
-// Met says whether the target is met; ok is false where there is no target or no figure.
-func (r *Result) Met() (met, ok bool) {
-	if r.Target == nil || len(r.Summaries) == 0 {
-		return false, false
+// Met says whether a target is met, and by what figure; ok is false where there is none.
+func (r *Result) Met(t Target) (v float64, met, ok bool) {
+	if len(r.Summaries) == 0 {
+		return 0, false, false
 	}
-	v, ok := r.Summaries[0].Figure(r.Target.Figure)
-	if r.Target.Figure == "ratio" {
+	v, ok = r.Summaries[0].Figure(t.Figure)
+	if t.Figure == "ratio" {
 		if ok = r.Ratio != nil; ok {
 			v = *r.Ratio
 		}
 	}
-	if !ok {
-		return false, false
+	if t.AtLeast > 0 {
+		return v, ok && v >= t.AtLeast, ok
 	}
-	if r.Target.AtLeast > 0 {
-		return v >= r.Target.AtLeast, true
-	}
-	return v <= r.Target.Most, true
+	return v, ok && v <= t.Most, ok
 }
 
 // Write stores a result as JSON.

@@ -41,7 +41,7 @@ func Number(v float64) string {
 	}
 }
 
-func (t *Target) String() string {
+func (t Target) String() string {
 	unit := ""
 	if t.Figure == "ratio" {
 		unit = "x"
@@ -83,21 +83,16 @@ func Markdown(results []Result, charts []string) string {
 	for _, c := range columns {
 		b.WriteString(" " + c.head + " |")
 	}
-	b.WriteString(" ratio | target | met |\n|---|---|---|" + strings.Repeat("---|", len(columns)+3) + "\n")
+	b.WriteString(" ratio | targets |\n|---|---|---|" + strings.Repeat("---|", len(columns)+2) + "\n")
 	for _, r := range results {
 		for i, s := range r.Summaries {
-			title, ratio, target, met := "", "", "", ""
+			title, ratio, targets := "", "", ""
 			if i == 0 {
 				title = r.Title
 				if r.Ratio != nil {
 					ratio = "**" + Number(*r.Ratio) + "x**"
 				}
-				if r.Target != nil {
-					target = figureNames[r.Target.Figure] + " " + r.Target.String()
-				}
-				if yes, ok := r.Met(); ok {
-					met = map[bool]string{true: "yes", false: "no"}[yes]
-				}
+				targets = r.targets()
 			}
 			fmt.Fprintf(&b, "| %s | %s | %d |", title, s.Server, s.Runs)
 			for _, c := range columns {
@@ -107,7 +102,7 @@ func Markdown(results []Result, charts []string) string {
 				}
 				b.WriteString(" " + cell + " |")
 			}
-			fmt.Fprintf(&b, " %s | %s | %s |\n", ratio, target, met)
+			fmt.Fprintf(&b, " %s | %s |\n", ratio, targets)
 		}
 	}
 	b.WriteString("\n## Commands\n\n")
@@ -115,6 +110,16 @@ func Markdown(results []Result, charts []string) string {
 		fmt.Fprintf(&b, "- %s: `%s`\n", r.Title, r.Command)
 	}
 	return b.String()
+}
+
+// targets says which targets are met.
+func (r *Result) targets() string {
+	var parts []string
+	for _, t := range r.Targets {
+		_, met, ok := r.Met(t)
+		parts = append(parts, fmt.Sprintf("%s %v: %s", figureNames[t.Figure], t, map[[2]bool]string{{true, true}: "met", {false, true}: "**missed**"}[[2]bool{met, ok}]))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // WriteAll renders the table and the charts of a folder's results into it.
