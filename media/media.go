@@ -261,6 +261,12 @@ type Stats struct {
 	RoundTrip             time.Duration // from the last RTCP report block, 0 before one came
 	RemoteLost            uint64        // packets the party reports as lost
 	RemoteJitter          time.Duration // jitter the party reports
+	RemoteReports         uint64        // reports about what we send; before the first the other Remote fields are empty
+	RemoteLoss            float64       // share of our packets lost in the interval of the last report, 0 to 1
+	RemoteDiscard         float64       // share the party's jitter buffer threw away (RFC 3611), 0 to 1
+	RemoteDelay           time.Duration // the party's own delay, jitter buffer to ear (RFC 3611), 0 for unknown
+	RemoteMOS             float64       // the party's own estimate of what it hears (RFC 3611), 0 for unknown
+	FECOut                bool          // what we send carries forward error correction
 	LevelIn, LevelOut     uint8         // -dBov of the last frames, 127 is silence
 	LastPacket            time.Time     // arrival of the last packet, zero before the first
 }
