@@ -19,6 +19,9 @@ const (
 // Process limits one frame's sum into dst, which has the same length.
 func (l *Limiter) Process(dst []int16, sum []int32) {
 	dst = dst[:len(sum)]
+	if l.reduction == 0 && fits(dst, sum, Ceiling) {
+		return // as nearly always: all blocks would pass as they are
+	}
 	for len(sum) > 0 {
 		n := max(1, min(len(sum), (len(dst)+blocksPerFrame-1)/blocksPerFrame))
 		if n < len(sum) && len(sum) < 2*n {
@@ -30,10 +33,11 @@ func (l *Limiter) Process(dst []int16, sum []int32) {
 }
 
 func (l *Limiter) block(dst []int16, sum []int32) {
-	var peak int32
+	var lo, hi int32
 	for _, s := range sum {
-		peak = max(peak, s, -s)
+		lo, hi = min(lo, s), max(hi, s)
 	}
+	peak := max(hi, -lo)
 	want := float32(0)
 	if peak > Ceiling {
 		want = 1 - Ceiling/float32(peak)

@@ -152,6 +152,62 @@ func TestMixMinusIsExact(t *testing.T) {
 	}
 }
 
+// The loops that take eight at a time give what taking one at a time gives, at every length and limit.
+func TestLoopsAreExact(t *testing.T) {
+	noise := testaudio.Noise(7, 960, 3)
+	for _, n := range []int{0, 1, 7, 8, 9, 15, 160, 320, 960} {
+		for _, odd := range []int32{0, pcm.Ceiling, pcm.Ceiling + 1, -pcm.Ceiling - 1, 32767, 32768, -32768, -32769, math.MaxInt32 - 40000, math.MinInt32 + 40000} {
+			for _, at := range []int{0, n / 2, n - 1} {
+				if n == 0 {
+					continue
+				}
+				src, sum, want := noise[:n], make([]int32, n), make([]int16, n)
+				pcm.Add(sum, src)
+				for i, s := range sum {
+					if s != int32(src[i]) {
+						t.Fatalf("add of %d, at %d: %d", n, i, s)
+					}
+				}
+				sum[at] = odd
+				for i, s := range sum {
+					want[i] = pcm.Clip16(s)
+				}
+				got := make([]int16, n)
+				if pcm.Clip(got, sum); !slices.Equal(got, want) {
+					t.Errorf("clip of %d with %d at %d is wrong", n, odd, at)
+				}
+				for i := range sum {
+					sum[i] /= 2
+					want[i] = int16(max(-32768, min(32767, sum[i])))
+				}
+				sum[at], want[at] = odd, pcm.Clip16(odd)
+				var l pcm.Limiter
+				l.Process(got, sum)
+				asIs := slices.Equal(got, want)
+				if over := max(odd, -odd) - pcm.Ceiling; over <= 0 && !asIs || over > 1000 && asIs {
+					t.Errorf("limiter of %d with %d at %d leaves it: %v", n, odd, at, asIs)
+				}
+				clear(sum)
+				pcm.Sub(sum, src)
+				for i, s := range sum {
+					if s != -int32(src[i]) {
+						t.Fatalf("subtraction of %d, at %d: %d", n, i, s)
+					}
+				}
+			}
+		}
+	}
+	for n := range 40 {
+		var sum float64
+		for _, s := range noise[:n] {
+			sum += float64(s) * float64(s)
+		}
+		if want := -10 * math.Log10(sum/float64(n)/(1<<30)); n > 0 && math.Abs(float64(pcm.Level(noise[:n]))-max(0, want)) > 0.5001 {
+			t.Errorf("level of %d: %d, want %.2f", n, pcm.Level(noise[:n]), want)
+		}
+	}
+}
+
 func TestLevel(t *testing.T) {
 	square := make([]int16, 160)
 	for i := range square {
