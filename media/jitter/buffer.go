@@ -45,7 +45,8 @@ const (
 type Item struct {
 	Kind     Kind
 	PT       uint8 // RTP payload type
-	Level    uint8 // as given to Push
+	Level    uint8 // as given to Push; so Voice
+	Voice    bool
 	Marker   bool
 	Quiet    bool   // Empty: the party is sending something else (telephone events) in place of audio
 	Urgent   bool   // Adjust should not wait for silence
@@ -54,7 +55,8 @@ type Item struct {
 	TS       uint32 // RTP timestamp of the item
 	Duration uint32 // RTP clock units the item stands for; 0 for Empty and Silence
 	Clock    uint32 // RTP clock rate in hertz, 0 before the first packet
-	Payload  []byte // Audio: borrowed until the next Pop
+	SSRC     uint32 // Audio
+	Payload  []byte // Audio: borrowed until Pop has given Kept more of them
 	Next     []byte // Lost: borrowed until the next Pop
 	// Adjust is by how many RTP clock units the playout would like to differ from Duration: positive
 	// stretches (delay grows), negative shrinks. Whoever follows it calls Adjusted.
@@ -70,6 +72,7 @@ type Packet struct {
 	Seq      uint16
 	PT       uint8
 	Level    uint8
+	Voice    bool
 	Marker   bool
 	Skip     bool   // takes a sequence number but holds no audio (telephone event)
 	Payload  []byte // copied
@@ -83,7 +86,7 @@ type Config struct {
 
 const (
 	slots    = 64     // packets between reader and playout; 640 ms at a packet time of 10 ms
-	slotSize = 256    // bytes a slot has from the start; a larger payload grows its slot once
+	slotSize = 128    // bytes a slot has at least; a larger payload grows its slot
 	maxSize  = 2048   // longest payload taken
 	none     = 0xff   // no slot
 	dropout  = 3000   // RFC 3550 appendix A.1
@@ -96,6 +99,10 @@ const (
 	patience = 3 * 50 // pops a wish to adjust waits for silence before it is urgent
 )
 
+// Kept is how many payloads stay valid behind the playout, so that a decoder that was given a rest can be
+// brought up to date.
+const Kept = 4
+
 // Buffer is the jitter buffer of one incoming stream. One goroutine calls Push, another Pop and Adjusted;
 // Stats may be called from anywhere.
 type Buffer struct {
@@ -103,14 +110,17 @@ type Buffer struct {
 	epoch time.Time
 
 	filled, free ring
-	slots        [slots]slot
+	slots        [slots]*slot // made when first needed
+	spare        [slots]uint8 // the reader's: slots to use, the last used first, so that few are ever made
+	spares       int
 	overflow     atomic.Uint64 // packets the reader had no slot for, or that the playout gave up to bound the delay
 
 	// Everything below belongs to the goroutine that calls Pop.
 	order  [slots]uint8 // stored slots by ascending sequence number
 	n      int
-	popped uint8 // slot behind the last Item
-	pend   uint8 // first packet of what may be a new stream
+	kept   [Kept]uint8 // slots behind the last Items
+	oldest int         // of kept
+	pend   uint8       // first packet of what may be a new stream
 
 	open    bool // a stream is known
 	playing bool // the playout position is set
@@ -159,30 +169,42 @@ func New(cfg Config) *Buffer {
 		cfg.Max = 160 * time.Millisecond
 	}
 	cfg.Max = max(cfg.Max, cfg.Min+2*pcm.Period)
-	b := &Buffer{cfg: cfg, epoch: time.Now(), popped: none, pend: none}
-	mem := make([]byte, slots*slotSize)
-	for i := range b.slots {
-		b.slots[i].buf = mem[i*slotSize : (i+1)*slotSize : (i+1)*slotSize]
-		b.free.put(uint8(i))
+	b := &Buffer{cfg: cfg, epoch: time.Now(), kept: [Kept]uint8{none, none, none, none}, pend: none}
+	for i := range b.spare {
+		b.spare[i] = uint8(slots - 1 - i)
 	}
+	b.spares = slots
 	return b
 }
 
-// Push copies a packet in. It never blocks; it reports false when there is no room, and counts that.
-// One goroutine only.
+// Push copies a packet in. It never blocks; it reports false when there is no room, and counts that. It
+// allocates only while the buffer holds more than ever before. One goroutine only.
 func (b *Buffer) Push(p *Packet, arrival time.Time) bool {
 	if len(p.Payload) > maxSize {
 		b.overflow.Add(1)
 		return false
 	}
-	i, ok := b.free.get()
-	if !ok {
+	for {
+		i, ok := b.free.get()
+		if !ok {
+			break
+		}
+		b.spare[b.spares] = i
+		b.spares++
+	}
+	if b.spares == 0 {
 		b.overflow.Add(1)
 		return false
 	}
-	s := &b.slots[i]
+	b.spares--
+	i := b.spare[b.spares]
+	s := b.slots[i]
+	if s == nil {
+		s = &slot{buf: make([]byte, 0, (max(len(p.Payload), slotSize)+63)/64*64)}
+		b.slots[i] = s
+	}
 	s.ssrc, s.rtp, s.clock, s.dur = p.SSRC, p.TS, p.Clock, int64(p.Duration)
-	s.seq, s.pt, s.level, s.marker, s.skip = p.Seq, p.PT, p.Level, p.Marker, p.Skip
+	s.seq, s.pt, s.level, s.voice, s.marker, s.skip = p.Seq, p.PT, p.Level, p.Voice, p.Marker, p.Skip
 	s.arrival = int64(arrival.Sub(b.epoch))
 	s.buf = append(s.buf[:0], p.Payload...)
 	b.filled.put(i)
@@ -192,17 +214,7 @@ func (b *Buffer) Push(p *Packet, arrival time.Time) bool {
 // Pop gives what is to be played next. queued is how much the caller still holds from earlier items, in
 // RTP clock units; a caller asks when that is less than a frame. Never blocks.
 func (b *Buffer) Pop(now time.Time, queued uint32) Item {
-	if b.popped != none {
-		b.release(b.popped)
-		b.popped = none
-	}
-	for {
-		i, ok := b.filled.get()
-		if !ok {
-			break
-		}
-		b.accept(i)
-	}
+	b.Collect()
 	if !b.open {
 		return Item{}
 	}
@@ -219,7 +231,7 @@ func (b *Buffer) Pop(now time.Time, queued uint32) Item {
 			return b.empty()
 		}
 		for b.n > 1 { // what came before anybody listened is not worth its delay
-			next := &b.slots[b.order[1]]
+			next := b.slots[b.order[1]]
 			if t-next.ts-b.delay.base < b.start(next) {
 				break
 			}
@@ -251,6 +263,39 @@ func (b *Buffer) Pop(now time.Time, queued uint32) Item {
 		}
 		return b.take(s, slack, int64(queued))
 	}
+}
+
+// Collect takes in what was pushed, as Pop does. For the goroutine that calls Pop.
+func (b *Buffer) Collect() {
+	for {
+		i, ok := b.filled.get()
+		if !ok {
+			return
+		}
+		b.accept(i)
+	}
+}
+
+// Ahead is packet i of those that wait behind the playout position, in order, without taking it. The
+// payload is borrowed until the next Pop. For the goroutine that calls Pop.
+func (b *Buffer) Ahead(i int) (Item, bool) {
+	if i >= b.n {
+		return Item{}, false
+	}
+	return b.item(b.slots[b.order[i]]), true
+}
+
+// Next is the RTP timestamp that the playout goes on with, and its source; ok is false before anything was
+// played. In a pause of the party it is where the party would be now. For the goroutine that calls Pop.
+func (b *Buffer) Next() (ts, ssrc uint32, ok bool) {
+	if !b.open || !b.playing {
+		return 0, 0, false
+	}
+	at := b.play
+	if b.spent >= longHole*b.tick {
+		at += b.spent
+	}
+	return uint32(at), b.ssrc, true
 }
 
 // Adjusted tells the buffer that the caller has followed an Item.Adjust, wholly or in part.
@@ -322,11 +367,10 @@ func (b *Buffer) hole(s *slot, gap, slack, fill int64) (Item, bool) {
 
 // take gives the first stored packet.
 func (b *Buffer) take(s *slot, slack, queued int64) Item {
-	it := Item{
-		Kind: Audio, PT: s.pt, Level: s.level, Marker: s.marker, Seq: s.seq,
-		TS: s.rtp, Duration: uint32(s.dur), Clock: b.clock, Payload: s.buf,
-	}
-	b.popped = b.shift()
+	it := b.item(s)
+	b.release(b.kept[b.oldest])
+	b.kept[b.oldest] = b.shift()
+	b.oldest = (b.oldest + 1) % Kept
 	b.play, b.lastSeq = s.ts+s.dur, s.ext
 	b.spent, b.waited = 0, 0
 	it.Paused, b.paused = b.paused, false
@@ -341,6 +385,13 @@ func (b *Buffer) take(s *slot, slack, queued int64) Item {
 	}
 	it.Adjust, it.Urgent = b.delay.wish(slack, queued, span, b.step(s.dur), b.clock)
 	return it
+}
+
+func (b *Buffer) item(s *slot) Item {
+	return Item{
+		Kind: Audio, PT: s.pt, Level: s.level, Voice: s.voice, Marker: s.marker, Seq: s.seq,
+		TS: s.rtp, SSRC: s.ssrc, Duration: uint32(s.dur), Clock: b.clock, Payload: s.buf,
+	}
 }
 
 // start is the slack to begin a talkspurt with: the target, and where packets and frames do not go into

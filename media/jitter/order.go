@@ -3,7 +3,7 @@ package jitter
 // accept puts a packet where it belongs: into the store, aside as the possible start of a new stream, or
 // back among the free slots.
 func (b *Buffer) accept(i uint8) {
-	s := &b.slots[i]
+	s := b.slots[i]
 	if !b.open {
 		if s.skip {
 			b.release(i)
@@ -62,7 +62,7 @@ func (b *Buffer) accept(i uint8) {
 
 // suspect holds the first packet that fits no known stream; a second that follows it makes it the stream.
 func (b *Buffer) suspect(i uint8) {
-	s := &b.slots[i]
+	s := b.slots[i]
 	if s.skip {
 		b.release(i)
 		return
@@ -71,7 +71,7 @@ func (b *Buffer) suspect(i uint8) {
 		b.pend = i
 		return
 	}
-	p := &b.slots[b.pend]
+	p := b.slots[b.pend]
 	if d := int16(s.seq - p.seq); p.ssrc != s.ssrc || p.clock != s.clock || d < 1 || d > misorder {
 		b.release(b.pend)
 		b.pend = i
@@ -102,7 +102,7 @@ func (b *Buffer) restart(s *slot) {
 
 // store keeps the packet that restart was made for.
 func (b *Buffer) store(i uint8) {
-	s := &b.slots[i]
+	s := b.slots[i]
 	s.ext, s.ts = b.maxSeq, b.maxTS
 	b.delay.arrived(units(s.arrival, b.clock), s.ts, b.clock, false)
 	b.insert(i)
@@ -143,7 +143,7 @@ func (b *Buffer) received(lo, hi int64) bool {
 }
 
 func (b *Buffer) insert(i uint8) {
-	s := &b.slots[i]
+	s := b.slots[i]
 	if s.dur > 0 {
 		b.ptime = s.dur
 	}
@@ -159,11 +159,11 @@ func (b *Buffer) insert(i uint8) {
 
 // end is the timestamp behind the last stored packet.
 func (b *Buffer) end() int64 {
-	last := &b.slots[b.order[b.n-1]]
+	last := b.slots[b.order[b.n-1]]
 	return last.ts + last.dur
 }
 
-func (b *Buffer) first() *slot { return &b.slots[b.order[0]] }
+func (b *Buffer) first() *slot { return b.slots[b.order[0]] }
 
 func (b *Buffer) shift() uint8 {
 	i := b.order[0]
@@ -172,7 +172,11 @@ func (b *Buffer) shift() uint8 {
 	return i
 }
 
-func (b *Buffer) release(i uint8) { b.free.put(i) }
+func (b *Buffer) release(i uint8) {
+	if i != none {
+		b.free.put(i)
+	}
+}
 
 // trim bounds the delay after a burst or after ticks that never were: when more is stored than the largest
 // delay, or the first packet has waited longer than that, the oldest go until what is left is the target.

@@ -14,6 +14,7 @@ type slot struct {
 	seq     uint16
 	pt      uint8
 	level   uint8
+	voice   bool
 	marker  bool
 	skip    bool
 	buf     []byte
