@@ -79,18 +79,40 @@ func bars(title, subtitle string, all []bar) string {
 	return s.String()
 }
 
+// compared says whether a case sets us beside another server.
+func compared(r Result) bool {
+	for _, s := range r.Summaries {
+		if !strings.HasPrefix(s.Server, "cordboard") {
+			return true
+		}
+	}
+	return false
+}
+
+// sized says whether a case is one of several that differ in the number of parties.
+func sized(r Result) bool { return strings.HasPrefix(r.Name, "size-") }
+
+func every(Result) bool { return true }
+
 // Charts draws a chart for each figure that compares something.
 func Charts(results []Result) []Chart {
 	var charts []Chart
-	for _, c := range []struct{ file, figure, title, subtitle string }{
-		{"cpu.svg", "cpu_ms_per_party_s", "CPU time", "milliseconds of one core per party and second, less is better"},
-		{"delay.svg", "latency_ms.p99", "Delay the server adds", "99th percentile in milliseconds, less is better"},
-		{"capacity.svg", "max_parties_per_core", "Parties on one core", "before the 99th percentile of the delay passes its bound, more is better"},
-		{"memory.svg", "rss_kb_per_party", "Memory", "kilobytes per party, less is better"},
-		{"glitch.svg", "glitch_pct", "Bad frames", "percent of frames in which a steady tone is gone, less is better"},
+	for _, c := range []struct {
+		file, figure, title, subtitle string
+		shows                         func(Result) bool
+	}{
+		{"cpu.svg", "cpu_ms_per_party_s", "CPU time", "milliseconds of one core per party and second, less is better", compared},
+		{"delay.svg", "latency_ms.p99", "Delay the server adds", "99th percentile in milliseconds, less is better", compared},
+		{"capacity.svg", "max_parties_per_core", "Parties on one core", "before the 99th percentile of the delay passes its bound, more is better", every},
+		{"memory.svg", "rss_kb_per_party", "Memory", "kilobytes per party, less is better", compared},
+		{"glitch.svg", "glitch_pct", "Bad frames", "percent of frames in which a steady tone is gone, less is better", every},
+		{"scale.svg", "cpu_ms_per_party_s", "CPU time by number of parties", "milliseconds of one core per party and second", sized},
 	} {
 		var all []bar
 		for _, r := range results {
+			if !c.shows(r) {
+				continue
+			}
 			label := r.Title
 			for _, s := range r.Summaries {
 				v, ok := s.Figure(c.figure)
