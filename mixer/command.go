@@ -1,6 +1,7 @@
 package mixer
 
 import (
+	"maps"
 	"math"
 	"net/http"
 	"slices"
@@ -22,8 +23,8 @@ type Command interface {
 	apply(s *scene) error
 }
 
-// Leg is what a room asks of a party. If it also is a media.PayloadSource, media.Skipper or
-// media.LevelSource, the room makes use of that.
+// Leg is what a room asks of a party. If it also is a media.PayloadSource, media.Skipper, media.LevelSource,
+// media.Poller, media.RelaySource or media.RelaySink, the room makes use of that.
 type Leg interface {
 	media.Source
 	media.Sink
@@ -74,6 +75,22 @@ type Gain struct {
 type SetProcessors struct {
 	ID         string
 	Processors []Processor
+}
+
+// AGC switches automatic gain control on a member's voice, after its processors.
+type AGC struct {
+	ID string
+	On bool
+}
+
+// Streams gives a member sinks of its own for the voices of others, by their member ids, in place of a mix:
+// what it may hear of a voice goes to the voice's sink alone, as the packets that came where the legs agree
+// on them. What has no sink (a member that has just joined, prompts, hold music) is still mixed for the
+// member's own sink; when there is nothing of that, it gets frames without a payload. A sink whose id
+// nobody has waits. nil goes back to one mix.
+type Streams struct {
+	ID    string
+	Sinks map[string]media.RelaySink
 }
 
 // Hold takes a member out of the conversation: it hears only its music and is heard by nobody, taps
@@ -174,6 +191,41 @@ func (c Gain) apply(s *scene) error {
 
 func (c SetProcessors) apply(s *scene) error {
 	return s.change(c.ID, func(m *seat) { m.processors = slices.Clone(c.Processors) })
+}
+
+func (c AGC) apply(s *scene) error {
+	return s.change(c.ID, func(m *seat) {
+		switch {
+		case !c.On:
+			m.agc = nil
+		case m.agc == nil:
+			m.agc = new(pcm.AGC)
+		}
+	})
+}
+
+func (c Streams) apply(s *scene) error {
+	for id, sink := range c.Sinks {
+		if id == "" || sink == nil {
+			return invalid("/sinks", "required", "each sink needs the id of a member")
+		}
+	}
+	return s.change(c.ID, func(m *seat) {
+		old := m.outlets
+		m.outlets = nil
+		for _, id := range slices.Sorted(maps.Keys(c.Sinks)) {
+			o := outlet{source: id}
+			for _, was := range old { // what runs goes on
+				if was.source == id && was.sink == media.Sink(c.Sinks[id]) {
+					o.listener = was.listener
+				}
+			}
+			if o.listener == nil {
+				o.listener = newListener(c.Sinks[id])
+			}
+			m.outlets = append(m.outlets, o)
+		}
+	})
 }
 
 func (c Hold) apply(s *scene) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec"
@@ -164,10 +165,13 @@ func (h *hand) do(r *Room, cmds ...Command) {
 	}
 }
 
+// tick is one tick of the shard, at a time that goes by as ticks do.
+func (h *hand) tick() { h.s.tick(time.Unix(0, 0).Add(time.Duration(h.s.ticks) * Period)) }
+
 func (h *hand) ticks(n int) {
 	for range n {
 		h.pump()
-		h.s.tick()
+		h.tick()
 		h.s.scratch.flush(&h.s.meter)
 	}
 }

@@ -18,9 +18,9 @@ type floor struct {
 	since  int // ticks the rival leads, or the floor has been empty
 }
 
-// update takes the loudest speaking voice of a tick, nil when nobody speaks, and reports a change of holder.
-func (f *floor) update(loudest *source) bool {
-	holds := f.holder != nil && f.holder.gate.voice > 0
+// update takes the loudest speaking voice of a tick, nil when nobody speaks, and whether the holder still
+// speaks and is heard. It reports a change of holder.
+func (f *floor) update(loudest *source, holds bool) bool {
 	switch {
 	case loudest == nil:
 		f.rival = nil

@@ -17,6 +17,9 @@ const (
 	// speechLevel in -dBov and speechOnset in ticks: so loud, for so long, is speech.
 	speechLevel = 45
 	speechOnset = 2
+	// trusted is how many ticks in a row a source must have shown an Opus payload before a tap alone no
+	// longer has it decoded: 1 s.
+	trusted = 50
 )
 
 // source is one voice as the ticks know it: a member's, a player's or hold music. But for id and the
@@ -27,6 +30,8 @@ type source struct {
 	payload media.PayloadSource // nil where src is none; so below
 	skipper media.Skipper
 	leveler media.LevelSource
+	relay   media.RelaySource
+	poller  media.Poller
 	ender   interface{ Done() bool }
 
 	gate     gate
@@ -34,6 +39,10 @@ type source struct {
 	settled  atomic.Int32 // the rate plans go by
 	level    atomic.Uint32
 	finished atomic.Bool // a player that is done
+	packets  int8        // ticks in a row, up to trusted, for which the Opus payload was there
+	relays   int         // listeners its packets are handed on to
+	seated   bool        // its socket may be polled
+	polled   bool        // it is
 }
 
 func newSource(id string, src media.Source) *source {
@@ -41,6 +50,7 @@ func newSource(id string, src media.Source) *source {
 	s.payload, _ = src.(media.PayloadSource)
 	s.skipper, _ = src.(media.Skipper)
 	s.leveler, _ = src.(media.LevelSource)
+	s.relay, _ = src.(media.RelaySource)
 	s.ender, _ = src.(interface{ Done() bool })
 	s.settled.Store(int32(src.Rate()))
 	s.level.Store(pcm.LevelSilence)
@@ -69,6 +79,21 @@ func (s *source) follow() bool {
 		s.lower = 0
 		s.settled.Store(int32(now))
 		return true
+	}
+}
+
+// seat lets the shard read the source's socket, or takes that back.
+func (s *source) seat(on bool) {
+	s.seated = on
+	s.poll()
+}
+
+// poll has the socket read where that is best now: by the tick, whose frames need the packets no earlier,
+// or by the leg itself while packets are handed on as they arrive.
+func (s *source) poll() {
+	if on := s.seated && s.relays == 0; s.poller != nil && on != s.polled {
+		s.polled = on
+		s.poller.SetPolled(on)
 	}
 }
 
@@ -103,49 +128,48 @@ func (g *gate) update(level, silence uint8) {
 	g.smooth += 0.2 * (loud - g.smooth)
 }
 
-// member is one party as the ticks know it: its voice and its ear. It belongs to the shard.
+// member is one party as the ticks know it: its voice and its ear.
 type member struct {
 	leg Leg
 	in  *source
-
-	gains   [MaxMembers]pcm.Gain // on each seat's voice
-	limiter pcm.Limiter
-	summed  int8                   // ticks the limiter may still be turning the volume back up
-	stream  atomic.Pointer[stream] // what encoded the last frame, nil after silence; plans read it
-	past    [primers]pcm.Frame     // the last frames encoded, to warm up the next encoder with
-	kept    int                    // of those that follow each other up to now
-	oldest  int                    // where in past the next one goes
-	quiet   int                    // frames of silence sent in a row
+	out *listener
 }
 
 func newMember(id string, leg Leg) *member {
-	return &member{leg: leg, in: newSource(id, leg)}
+	m := &member{leg: leg, in: newSource(id, leg), out: newListener(leg)}
+	m.in.poller, _ = leg.(media.Poller)
+	return m
 }
 
-// primers is how many of the frames a listener heard last an encoder is given that it moves to. In the
-// three frames after a move, speech has this segmental SNR against an encoder that was never left (SILK
-// and CELT, 8 and 48 kHz): 11 to 16 dB with none, 12 to 20 with one, 19 to 28 with two. Two encoders of
-// the same speech agree no better than that anywhere, so more gain nothing.
-const primers = 2
+// listener is one way out of the room: a member's own sink, or one of those it has for single voices. But
+// for the atomics it belongs to the shard.
+type listener struct {
+	sink  media.Sink
+	relay media.RelaySink // nil where sink is none
 
-// listen notes which encoder the member hears now. Storing is dear, and it seldom changes.
-func (m *member) listen(s *stream) {
-	if m.stream.Load() != s {
-		m.stream.Store(s)
-	}
-	if s == nil {
-		m.kept = 0
-	}
+	gains   [MaxMembers]pcm.Gain // on each seat's voice
+	limiter pcm.Limiter
+	stream  atomic.Pointer[stream] // what encoded the last frame, nil after silence; plans read it
+	quiet   int                    // frames of silence sent in a row
+
+	from     atomic.Pointer[source] // whose packets it gets as they are; nil: none
+	loose    bool                   // the source has let go of it, the sink not yet
+	switched uint64                 // the tick in which the last forwarding began, 0 before the first
+	woken    uint64                 // the tick in which the last one ended
+	recent   int                    // slot of the source it came from, -1 where nothing is known of it
 }
 
-// keep remembers a frame that was encoded for the member.
-func (m *member) keep(f *pcm.Frame) {
-	if m.past[(m.oldest+primers-1)%primers].Rate() != f.Rate() {
-		m.kept = 0
+func newListener(sink media.Sink) *listener {
+	l := &listener{sink: sink}
+	l.relay, _ = sink.(media.RelaySink)
+	return l
+}
+
+// listen notes which encoder the listener hears now. Storing is dear, and it seldom changes.
+func (l *listener) listen(s *stream) {
+	if l.stream.Load() != s {
+		l.stream.Store(s)
 	}
-	m.past[m.oldest] = *f
-	m.oldest = (m.oldest + 1) % primers
-	m.kept = min(m.kept+1, primers)
 }
 
 // name is how a stage shows itself.

@@ -9,19 +9,19 @@ import (
 // totals prepares the sum of everything that is heard at one rate, where taking what a listener must not
 // hear out of it costs less than adding up what it hears. All sums are exact, so the way makes no
 // difference to the result.
-func (p *plan) totals(sc *scratch, classes []class, open uint32) {
+func (p *plan) totals(sc *scratch, classes []class) {
 	sc.total.mask = 0
 	rate := p.ears[classes[0].leader].key.from
 	var all uint32
 	for i := range p.feeds {
 		if f := &p.feeds[i]; f.rate == rate && f.wanted {
-			all |= 1 << f.slot & open
+			all |= 1 << f.slot & sc.open & sc.sounding
 		}
 	}
 	apart, together := 0, bits.OnesCount32(all)
 	for k := range classes {
 		if p.ears[classes[k].leader].key.from == rate {
-			apart += bits.OnesCount32(classes[k].mask)
+			apart += bits.OnesCount32(classes[k].mask & sc.sounding)
 			together += 1 + bits.OnesCount32(all&^classes[k].mask)
 		}
 	}
@@ -32,15 +32,28 @@ func (p *plan) totals(sc *scratch, classes []class, open uint32) {
 	add(sc.total.sum[:rate.Samples()], sc, all)
 }
 
+// mixed is a finished mix.
+type mixed struct {
+	frame *pcm.Frame
+	level uint8
+	only  int // the slot of the source whose frame it is as it came, -1 for a sum
+}
+
 // mix gives what the ears hear, of which the leader is one: the sources of the mask. One voice alone at
 // 0 dB is that voice's frame itself; otherwise the voices are summed exactly, gains come on top, and the
-// limiter brings the sum to 16 bits, once.
-func (r *Room) mix(p *plan, sc *scratch, leader int, mask uint32, ears uint8) *pcm.Frame {
+// limiter brings the sum to 16 bits, once. Sources that are silent in this tick are not touched.
+func (r *Room) mix(p *plan, sc *scratch, leader int, mask uint32, ears uint64) mixed {
 	a := &p.ears[leader]
-	flat := mask & a.flat()
+	bent := mask &^ a.flat()
+	flat := mask &^ bent & sc.sounding
 	sc.counts.mixes++
-	if mask == flat && flat&(flat-1) == 0 && a.summed == 0 {
-		return &sc.frames[bits.TrailingZeros32(flat)]
+	if bent == 0 && flat&(flat-1) == 0 && a.limiter == (pcm.Limiter{}) {
+		if flat == 0 {
+			sc.mixed.Reset(a.key.from)
+			return mixed{&sc.mixed, pcm.LevelSilence, -1}
+		}
+		slot := bits.TrailingZeros32(flat)
+		return mixed{&sc.frames[slot], sc.levels[slot], slot}
 	}
 	sum := sc.sum[:a.key.from.Samples()]
 	t := &sc.total
@@ -52,26 +65,21 @@ func (r *Room) mix(p *plan, sc *scratch, leader int, mask uint32, ears uint8) *p
 	} else {
 		add(sum, sc, flat)
 	}
-	for m := mask &^ flat; m != 0; m &= m - 1 {
+	for m := bent; m != 0; m &= m - 1 {
 		j := bits.TrailingZeros32(m)
 		a.gains[j].AddTo(sum, sc.frames[j].Samples())
 	}
 	sc.mixed.SetRate(a.key.from)
 	a.limiter.Process(sc.mixed.Samples(), sum)
-	if mask&(mask-1) != 0 || mask != flat {
-		a.summed = limiterRelease
-	} else {
-		a.summed--
-	}
 	for m := ears; m != 0; m &= m - 1 { // whoever leads the next tick goes on from here
-		b := &p.ears[bits.TrailingZeros8(m)]
-		b.limiter, b.summed = a.limiter, a.summed
-		for g := mask &^ flat; g != 0; g &= g - 1 {
+		b := &p.ears[bits.TrailingZeros64(m)]
+		b.limiter = a.limiter
+		for g := bent; g != 0; g &= g - 1 {
 			j := bits.TrailingZeros32(g)
 			b.gains[j] = a.gains[j]
 		}
 	}
-	return &sc.mixed
+	return mixed{&sc.mixed, pcm.Level(sc.mixed.Samples()), -1}
 }
 
 // add sets the sum to that of the sources in the mask.
@@ -80,18 +88,4 @@ func add(sum []int32, sc *scratch, mask uint32) {
 	for m := mask; m != 0; m &= m - 1 {
 		pcm.Add(sum, sc.frames[bits.TrailingZeros32(m)].Samples())
 	}
-}
-
-// limiterRelease is how many ticks the limiter may need to let go of a sum that was too loud.
-const limiterRelease = 25
-
-// flat is the sources that pass at exactly 0 dB.
-func (a *ear) flat() uint32 {
-	flat := ^uint32(0)
-	for j := range a.gains {
-		if !a.gains[j].Unity() {
-			flat &^= 1 << j
-		}
-	}
-	return flat
 }

@@ -59,6 +59,9 @@ type Config struct {
 	GateLevel uint8
 	// Music makes the default hold music; each call starts a new one. nil: held members hear silence.
 	Music func() media.Source
+	// NoPoll leaves reading their sockets to the legs. Otherwise the tick reads those of legs that can be
+	// asked to (media.Poller).
+	NoPoll bool
 	// NewEncoder and PutEncoder replace the pool of media/codec.
 	NewEncoder func(media.Format, pcm.Rate) (codec.Encoder, error)
 	PutEncoder func(codec.Encoder)
@@ -80,6 +83,13 @@ func (c Config) Validate() error {
 // or allocate, and must cope with a rate that changes between two frames.
 type Processor interface {
 	Process(f *pcm.Frame)
+}
+
+// Shedder is a Processor that can do less while the machine is short of time. Shed is called by the shard,
+// between two calls of Process.
+type Shedder interface {
+	Processor
+	Shed(on bool)
 }
 
 // Tap is given every member's share of every tick, in the order the members joined their seats. It must not

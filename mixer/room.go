@@ -59,6 +59,8 @@ type Room struct {
 	ran   uint64 // the last tick that was not skipped
 	floor floor
 	asked bool // for another plan
+	shed  bool // processors have been told to do less
+	seats int  // members of the plan
 	over  bool
 	err   error // before done is closed
 }
@@ -220,6 +222,9 @@ func (r *Room) Snapshot() wire.Room {
 	for i := range r.next.ears {
 		a := &r.next.ears[i]
 		s := &r.scene.seats[a.seat]
+		if a.voice {
+			continue
+		}
 		w.RateHz = max(w.RateHz, int(a.key.from))
 		w.Members = append(w.Members, wire.Member{
 			LegID: a.in.id, Muted: s.muted, Deafened: s.deafened, Held: s.held,
@@ -238,8 +243,9 @@ func (r *Room) String() string {
 	defer r.mu.Unlock()
 	var b strings.Builder
 	for i := range r.next.ears {
-		a := &r.next.ears[i]
-		fmt.Fprintf(&b, "%s: %s\n", a.in.id, r.line(a))
+		if a := &r.next.ears[i]; !a.voice {
+			fmt.Fprintf(&b, "%s: %s\n", a.in.id, r.line(a))
+		}
 	}
 	return b.String()
 }
@@ -254,7 +260,10 @@ func (r *Room) line(a *ear) string {
 			line += fmt.Sprintf(" > room %s (%v)", r.id, f.rate)
 		}
 	}
+	from := a.from.Load()
 	switch {
+	case from != nil:
+		line += " > packets of " + from.id
 	case a.route == routeMusic:
 		line += " > music"
 	case a.route == routeNone:
@@ -301,16 +310,34 @@ func (r *Room) finish() {
 		return
 	}
 	r.over = true
+	r.part()
 	if r.err == nil { // what panicked may have left an encoder in any state
 		for _, s := range r.plan.stock {
 			r.engine.cfg.PutEncoder(s.encoder)
 		}
 	}
-	r.shard.seats.Add(-int64(emptyRoom + len(r.plan.ears)))
+	r.shard.seats.Add(-int64(emptyRoom + r.seats))
 	r.emit(Event{Kind: Closed, Err: r.err}, &r.shard.scratch.counts)
 	close(r.events)
 	r.engine.forget(r)
 	close(r.done)
+}
+
+// part leaves the legs to themselves. One that has panicked before may do so again.
+func (r *Room) part() {
+	defer func() {
+		if v := recover(); v != nil && r.err == nil {
+			r.err = fmt.Errorf("mixer: room %s: panic: %v", r.id, v)
+		}
+	}()
+	for i := range r.plan.ears {
+		r.plan.ears[i].detach()
+	}
+	for i := range r.plan.feeds {
+		if f := &r.plan.feeds[i]; f.member {
+			f.seat(false)
+		}
+	}
 }
 
 var _ Leg = media.Leg(nil)

@@ -328,7 +328,7 @@ func TestSpeaker(t *testing.T) {
 	speaker("0", 10)
 	speaker("1", 30)
 	h.do(r, Mute{ID: "1", On: true})
-	speaker("1", 1)
+	speaker("0", 1)
 	speaker("0", hangover)
 	legs[0].on = false
 	speaker("0", 30)

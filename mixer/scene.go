@@ -7,6 +7,7 @@ import (
 
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/pcm"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -24,11 +25,19 @@ type seat struct {
 	member     *member
 	processors []Processor
 	db         float64
-	music      *source // on hold: its own music, nil for the engine's
+	music      *source  // on hold: its own music, nil for the engine's
+	agc        *pcm.AGC // nil: off
+	outlets    []outlet // sinks of its own for single voices
 	listenOnly bool
 	muted      bool
 	deafened   bool
 	held       bool
+}
+
+// outlet is where a member wants one other member's voice alone.
+type outlet struct {
+	source string // member id
+	*listener
 }
 
 type cell struct {
@@ -108,6 +117,9 @@ func (s *seat) pipeline() string {
 	for _, p := range s.processors {
 		b.WriteString(" > ")
 		b.WriteString(name(p))
+	}
+	if s.agc != nil {
+		b.WriteString(" > agc")
 	}
 	return b.String()
 }

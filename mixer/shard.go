@@ -7,10 +7,6 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
-
-	"github.com/cordboard/cordboard/media"
-	"github.com/cordboard/cordboard/media/codec"
-	"github.com/cordboard/cordboard/media/pcm"
 )
 
 const (
@@ -94,7 +90,7 @@ func (s *shard) run(ctx context.Context) {
 		case now := <-timer.C:
 			for n := 0; n < maxCatchUp && !now.Before(next); n++ {
 				start := time.Now()
-				s.tick()
+				s.tick(start)
 				s.observe(start.Sub(next), time.Since(start))
 				next = next.Add(Period)
 			}
@@ -119,8 +115,9 @@ func (s *shard) align(now time.Time) time.Time {
 }
 
 // tick moves 20 ms of audio through every room of the shard.
-func (s *shard) tick() {
+func (s *shard) tick(now time.Time) {
 	s.ticks++
+	s.scratch.now = now
 	s.scratch.tick = s.ticks
 	for i := 0; i < len(s.rooms); {
 		r := s.rooms[i]
@@ -222,26 +219,4 @@ func (s *shard) drain() {
 			return
 		}
 	}
-}
-
-// scratch is what a tick needs while it runs, shared by all rooms of a shard since they run one by one.
-type scratch struct {
-	tick   uint64
-	gate   uint8
-	frames [maxSources]pcm.Frame // by source slot
-	levels [maxSources]uint8
-	kinds  [maxSources]media.Kind
-	sum    [pcm.MaxSamples]int32
-	total  struct { // of everything heard at one rate; mask is 0 where it does not pay
-		mask uint32
-		rate pcm.Rate
-		sum  [pcm.MaxSamples]int32
-	}
-	mixed pcm.Frame
-	coded struct { // the mix at an encoder's rate, 0 where there is none yet
-		to    pcm.Rate
-		frame pcm.Frame
-	}
-	payload [codec.MaxPayload]byte
-	counts  counts
 }

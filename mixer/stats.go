@@ -21,6 +21,8 @@ type Stats struct {
 	Skipped      uint64                   // ticks given up after a stall
 	TickTime     [len(Buckets) + 1]uint64 // histogram of the time a tick took
 	TickTimeSum  time.Duration
+	Forwarded    uint64 // frames' time in which a listener got a source's packets as they are
+	Polled       uint64 // sockets read by a tick
 	Mixes        uint64 // distinct mixes computed
 	Encodes      uint64 // encoder calls
 	Shared       uint64 // encoder calls saved because listeners heard the same
@@ -56,6 +58,8 @@ func (e *Engine) Stats() Stats {
 			t.TickTime[i] += m.took[i].Load()
 		}
 		t.TickTimeSum += time.Duration(m.tookSum.Load())
+		t.Forwarded += m.forwarded.Load()
+		t.Polled += m.polled.Load()
 		t.Mixes += m.mixes.Load()
 		t.Encodes += m.encodes.Load()
 		t.Shared += m.shared.Load()
@@ -94,7 +98,7 @@ type meter struct {
 	mixes, encodes, shared, silent atomic.Uint64
 	primed, encodeErrors, panics   atomic.Uint64
 	decoded, undecoded, replans    atomic.Uint64
-	events                         atomic.Uint64
+	events, forwarded, polled      atomic.Uint64
 }
 
 // observe counts one tick.
@@ -119,11 +123,13 @@ type counts struct {
 	mixes, encodes, shared, silent uint64
 	primed, encodeErrors           uint64
 	decoded, undecoded, replans    uint64
-	events                         uint64
+	events, forwarded, polled      uint64
 }
 
 func (s *scratch) flush(m *meter) {
 	c := &s.counts
+	m.forwarded.Add(c.forwarded)
+	m.polled.Add(c.polled)
 	m.mixes.Add(c.mixes)
 	m.encodes.Add(c.encodes)
 	m.shared.Add(c.shared)

@@ -11,26 +11,51 @@ import (
 func (r *Room) step(sc *scratch) {
 	p := r.plan
 	r.tick++
-	var playing, open, voiced uint32
+	if r.shed != sc.shed {
+		r.shed = sc.shed
+		for i := range p.feeds {
+			p.feeds[i].shed(r.shed)
+		}
+	}
+	r.mend(p, sc)
+	r.gather(p, sc)
+	r.serve(p, sc)
+	if p.tap != nil {
+		r.report(p, sc)
+	}
+	if p.forwards > 0 {
+		r.forward(p)
+	}
+	r.ran = r.tick
+}
+
+// gather reads every source and finds out who speaks.
+func (r *Room) gather(p *plan, sc *scratch) {
+	sc.playing, sc.open, sc.voiced, sc.sounding, sc.skipped = 0, 0, 0, 0, 0
 	var loudest *source
+	holds := false
 	for i := range p.feeds {
 		f := &p.feeds[i]
 		bit := uint32(1) << f.slot
 		if !r.read(f, sc) {
 			continue
 		}
-		playing |= bit
+		sc.playing |= bit
 		if f.gate.open > 0 {
-			open |= bit
+			sc.open |= bit
 		}
 		if f.gate.voice > 0 {
-			voiced |= bit
-			if f.member && !f.muted && !f.held && (loudest == nil || f.gate.smooth > loudest.gate.smooth) {
+			sc.voiced |= bit
+			if !f.member || f.muted || f.held {
+				continue
+			}
+			holds = holds || f.source == r.floor.holder
+			if loudest == nil || f.gate.smooth > loudest.gate.smooth {
 				loudest = f.source
 			}
 		}
 	}
-	if r.floor.update(loudest) {
+	if r.floor.update(loudest, holds) {
 		r.speaker.Store(r.floor.holder)
 		e := Event{Kind: SpeakerChanged}
 		if r.floor.holder != nil {
@@ -38,11 +63,6 @@ func (r *Room) step(sc *scratch) {
 		}
 		r.emit(e, &sc.counts)
 	}
-	if p.tap != nil {
-		r.report(p, sc)
-	}
-	r.serve(p, sc, playing, open, voiced)
-	r.ran = r.tick
 }
 
 // read fills the feed's slot. It reports false for a player that has ended.
@@ -54,13 +74,20 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 	if s.follow() {
 		r.ask(&sc.counts)
 	}
+	if s.polled {
+		s.poller.Poll(sc.now)
+		sc.counts.polled++
+	}
+	bit := uint32(1) << f.slot
 	frame := &sc.frames[f.slot]
 	frame.SetRate(f.rate)
 	var kind media.Kind
-	if !f.wanted && s.skipper != nil {
+	if s.skipper != nil && sc.needed&bit == 0 && (!f.taped || s.packets == trusted && len(f.processors) == 0) {
 		kind = s.skipper.Skip()
+		sc.skipped |= bit
 		sc.counts.undecoded++
 	} else if kind = s.src.ReadFrame(frame); kind == media.Audio || kind == media.Concealed {
+		sc.sounding |= bit
 		sc.counts.decoded++
 	} else {
 		sc.counts.undecoded++
@@ -72,151 +99,123 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 	}
 	level := uint8(pcm.LevelSilence)
 	if kind == media.Audio || kind == media.Concealed {
-		for _, p := range f.processors {
-			p.Process(frame)
+		if sc.sounding&bit != 0 {
+			for _, p := range f.processors {
+				p.Process(frame)
+			}
 		}
-		level = r.measure(f, frame)
+		level = f.measure(frame, sc.sounding&bit != 0)
 	}
 	s.gate.update(level, sc.gate)
-	s.level.Store(uint32(level))
+	if uint32(level) != s.level.Load() {
+		s.level.Store(uint32(level))
+	}
 	sc.kinds[f.slot], sc.levels[f.slot] = kind, level
 	return true
 }
 
 // measure is the level of a frame: the sender's own figure where it gave one and nothing changed the
 // frame since.
-func (r *Room) measure(f *feed, frame *pcm.Frame) uint8 {
-	if f.leveler != nil && len(f.processors) == 0 {
+func (f *feed) measure(frame *pcm.Frame, read bool) uint8 {
+	if f.leveler != nil && (len(f.processors) == 0 || !read) {
 		if level, _, ok := f.leveler.Level(); ok {
 			return min(level, pcm.LevelSilence)
 		}
 	}
-	if !f.wanted {
+	if !read {
 		return pcm.LevelSilence
 	}
 	return pcm.Level(frame.Samples())
 }
 
-// report hands every member's share to the tap.
-func (r *Room) report(p *plan, sc *scratch) {
-	n := 0
-	for i := range p.feeds {
-		f := &p.feeds[i]
-		if !f.member {
-			continue
-		}
-		t := &p.tapped[n]
-		n++
-		t.Kind, t.In, t.Level = sc.kinds[f.slot], &sc.frames[f.slot], sc.levels[f.slot]
-		t.Codec, t.Payload = 0, nil
-		t.Muted, t.Held, t.Voice = f.muted, f.held, f.gate.voice > 0
-		switch {
-		case f.aside:
-			t.Kind, t.In, t.Level, t.Voice = media.Silence, &p.silence, pcm.LevelSilence, false
-		case f.payload != nil && len(f.processors) == 0 && t.Kind == media.Audio:
-			t.Codec, t.Payload = f.payload.Payload()
-		}
-	}
-	p.tap.Tick(r.tick, p.tapped)
-}
-
-// hear is the sources of a tick that the listener hears, and whether it hears music instead.
-func (a *ear) hear(playing, open uint32) (mask uint32, music bool) {
-	if only := a.solo & playing; only != 0 {
-		return only & open, false
-	}
-	if a.held {
-		if only := a.named & playing; only != 0 {
-			return only & open, false
-		}
-		return a.own & playing & open, a.own == 0 && a.music != nil
-	}
-	return a.hears & playing & open, false
-}
-
 // class is the listeners of a tick that hear the same and want it in the same format.
 type class struct {
 	mask   uint32 // what they hear
-	ears   uint8  // who they are, by place in the plan
+	ears   uint64 // who they are, by place in the plan
 	leader int    // the first of them
 	stock  int    // their encoder, by place in the plan's stock; -1 until chosen
 }
 
 // serve mixes, encodes and sends. Listeners for whom there is nothing get silence or music; the others
 // are sorted into classes, the encoders given out, and then each distinct mix is made once.
-func (r *Room) serve(p *plan, sc *scratch, playing, open, voiced uint32) {
-	var classes [MaxMembers]class
-	n := 0
-	for i := range p.ears {
-		a := &p.ears[i]
-		f := a.leg.Format()
-		if f != a.format {
-			r.ask(&sc.counts)
-		}
-		if f.Codec != a.format.Codec || f.Codec == 0 { // wait for a plan with the right encoder
-			a.listen(nil)
-			continue
-		}
-		mask, music := a.hear(playing, open)
-		switch {
-		case music:
-			a.music.play(sc)
-			a.listen(nil)
-			a.quiet = 0
-			a.leg.WriteFrame(media.OutFrame{Payload: a.music.payload, Tick: r.tick, Level: a.music.level})
-		case mask == 0:
-			r.hush(a, sc)
-		default:
-			a.quiet = 0
-			k := 0
-			for k < n && !p.alike(&classes[k], a, mask) {
-				k++
-			}
-			if k == n {
-				classes[n] = class{mask: mask, leader: i, stock: -1}
-				n++
-			}
-			classes[k].ears |= 1 << i
-		}
-	}
-	if n == 0 {
+func (r *Room) serve(p *plan, sc *scratch) {
+	classes := r.classify(p, sc)
+	if len(classes) == 0 {
 		return
 	}
-	p.assign(classes[:n])
-	p.totals(sc, classes[:n], open&playing)
-	var sent uint8
-	for k := range classes[:n] {
+	p.assign(classes)
+	p.totals(sc, classes)
+	var sent uint64
+	for k := range classes {
 		if sent&(1<<k) != 0 {
 			continue
 		}
 		c := &classes[k]
-		var same, ears uint8
-		for j := k; j < n; j++ {
+		var same, ears uint64
+		for j := k; j < len(classes); j++ {
 			if o := &classes[j]; p.oneMix(c, o) {
 				same |= 1 << j
 				ears |= o.ears
 			}
 		}
 		sent |= same
-		frame := r.mix(p, sc, c.leader, c.mask, ears)
-		level := pcm.Level(frame.Samples())
+		m := r.mix(p, sc, c.leader, c.mask, ears)
 		sc.coded.to = 0
 		for ; same != 0; same &= same - 1 {
-			o := &classes[bits.TrailingZeros8(same)]
-			r.send(p, sc, o, frame, media.OutFrame{Tick: r.tick, Level: level, Voice: c.mask&voiced != 0})
+			r.send(p, sc, &classes[bits.TrailingZeros64(same)], m, c.mask&sc.voiced != 0)
 		}
 	}
 }
 
-// alike reports whether a listener that hears mask belongs to the class.
-func (p *plan) alike(c *class, a *ear, mask uint32) bool {
-	return c.mask == mask && mask&^a.same[c.leader] == 0 && p.ears[c.leader].key == a.key
+// classify serves whoever needs no encoder and puts the others into classes.
+func (r *Room) classify(p *plan, sc *scratch) []class {
+	classes := sc.classes[:0]
+	for i := range p.ears {
+		a := &p.ears[i]
+		f := a.sink.Format()
+		if f != a.format {
+			r.ask(&sc.counts)
+		}
+		if from := a.from.Load(); from != nil {
+			r.relayed(a, from, sc)
+			continue
+		}
+		if f.Codec != a.format.Codec || f.Codec == 0 { // wait for a plan with the right encoder
+			a.listen(nil)
+			continue
+		}
+		mask, music := a.hear(sc.playing, sc.open)
+		switch {
+		case music:
+			a.music.play(sc)
+			a.listen(nil)
+			a.quiet = 0
+			a.sink.WriteFrame(media.OutFrame{Payload: a.music.payload, Tick: r.tick, Level: a.music.level})
+		case mask == 0:
+			r.hush(a, sc)
+		default:
+			a.quiet = 0
+			k := 0
+			for k < len(classes) && !p.alike(&classes[k], i, mask) {
+				k++
+			}
+			if k == len(classes) {
+				classes = append(classes, class{mask: mask, leader: i, stock: -1})
+			}
+			classes[k].ears |= 1 << i
+		}
+	}
+	return classes
+}
+
+// alike reports whether the ear i, which hears mask, belongs to the class.
+func (p *plan) alike(c *class, i int, mask uint32) bool {
+	return c.mask == mask && p.level(i, c.leader, mask) && p.ears[c.leader].key == p.ears[i].key
 }
 
 // oneMix reports whether two classes hear the same and differ in format only.
 func (p *plan) oneMix(c, o *class) bool {
-	a, b := &p.ears[c.leader], &p.ears[o.leader]
-	return c.mask == o.mask && a.key.from == b.key.from && c.mask&^a.same[o.leader] == 0
+	return c.mask == o.mask && p.ears[c.leader].key.from == p.ears[o.leader].key.from && p.level(c.leader, o.leader, c.mask)
 }
 
 // assign gives every class an encoder, the largest class first: the one that most of its listeners heard
@@ -226,7 +225,7 @@ func (p *plan) assign(classes []class) {
 	for range classes {
 		best := -1
 		for k := range classes {
-			if classes[k].stock < 0 && (best < 0 || bits.OnesCount8(classes[k].ears) > bits.OnesCount8(classes[best].ears)) {
+			if classes[k].stock < 0 && (best < 0 || bits.OnesCount64(classes[k].ears) > bits.OnesCount64(classes[best].ears)) {
 				best = k
 			}
 		}
@@ -243,7 +242,7 @@ func (p *plan) assign(classes []class) {
 					continue
 				}
 				if c.ears&(1<<k) != 0 {
-					votes += MaxMembers
+					votes += maxEars
 				} else {
 					votes-- // somebody else might want to keep it
 				}
@@ -257,8 +256,8 @@ func (p *plan) assign(classes []class) {
 }
 
 // send encodes a mix for one class and writes it to its listeners.
-func (r *Room) send(p *plan, sc *scratch, c *class, frame *pcm.Frame, out media.OutFrame) {
-	lead := &p.ears[c.leader]
+func (r *Room) send(p *plan, sc *scratch, c *class, m mixed, voice bool) {
+	lead, frame := &p.ears[c.leader], m.frame
 	s := p.stock[c.stock].stream
 	if lead.key.from != lead.key.to {
 		if sc.coded.to != lead.key.to { // once for each mix and rate
@@ -271,53 +270,83 @@ func (r *Room) send(p *plan, sc *scratch, c *class, frame *pcm.Frame, out media.
 		}
 		frame = &sc.coded.frame
 	}
+	opus := lead.format.Codec == media.Opus
+	if opus && s.effort != sc.effort {
+		r.strain(s, lead.format, sc)
+	}
 	r.prime(lead, s, frame.Rate(), sc)
 	n, err := s.encoder.Encode(sc.payload[:], frame)
 	sc.counts.encodes++
-	sc.counts.shared += uint64(bits.OnesCount8(c.ears) - 1)
+	sc.counts.shared += uint64(bits.OnesCount64(c.ears) - 1)
 	if err != nil {
 		sc.counts.encodeErrors++
 		n = 0
 	}
+	if opus {
+		s.keep(frame)
+	}
 	s.ran = r.tick
-	out.Payload = sc.payload[:n]
-	for m := c.ears; m != 0; m &= m - 1 {
-		a := &p.ears[bits.TrailingZeros8(m)]
+	out := media.OutFrame{Payload: sc.payload[:n], Tick: r.tick, Level: m.level, Voice: voice}
+	sc.speak(p, lead.format, m.only, out.Payload)
+	for left := c.ears; left != 0; left &= left - 1 {
+		a := &p.ears[bits.TrailingZeros64(left)]
 		a.listen(s)
-		if a.format.Codec == media.Opus {
-			a.keep(frame)
-		}
-		a.leg.WriteFrame(out)
+		a.sink.WriteFrame(out)
 	}
 }
 
+// strain sets an encoder to the complexity that the engine can afford now.
+func (r *Room) strain(s *stream, f media.Format, sc *scratch) {
+	f.Complexity = min(f.Complexity, efforts[sc.effort].complexity)
+	if err := s.encoder.Configure(f); err != nil {
+		sc.counts.encodeErrors++
+	}
+	s.effort = sc.effort
+}
+
 // prime prepares an encoder that did not run in the last tick. It forgets its stream, and where the
-// listener moves over from another encoder it first takes in what that one ended with, so that it and the
-// decoder start from much the same state.
+// listener moves over from another encoder, or from packets that were handed on, it first takes in what
+// that ended with, so that it and the decoder start from much the same state.
 func (r *Room) prime(lead *ear, s *stream, rate pcm.Rate, sc *scratch) {
 	if s.ran == r.ran && r.ran != 0 {
 		return
 	}
 	s.encoder.Reset()
-	if was := lead.stream.Load(); was == nil || was == s || lead.kept < primers || lead.past[0].Rate() != rate {
-		return
+	s.kept = 0
+	var past [primers]*pcm.Frame
+	ok := false
+	if lead.woken == r.tick {
+		if k := lead.recent; k >= 0 && sc.recents[k] == primers {
+			for i := range past {
+				past[i] = &sc.recent[k][i]
+			}
+			ok = true
+		}
+	} else if was := lead.stream.Load(); was != nil && was != s {
+		past, ok = was.before(r.tick, r.ran)
 	}
-	for i := range primers {
-		if _, err := s.encoder.Encode(sc.payload[:], &lead.past[(lead.oldest+i)%primers]); err != nil {
+	for _, f := range past {
+		if !ok || f.Rate() != rate {
+			return
+		}
+	}
+	for _, f := range past {
+		if _, err := s.encoder.Encode(sc.payload[:], f); err != nil {
 			sc.counts.encodeErrors++
 		}
 		sc.counts.primed++
 	}
 }
 
-// hush sends a listener silence without an encoder: a constant payload, under DTX only now and then.
+// hush sends a listener silence without an encoder: a constant payload, under DTX only now and then. A
+// member's own sink whose voices go elsewhere gets nothing at all.
 func (r *Room) hush(a *ear, sc *scratch) {
 	payload := r.engine.canned[a.format.Codec]
-	if a.format.DTX && a.quiet >= firstQuiet && a.quiet%refreshQuiet != 0 {
+	if a.spare || (a.format.DTX || a.voice) && a.quiet >= firstQuiet && a.quiet%refreshQuiet != 0 {
 		payload = nil
 	}
 	a.quiet++
 	a.listen(nil)
 	sc.counts.silent++
-	a.leg.WriteFrame(media.OutFrame{Payload: payload, Tick: r.tick, Level: pcm.LevelSilence})
+	a.sink.WriteFrame(media.OutFrame{Payload: payload, Tick: r.tick, Level: pcm.LevelSilence})
 }

@@ -168,7 +168,7 @@ func TestTickAllocatesNothing(t *testing.T) {
 	for _, format := range []media.Format{{Codec: media.PCMU}, {Codec: media.G722}, opusFormat} {
 		for _, talkers := range []int{0, 1, 2, 8} {
 			h := speakers(t, format, talkers, tap)
-			if n := testing.AllocsPerRun(50, h.s.tick); n != 0 {
+			if n := testing.AllocsPerRun(50, h.tick); n != 0 {
 				t.Errorf("%v, %d talkers: %v allocations in a tick", format.Codec, talkers, n)
 			}
 		}
@@ -182,7 +182,7 @@ func BenchmarkRoom(b *testing.B) {
 				h := speakers(b, format, talkers)
 				b.ReportAllocs()
 				for b.Loop() {
-					h.s.tick()
+					h.tick()
 				}
 			})
 		}
@@ -203,7 +203,7 @@ func BenchmarkMix(b *testing.B) {
 	h.ticks(10)
 	b.ReportAllocs()
 	for b.Loop() {
-		h.s.tick()
+		h.tick()
 	}
 }
 

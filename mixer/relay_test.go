@@ -1,0 +1,574 @@
+package mixer
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec"
+	"github.com/cordboard/cordboard/media/pcm"
+)
+
+// line is a leg that can hand on and be handed on to. Frame k of what it says holds k in every sample;
+// depth frames wait in its jitter buffer. What it hears it keeps by the tick it belongs to.
+type line struct {
+	*fakeLeg
+	id      string
+	codec   media.Codec
+	played  int // the frame the next ReadFrame gives
+	depth   int
+	sinks   []media.RelaySink
+	handed  int // the next packet to hand on
+	busy    int // how often Unrelay and EndRelay refuse yet
+	skips   int
+	reads   int
+	recents int
+	polls   int
+	polled  bool
+	flips   int
+	level   uint8
+
+	relaying bool
+	shift    uint64 // how far what it hears is ahead of the room's ticks
+	from     uint64 // place of the packet with timestamp first
+	first    uint32
+	last     uint64         // place of the last packet handed on
+	heard    map[uint64]int // by place
+	twice    int
+	empty    int // frames without a payload
+}
+
+func newLine(id string, codec media.Codec) *line {
+	l := &line{
+		fakeLeg: &fakeLeg{rate: codec.Rate(), format: media.Format{Codec: codec}},
+		id:      id, codec: codec, depth: 1, level: 30, heard: map[uint64]int{},
+	}
+	if codec == media.Opus {
+		l.format = opusFormat
+	}
+	l.say = func(f *pcm.Frame) media.Kind {
+		l.reads++
+		l.advance()
+		return constant(int16(l.played))(f)
+	}
+	l.hear = func(o media.OutFrame) {
+		if l.relaying && len(o.Payload) > 0 {
+			panic("a payload for a sink that is relayed to")
+		}
+		if len(o.Payload) == 0 {
+			l.empty++
+			return
+		}
+		l.note(o.Tick+l.shift, int(unraw(o.Payload)[0]))
+	}
+	return l
+}
+
+func (l *line) note(tick uint64, v int) {
+	if _, ok := l.heard[tick]; ok {
+		l.twice++
+	}
+	l.heard[tick] = v
+}
+
+// advance is the 20 ms in which one more packet has come.
+func (l *line) advance() {
+	l.played++
+	if len(l.sinks) > 0 {
+		l.hand(l.played + l.depth)
+	}
+}
+
+func (l *line) hand(upTo int) {
+	for ; l.handed <= upTo; l.handed++ {
+		p := media.Packet{Codec: l.codec, TS: uint32(l.handed) * 960, Duration: 960, Payload: binary.LittleEndian.AppendUint16(nil, uint16(l.handed))}
+		for _, s := range l.sinks {
+			s.RelayPacket(&p)
+		}
+	}
+}
+
+func (l *line) Skip() media.Kind           { l.skips++; l.advance(); return media.Audio }
+func (l *line) Level() (uint8, bool, bool) { return l.level, true, true }
+func (l *line) Payload() (media.Codec, []byte) {
+	return l.codec, binary.LittleEndian.AppendUint32(nil, uint32(l.played))
+}
+func (l *line) Codec() media.Codec { return l.codec }
+
+func (l *line) Relay(tick uint64, to media.RelaySink) bool {
+	if !to.BeginRelay(tick, uint32(l.played+1)*960) {
+		return false
+	}
+	if len(l.sinks) == 0 {
+		l.handed = l.played + 1
+	}
+	l.sinks = append(l.sinks, to)
+	l.hand(l.played + l.depth)
+	return true
+}
+
+func (l *line) Unrelay(to media.RelaySink) bool {
+	if l.busy > 0 {
+		l.busy--
+		return false
+	}
+	k := slices.Index(l.sinks, to)
+	if k < 0 {
+		panic("unrelay of somebody else")
+	}
+	l.sinks = slices.Delete(l.sinks, k, k+1)
+	l.played = l.handed - 1
+	return true
+}
+
+func (l *line) Recent(dst []pcm.Frame) int {
+	l.recents++
+	for i := range dst {
+		constant(int16(l.played - len(dst) + 1 + i))(&dst[i])
+	}
+	return len(dst)
+}
+
+func (l *line) SetPolled(on bool) {
+	if l.polled == on {
+		panic("polled twice")
+	}
+	l.polled = on
+	l.flips++
+}
+
+func (l *line) Poll(now time.Time) {
+	if !l.polled || now.IsZero() {
+		panic("polled without leave")
+	}
+	l.polls++
+}
+
+func (l *line) Relays(c media.Codec, d time.Duration) bool { return c == l.format.Codec && d == Period }
+
+func (l *line) BeginRelay(tick uint64, ts uint32) bool {
+	l.relaying, l.from, l.first = true, tick+l.shift, ts
+	l.last = l.from - 1
+	return true
+}
+
+func (l *line) RelayPacket(p *media.Packet) {
+	if !l.relaying {
+		panic("a packet for a sink that is not relayed to")
+	}
+	l.last = l.from + uint64(p.TS-l.first)/960
+	l.note(l.last, int(binary.LittleEndian.Uint16(p.Payload)))
+}
+
+func (l *line) EndRelay(tick uint64) bool {
+	if l.busy > 0 {
+		l.busy--
+		return false
+	}
+	l.relaying, l.shift = false, l.last+1-tick
+	return true
+}
+
+// sequence checks that a listener has heard a voice in order up to a tick: one frame for each tick, with at
+// most one missing or repeated wherever it changed between forwarding and mixing.
+func (l *line) sequence(t *testing.T, when string, from, to uint64) {
+	t.Helper()
+	steps := 0
+	for k := from + 1; k <= to; k++ {
+		was, ok := l.heard[k-1]
+		is, now := l.heard[k]
+		switch {
+		case !ok || !now:
+			steps++
+		case is == was+1:
+		case is == was || is == was+2:
+			steps++
+		default:
+			t.Errorf("%s: frame %d in tick %d follows frame %d", when, is, k, was)
+		}
+	}
+	if steps > 0 {
+		t.Logf("%s: %d steps of 20 ms", when, steps)
+	}
+	if steps > 3 {
+		t.Errorf("%s: %d of %d frames are not the one after the one before", when, steps, to-from)
+	}
+}
+
+func forwardRoom(t *testing.T, codec media.Codec, n int) (*hand, *Room, []*line) {
+	h := byHand(t, rawConfig())
+	r := h.open("r")
+	var legs []*line
+	for i := range n {
+		l := newLine(fmt.Sprint(i), codec)
+		legs = append(legs, l)
+		h.do(r, Join{ID: l.id, Leg: l})
+	}
+	return h, r, legs
+}
+
+// TestTwoPartiesAreForwarded: nothing is decoded or encoded once the packets pass, and the order is kept.
+func TestTwoPartiesAreForwarded(t *testing.T) {
+	for _, codec := range []media.Codec{media.PCMU, media.Opus} {
+		h, r, legs := forwardRoom(t, codec, 2)
+		h.ticks(10)
+		before := h.e.Stats()
+		reads := legs[0].reads
+		h.ticks(100)
+		s := h.e.Stats()
+		if s.Encodes != before.Encodes || s.Decoded != before.Decoded || legs[0].reads != reads {
+			t.Errorf("%v: %d encodes and %d decodes while forwarding", codec, s.Encodes-before.Encodes, s.Decoded-before.Decoded)
+		}
+		if got := s.Forwarded - before.Forwarded; got != 200 {
+			t.Errorf("%v: %d frames forwarded, want 200", codec, got)
+		}
+		for _, l := range legs {
+			l.sequence(t, codec.String(), 2, r.tick)
+		}
+		if got := r.Snapshot().Members[1].Pipeline; got != fmt.Sprintf("fake(%v) > room r (%v) > packets of 0 > %v", codec, codec.Rate(), codec) {
+			t.Errorf("pipeline %q", got)
+		}
+	}
+}
+
+// TestForwardingEndsWhenItMust: whatever is to be heard beside the one voice or done to it ends forwarding
+// in the next tick, without a gap or a repeat of more than a frame; when it is over, forwarding comes back,
+// but not twice in two seconds.
+func TestForwardingEndsWhenItMust(t *testing.T) {
+	third := newLine("2", media.Opus)
+	supervisor := newLine("s", media.Opus)
+	third.say = func(f *pcm.Frame) media.Kind { f.Reset(f.Rate()); return media.Silence }
+	supervisor.say = third.say
+	for _, c := range []struct {
+		name  string
+		begin []Command
+		end   []Command
+		by    func(l []*line, on bool)
+	}{
+		{name: "third party", begin: []Command{Join{ID: "2", Leg: third}}, end: []Command{Leave{ID: "2"}}},
+		{name: "processor", begin: []Command{SetProcessors{ID: "0", Processors: []Processor{noop{}}}}, end: []Command{SetProcessors{ID: "0"}}},
+		{name: "agc", begin: []Command{AGC{ID: "0", On: true}}, end: []Command{AGC{ID: "0"}}},
+		{
+			name: "whisper", begin: []Command{
+				Join{ID: "s", Leg: supervisor}, Hear{Listener: "0", Source: "s", Off: true},
+			}, end: []Command{Leave{ID: "s"}},
+		},
+		{name: "prompt", begin: []Command{Play{ID: "p", Source: &prompt{left: 1 << 20}, To: []string{"1"}}}, end: []Command{StopPlay{ID: "p"}}},
+		{name: "loss reported", by: func(l []*line, on bool) {
+			l[1].format.LossPercent = 0
+			if on {
+				l[1].format.LossPercent = 5
+			}
+		}},
+		{name: "another codec", by: func(l []*line, on bool) {
+			l[0].codec = media.Opus
+			if on {
+				l[0].codec = media.PCMU
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h, r, legs := forwardRoom(t, media.Opus, 2)
+			listener := legs[1]
+			h.ticks(120)
+			if !listener.relaying {
+				t.Fatal("not forwarded to begin with")
+			}
+			change := func(cmds []Command, on bool) {
+				if c.by != nil {
+					c.by(legs, on)
+				} else {
+					h.do(r, cmds...)
+				}
+				h.ticks(1)
+			}
+			legs[0].busy, legs[1].busy = 2, 1 // packets are under way
+			change(c.begin, true)
+			h.ticks(3)
+			if listener.relaying {
+				t.Error("still forwarded")
+			}
+			h.ticks(20)
+			change(c.end, false)
+			if !listener.relaying {
+				t.Error("forwarding did not come back 140 ticks after it last began")
+			}
+			change(c.begin, true)
+			h.ticks(5)
+			change(c.end, false)
+			h.ticks(50)
+			if listener.relaying {
+				t.Error("forwarding came back twice within two seconds")
+			}
+			h.ticks(60)
+			if !listener.relaying {
+				t.Error("forwarding did not come back after two seconds")
+			}
+			if c.name != "agc" {
+				listener.sequence(t, c.name, 5, r.tick)
+			}
+			if listener.twice > 0 {
+				t.Errorf("%d ticks were sent twice", listener.twice)
+			}
+			if legs[0].recents < 2 {
+				t.Error("the encoder was not warmed up with what had been forwarded")
+			}
+			if s := h.e.Stats(); s.Panics > 0 || s.Primed == 0 {
+				t.Errorf("%d panics, %d frames of priming", s.Panics, s.Primed)
+			}
+		})
+	}
+}
+
+type noop struct{}
+
+func (noop) Process(*pcm.Frame) {}
+
+// TestLegsArePolledWhileTheyAreMixed: the tick reads the sockets of members; while packets are handed on
+// the leg reads them itself, and so it does when it has left.
+func TestLegsArePolledWhileTheyAreMixed(t *testing.T) {
+	h, r, legs := forwardRoom(t, media.Opus, 2)
+	for _, l := range legs {
+		if !l.polled {
+			t.Fatal("not polled from the start")
+		}
+		l.format.LossPercent = 3
+	}
+	h.ticks(10)
+	if legs[0].polls != 10 {
+		t.Errorf("%d polls in 10 ticks", legs[0].polls)
+	}
+	legs[1].format.LossPercent = 0
+	h.ticks(2)
+	if legs[0].polled || !legs[1].polled {
+		t.Errorf("polled %v and %v; want the one alone that is not handed on", legs[0].polled, legs[1].polled)
+	}
+	legs[1].format.LossPercent = 3
+	h.ticks(2)
+	if !legs[0].polled {
+		t.Error("not polled again")
+	}
+	legs[1].format.LossPercent = 0
+	h.ticks(110)
+	h.do(r, Leave{ID: "0"})
+	if legs[0].polled || legs[1].relaying || len(legs[0].sinks) > 0 {
+		t.Error("left, and still polled or handed on")
+	}
+	h.ticks(1)
+	h.s.apply(post{room: r, op: opClose})
+	if legs[1].polled {
+		t.Error("polled after the room's end")
+	}
+	if n := h.e.Stats().Polled; n < 100 {
+		t.Errorf("%d polls counted", n)
+	}
+
+	cfg := rawConfig()
+	cfg.NoPoll = true
+	h = byHand(t, cfg)
+	l := newLine("a", media.Opus)
+	h.open("r", Join{ID: "a", Leg: l})
+	h.ticks(5)
+	if l.flips > 0 || l.polls > 0 {
+		t.Error("polled although that is switched off")
+	}
+}
+
+// TestLeavingEndsForwarding: when Do returns, the listener may be handed something else; a source that is
+// busy is waited for.
+func TestLeavingEndsForwarding(t *testing.T) {
+	h, r, legs := forwardRoom(t, media.PCMU, 2)
+	h.ticks(5)
+	legs[0].busy, legs[1].busy = 3, 1
+	h.do(r, Leave{ID: "1"})
+	if len(legs[0].sinks) > 0 || legs[1].relaying {
+		t.Error("still forwarded to a listener that has left")
+	}
+	other := h.open("other", Join{ID: "1", Leg: legs[1]}, Join{ID: "x", Leg: newLine("x", media.PCMU)})
+	h.ticks(5)
+	if !legs[1].relaying {
+		t.Error("not forwarded in the other room")
+	}
+	h.s.apply(post{room: other, op: opClose})
+	if legs[1].relaying {
+		t.Error("still forwarded after the room's end")
+	}
+}
+
+func TestForwardingTickAllocatesNothing(t *testing.T) {
+	h, r, legs := forwardRoom(t, media.Opus, 2)
+	for _, l := range legs {
+		l.say = constant(1000)
+		l.sinks = nil
+	}
+	h.do(r, SetTap{Tap: tapFunc(func(uint64, []media.Tapped) {})})
+	quiet := &quietLine{line: legs[0]}
+	h.do(r, Leave{ID: "0"}, Join{ID: "0", Leg: quiet})
+	h.ticks(20)
+	if n := testing.AllocsPerRun(50, h.tick); n != 0 {
+		t.Errorf("%v allocations in a tick that forwards", n)
+	}
+}
+
+// quietLine allocates nothing itself.
+type quietLine struct{ *line }
+
+func (l *quietLine) Payload() (media.Codec, []byte)         { return media.Opus, []byte("abc") }
+func (l *quietLine) Relay(uint64, media.RelaySink) bool     { return true }
+func (l *quietLine) Unrelay(media.RelaySink) bool           { return true }
+func (l *quietLine) Skip() media.Kind                       { return media.Audio }
+func (l *quietLine) BeginRelay(tick uint64, ts uint32) bool { return true }
+func (l *quietLine) EndRelay(tick uint64) bool              { return true }
+func (l *quietLine) ReadFrame(f *pcm.Frame) media.Kind      { return constant(1000)(f) }
+func (l *quietLine) WriteFrame(media.OutFrame)              {}
+
+// TestForwardedAndRecorded: a tap takes the packets of Opus parties as they are, and nothing is decoded for
+// it but the first second; when packets can no longer be taken, the voice is decoded again.
+func TestForwardedAndRecorded(t *testing.T) {
+	h, r, legs := forwardRoom(t, media.Opus, 2)
+	var last []media.Tapped
+	h.do(r, SetTap{Tap: tapFunc(func(_ uint64, f []media.Tapped) { last = f })})
+	h.ticks(trusted + 10)
+	before := h.e.Stats()
+	h.ticks(50)
+	if s := h.e.Stats(); s.Decoded != before.Decoded || s.Encodes != before.Encodes {
+		t.Errorf("recording two forwarded parties took %d decodes and %d encodes", s.Decoded-before.Decoded, s.Encodes-before.Encodes)
+	}
+	for i := range last {
+		if f := &last[i]; f.Codec != media.Opus || len(f.Payload) != 4 || f.In != nil || f.Kind != media.Audio || f.Level != 30 {
+			t.Errorf("the tap gets %+v", *f)
+		}
+	}
+	legs[0].codec = media.PCMU
+	h.ticks(2)
+	if f := &last[0]; f.In == nil || f.In.Samples()[0] == 0 || len(f.Payload) == 4 {
+		t.Errorf("after a change of codec the tap gets %d bytes and %v", len(f.Payload), f.In != nil)
+	}
+}
+
+// TestStreams: a member with sinks of its own for each voice gets each on its own, forwarded where that
+// can be, and on its own sink what is left.
+func TestStreams(t *testing.T) {
+	h, r, legs := forwardRoom(t, media.Opus, 4)
+	plain := newLine("3", media.PCMU) // speaks another codec than the sinks take
+	h.do(r, Leave{ID: "3"}, Join{ID: "3", Leg: plain})
+	sinks := map[string]media.RelaySink{}
+	out := map[string]*line{}
+	for _, id := range []string{"1", "2", "3", "late"} {
+		out[id] = newLine("0/"+id, media.Opus)
+		sinks[id] = out[id]
+	}
+	h.do(r, Streams{ID: "0", Sinks: sinks})
+	h.ticks(20)
+	start := r.tick
+	before := h.e.Stats()
+	empty := legs[0].empty
+	h.ticks(100)
+	s := h.e.Stats()
+	if got := s.Forwarded - before.Forwarded; got != 200 {
+		t.Errorf("%d frames forwarded, want those of 1 and 2", got)
+	}
+	for _, id := range []string{"1", "2", "3"} {
+		out[id].sequence(t, id, start, r.tick)
+		if len(out[id].heard) < 100 {
+			t.Errorf("%s: %d frames", id, len(out[id].heard))
+		}
+	}
+	if legs[0].empty-empty != 100 {
+		t.Errorf("its own sink got %d of 100 frames without a payload", legs[0].empty-empty)
+	}
+	late := newLine("late", media.Opus)
+	h.do(r, Join{ID: "late", Leg: late}, Play{ID: "p", Source: &prompt{value: 1000, left: 1000}, To: []string{"0"}}, Mute{ID: "2", On: true})
+	h.ticks(10)
+	if out["2"].relaying || !out["late"].relaying || !out["1"].relaying {
+		t.Error("a muted voice is still handed on, or the one that joined is not")
+	}
+	if got := legs[0].heard[r.tick+legs[0].shift]; got != 1000 {
+		t.Errorf("its own sink gets %d, want the prompt alone", got)
+	}
+	if n := len(r.Snapshot().Members); n != 5 {
+		t.Errorf("%d members", n)
+	}
+	h.do(r, StopPlay{ID: "p"}, Play{ID: "x", Source: &prompt{value: 2000, left: 1000}, To: []string{"0"}, Exclusive: true})
+	h.ticks(2)
+	if out["1"].relaying || legs[0].heard[r.tick+legs[0].shift] != 2000 {
+		t.Error("an exclusive prompt does not have it to itself")
+	}
+	h.do(r, StopPlay{ID: "x"}, Streams{ID: "0"})
+	for id, o := range out {
+		if o.relaying {
+			t.Errorf("%s is still handed on", id)
+		}
+	}
+	h.ticks(5)
+	if legs[0].heard[r.tick+legs[0].shift] == 0 {
+		t.Error("no mix again")
+	}
+	if got := code(h.try(r, Streams{ID: "0", Sinks: map[string]media.RelaySink{"1": nil}})); got != "invalid_command" {
+		t.Errorf("no sink: %q", got)
+	}
+	if s := h.e.Stats(); s.Panics > 0 {
+		t.Errorf("%d panics: %v", s.Panics, r.err)
+	}
+}
+
+// TestEverybodyInStreams: eight members, each with a sink for each other, at one tick's cost of allocation.
+func TestEverybodyInStreams(t *testing.T) {
+	var made int
+	cfg := rawConfig()
+	raws := cfg.NewEncoder
+	cfg.NewEncoder = func(f media.Format, r pcm.Rate) (codec.Encoder, error) { made++; return raws(f, r) }
+	h := byHand(t, cfg)
+	made = 0
+	r := h.open("r")
+	for i := range MaxMembers {
+		h.do(r, Join{ID: fmt.Sprint(i), Leg: &quietLine{line: newLine("", media.PCMU)}})
+	}
+	for i := range MaxMembers {
+		sinks := map[string]media.RelaySink{}
+		for k := range MaxMembers {
+			if k != i {
+				o := &quietLine{line: newLine("", media.Opus)} // another codec: all are encoded
+				sinks[fmt.Sprint(k)] = o
+			}
+		}
+		h.do(r, Streams{ID: fmt.Sprint(i), Sinks: sinks})
+	}
+	h.ticks(5)
+	before := h.e.Stats()
+	h.ticks(10)
+	s := h.e.Stats()
+	if got := s.Encodes - before.Encodes; got != 80 || s.Shared-before.Shared != 10*(56-8) {
+		t.Errorf("%d encodes in 10 ticks, want one for each voice", got)
+	}
+	if made > 3*MaxMembers {
+		t.Errorf("%d encoders made for 8 voices and 8 mixes", made)
+	}
+	if n := testing.AllocsPerRun(20, h.tick); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestTapTakesTheListenersPayload: a telephone's voice that is encoded to Opus for its one listener is
+// recorded as that payload; a quiet one costs nothing.
+func TestTapTakesTheListenersPayload(t *testing.T) {
+	h := byHand(t, Config{})
+	phone, browser := newTalker(8000, pcmu), newTalker(48000, opusFormat)
+	phone.on = true
+	var got media.Tapped
+	var payload []byte
+	h.open("r", Join{ID: "p", Leg: phone}, Join{ID: "b", Leg: browser},
+		SetTap{Tap: tapFunc(func(_ uint64, f []media.Tapped) { got, payload = f[0], slices.Clone(f[0].Payload) })})
+	h.ticks(10)
+	if want := browser.out[9].Payload; got.Codec != media.Opus || !slices.Equal(payload, want) || len(want) < leastSpoken {
+		t.Errorf("the tap gets %v %d bytes, the listener %d", got.Codec, len(payload), len(want))
+	}
+	phone.on = false
+	h.ticks(30)
+	if got.Kind != media.Silence || got.Payload != nil {
+		t.Errorf("in silence the tap gets %v and %d bytes", got.Kind, len(got.Payload))
+	}
+}

@@ -1,0 +1,47 @@
+package mixer
+
+import (
+	"time"
+
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec"
+	"github.com/cordboard/cordboard/media/pcm"
+)
+
+// scratch is what a tick needs while it runs, shared by all rooms of a shard since they run one by one.
+type scratch struct {
+	now    time.Time // when the shard's tick began
+	tick   uint64
+	gate   uint8
+	effort int32
+	shed   bool
+
+	// The room's tick.
+	needed   uint32 // sources that somebody hears in a mix
+	playing  uint32 // sources that are there
+	open     uint32 // of those, with an open gate
+	voiced   uint32 // that speak
+	sounding uint32 // whose frame holds anything but silence
+	skipped  uint32 // that were not decoded
+
+	frames  [maxSources]pcm.Frame // by source slot
+	levels  [maxSources]uint8
+	kinds   [maxSources]media.Kind
+	recent  [MaxMembers][primers]pcm.Frame // what sources ended with that are no longer handed on
+	recents [MaxMembers]int                // how many frames of it there are
+	spoken  [MaxMembers]spoken
+	classes [maxEars]class
+	sum     [pcm.MaxSamples]int32
+	total   struct { // of everything heard at one rate; mask is 0 where it does not pay
+		mask uint32
+		rate pcm.Rate
+		sum  [pcm.MaxSamples]int32
+	}
+	mixed pcm.Frame
+	coded struct { // the mix at an encoder's rate, 0 where there is none yet
+		to    pcm.Rate
+		frame pcm.Frame
+	}
+	payload [codec.MaxPayload]byte
+	counts  counts
+}

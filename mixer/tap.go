@@ -1,0 +1,74 @@
+package mixer
+
+import (
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec"
+	"github.com/cordboard/cordboard/media/pcm"
+)
+
+// spoken is the Opus payload of one member's voice alone, as it was encoded for a listener in this tick.
+type spoken struct {
+	n   int
+	buf [codec.MaxPayload]byte
+}
+
+// leastSpoken is the length from which on an Opus payload holds audio (RFC 6716 section 2.1.9).
+const leastSpoken = 3
+
+// speak keeps a payload for the tap, where the frame it came from is one member's as it is.
+func (sc *scratch) speak(p *plan, format media.Format, slot int, payload []byte) {
+	if p.tap == nil || format.Codec != media.Opus || slot < 0 || slot >= MaxMembers || len(payload) < leastSpoken {
+		return
+	}
+	if s := &sc.spoken[slot]; s.n == 0 {
+		s.n = copy(s.buf[:], payload)
+	}
+}
+
+// report hands every member's share to the tap. It comes after the listeners' frames, whose payloads it
+// reuses.
+func (r *Room) report(p *plan, sc *scratch) {
+	n := 0
+	for i := range p.feeds {
+		f := &p.feeds[i]
+		if !f.member {
+			continue
+		}
+		t := &p.tapped[n]
+		n++
+		slot := f.slot
+		spoken := sc.spoken[slot].n
+		sc.spoken[slot].n = 0
+		t.Kind, t.In, t.Level = sc.kinds[slot], &sc.frames[slot], sc.levels[slot]
+		t.Codec, t.Payload = 0, nil
+		t.Muted, t.Held, t.Voice = f.muted, f.held, f.gate.voice > 0
+		if f.aside {
+			t.Kind, t.In, t.Level, t.Voice = media.Silence, &p.silence, pcm.LevelSilence, false
+			continue
+		}
+		if sc.skipped&(1<<slot) != 0 {
+			t.In = nil
+		}
+		if f.payload != nil && len(f.processors) == 0 && t.Kind == media.Audio {
+			t.Codec, t.Payload = f.payload.Payload()
+		}
+		r.trust(f, t)
+		if t.Codec != media.Opus && spoken > 0 {
+			t.Codec, t.Payload = media.Opus, sc.spoken[slot].buf[:spoken]
+		}
+	}
+	p.tap.Tick(r.tick, p.tapped)
+}
+
+// trust watches whether the tap could do without the decoded voice.
+func (r *Room) trust(f *feed, t *media.Tapped) {
+	switch {
+	case t.Kind == media.Silence || t.Kind == media.Absent:
+	case t.Codec == media.Opus && t.Payload != nil:
+		if f.packets < trusted {
+			f.packets++
+		}
+	default:
+		f.packets = 0
+	}
+}
