@@ -2,63 +2,46 @@ package opus
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/pcm"
-	libopus "github.com/hraban/opus"
 )
 
-// Encoder encodes one stream of frames of any rate. It implements codec.Encoder and allocates only when a
-// rate or a delay class is asked for the first time. The zero Encoder is not usable; call Start first.
-// Not safe for concurrent use.
+// Encoder encodes one stream of frames of any rate. It implements codec.Encoder and allocates nothing
+// once it is started, but for the scratch of a change of rate when no other encoder has left its own.
+// The zero Encoder is not usable; call Start first. Not safe for concurrent use.
 type Encoder struct {
-	format media.Format
-	state  [3][2]*settled // by rate, and by LowDelay
-	now    *settled       // the one in use, nil before the first frame
-	last   pcm.Frame      // the last frame, to prime another state with
-	bridge pcm.Resampler
-	prime  [pcm.MaxSamples + maxLate]int16   // that frame, and what the bridge needs beyond
-	primed [pcm.MaxSamples + 6*maxLate]int16 // the same at the new rate
-	waste  [MaxPayload]byte
-}
-
-// settled is a libopus encoder with the settings it has.
-type settled struct {
-	enc    *libopus.Encoder
-	format media.Format
+	format  media.Format
+	settled media.Format // what the state is set to
+	state   *state
+	begun   bool      // a frame has been encoded
+	last    pcm.Frame // the last frame, to prime the state with after a change of rate
 }
 
 // NewEncoder makes an encoder; call Start before use.
-func NewEncoder() *Encoder { return new(Encoder) }
+func NewEncoder() *Encoder { return &Encoder{state: newEncoderState()} }
 
-// Start resets the encoder for a new stream in a format and makes the state for rate r.
+// Start begins a new stream in a format, with frames at rate r first.
 func (e *Encoder) Start(f media.Format, r pcm.Rate) error {
 	if !r.Valid() {
 		return fmt.Errorf("opus: start at %v", r)
 	}
-	e.Reset()
 	if err := e.Configure(f); err != nil {
 		return err
 	}
-	_, err := e.at(r)
-	return err
+	e.begun = false
+	return e.begin(r)
 }
 
 // Reset implements codec.Encoder.
 func (e *Encoder) Reset() {
-	e.now = nil
-	e.last = pcm.Frame{}
-	for i := range e.state {
-		for _, s := range e.state[i] {
-			if s != nil {
-				_ = s.enc.Reset() // fails only on a state that was never made
-			}
-		}
-	}
+	e.begun = false
+	e.state.rate = 0
 }
 
-// Configure implements codec.Encoder. A change of LowDelay takes effect, without a click, at the next
-// frame, as all others do.
+// Configure implements codec.Encoder. A change takes effect with the next frame and is never heard as a
+// click: libopus itself leads from SILK to CELT and back, with all delays the same.
 func (e *Encoder) Configure(f media.Format) error {
 	if f.Codec != media.Opus {
 		return fmt.Errorf("%w: %v", ErrCodec, f.Codec)
@@ -69,69 +52,45 @@ func (e *Encoder) Configure(f media.Format) error {
 
 // Encode implements codec.Encoder.
 func (e *Encoder) Encode(dst []byte, src *pcm.Frame) (int, error) {
-	s, err := e.at(src.Rate())
-	if err != nil {
-		return 0, err
+	if r := src.Rate(); e.state.rate != r {
+		if err := e.begin(r); err != nil {
+			return 0, err
+		}
+		if e.begun {
+			e.bring(r)
+		}
+	} else if e.settled != e.format {
+		if err := e.settle(); err != nil {
+			return 0, err
+		}
 	}
-	if s != e.now && e.now != nil {
-		_ = s.enc.Reset()
-		e.bring(s, src.Rate())
-	}
-	e.now = s
-	n, err := s.enc.Encode(src.Samples(), dst[:min(len(dst), MaxPayload):min(len(dst), MaxPayload)])
+	n, err := e.state.encode(dst[:min(len(dst), MaxPayload)], src.Samples())
 	if err != nil {
 		return 0, fmt.Errorf("opus: encode: %w", err)
 	}
-	e.last = *src
+	e.begun = true
+	e.last.SetRate(src.Rate())
+	copy(e.last.Samples(), src.Samples())
 	if n <= 2 && e.format.DTX {
 		return 0, nil // RFC 7587 section 3.1.3: need not be sent
 	}
 	return n, nil
 }
 
-// at is the state for rate r with the settings of the format.
-func (e *Encoder) at(r pcm.Rate) (*settled, error) {
-	app, i := libopus.AppVoIP, 0
-	if e.format.LowDelay {
-		app, i = libopus.AppRestrictedLowdelay, 1
+// begin makes the state a fresh encoder at a rate.
+func (e *Encoder) begin(r pcm.Rate) error {
+	if err := e.state.beginEncoder(r); err != nil {
+		e.state.rate = 0
+		return fmt.Errorf("opus: encoder at %v: %w", r, err)
 	}
-	p := &e.state[rateIndex(r)][i]
-	if *p == nil {
-		enc, err := libopus.NewEncoder(int(r), 1, app)
-		if err != nil {
-			return nil, fmt.Errorf("opus: new encoder at %v: %w", r, err)
-		}
-		*p = &settled{enc: enc}
-	}
-	return *p, (*p).settle(e.format)
+	return e.settle()
 }
 
-// settle brings the libopus encoder to a format, touching only what differs.
-func (s *settled) settle(f media.Format) error {
-	if s.format == f {
-		return nil
+func (e *Encoder) settle() error {
+	if err := e.state.settle(e.format); err != nil {
+		return fmt.Errorf("opus: configure %+v: %w", e.format, err)
 	}
-	bitrate := f.Bitrate
-	if bitrate == 0 {
-		bitrate = DefaultBitrate
-	}
-	err := s.enc.SetBitrate(int(bitrate))
-	if err == nil {
-		err = s.enc.SetComplexity(int(f.Complexity))
-	}
-	if err == nil {
-		err = s.enc.SetInBandFEC(f.LossPercent > 0)
-	}
-	if err == nil {
-		err = s.enc.SetPacketLossPerc(int(f.LossPercent))
-	}
-	if err == nil {
-		err = s.enc.SetDTX(f.DTX)
-	}
-	if err != nil {
-		return fmt.Errorf("opus: configure %+v: %w", f, err)
-	}
-	s.format = f
+	e.settled = e.format
 	return nil
 }
 
@@ -141,24 +100,36 @@ const maxLate = 84
 // DefaultBitrate is used where a format names none, in bits per second.
 const DefaultBitrate = 32000
 
-// bring feeds a fresh state the last 10 ms, converted to its rate, and throws the packet away: its
-// look-ahead then holds the end of the past instead of silence. Of 0, 10, 20 and 40 ms, 10 did best on a
-// steady tone, the hardest case; more of the past lets SILK predict from a history that the far decoder
-// does not share.
-func (e *Encoder) bring(s *settled, r pcm.Rate) {
-	from := e.last.Rate()
-	if from == 0 {
-		return
-	}
-	e.bridge.Reset(from, r)
+// scratch is what a change of rate needs for a moment.
+type scratch struct {
+	bridge pcm.Resampler
+	last   [pcm.MaxSamples + maxLate]int16   // the last frame, and what the bridge needs beyond
+	primed [pcm.MaxSamples + 6*maxLate]int16 // the same at the new rate
+	waste  [MaxPayload]byte
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// bring feeds a fresh state the end of the past, converted to its rate, and throws the packet away: its
+// look-ahead then holds that instead of silence. Of 0, 10, 20 and 40 ms, 10 did best for SILK on a steady
+// tone, the hardest case, since with more it predicts from a history that the far decoder does not share.
+// CELT predicts little and is better off with 20.
+func (e *Encoder) bring(r pcm.Rate) {
+	w := scratches.Get().(*scratch)
+	defer scratches.Put(w)
+	w.bridge.Reset(e.last.Rate(), r)
 	// The filter comes late; so that the past ends where it ended, it is run on by its own delay over an
 	// odd reflection of the last samples, which keeps value and slope.
-	late := e.bridge.InputDelay()
+	late := w.bridge.InputDelay()
 	past := e.last.Samples()
-	copy(e.prime[:], past)
+	copy(w.last[:], past)
 	for i := range late {
-		e.prime[len(past)+i] = pcm.Clip16(2*int32(past[len(past)-1]) - int32(past[len(past)-2-i]))
+		w.last[len(past)+i] = pcm.Clip16(2*int32(past[len(past)-1]) - int32(past[len(past)-2-i]))
 	}
-	n := e.bridge.Process(e.primed[:], e.prime[:len(past)+late])
-	_, _ = s.enc.Encode(e.primed[n-r.Samples()/2:n], e.waste[:])
+	n := w.bridge.Process(w.primed[:], w.last[:len(past)+late])
+	from := n - r.Samples()/2
+	if e.format.LowDelay {
+		from = n - r.Samples()
+	}
+	_, _ = e.state.encode(w.waste[:], w.primed[from:n])
 }
