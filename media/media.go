@@ -255,6 +255,7 @@ type Stats struct {
 	Concealed             uint64        // frames made up by FEC or concealment
 	FEC                   uint64        // of those, frames recovered by forward error correction
 	SendDropped           uint64        // packets the socket would not take at once
+	RecvDropped           uint64        // datagrams that came faster than they were taken
 	EventsDropped         uint64        // events nobody took
 	Jitter                time.Duration // interarrival jitter (RFC 3550 section 6.4.1)
 	Delay                 time.Duration // what the jitter buffer holds now

@@ -1,21 +1,21 @@
 // Package rtpleg is a party on plain RTP: the media of a SIP call, or of a program that was given an
 // address and a codec. It owns a pair of UDP ports and implements media.Leg.
 //
-//	socket -> reader: source check -> stream.Receiver -> ReadFrame (tick)
+//	socket -> source check -> stream.Receiver -> ReadFrame (tick)
 //	WriteFrame (tick): stream.Sender -> socket, without waiting
-//	reader, twice a second: RTCP reports, RTP timeout
+//	keeper, twice a second: RTCP in and out, RTP timeout
 //
-// One goroutine reads RTP and keeps the leg's time; a second, nearly always asleep, reads RTCP where that
-// has a port of its own. Packets from any other address than the party's are dropped and counted; see
-// source for how the party's address is found.
+// A leg has no goroutine of its own. Its packets are taken by the room's tick once SetPolled says so, and
+// until then, or where they must not wait for a tick, by one of a few loops that wake for all legs of the
+// process; a keeper beats for all of them. Packets from any other address than the party's are dropped and
+// counted; see source for how the party's address is found.
 package rtpleg
 
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,7 +62,7 @@ type Session struct {
 }
 
 // Cipher protects a leg's packets (SRTP). Each method appends to dst and returns it; an error drops the
-// packet. Open is called by the readers, Seal by the tick and a reader; RTP and RTCP may be concurrent.
+// packet. No method is called twice at once; the four may be concurrent with each other.
 type Cipher interface {
 	OpenRTP(dst, pkt []byte) ([]byte, error)
 	SealRTP(dst, pkt []byte) ([]byte, error)
@@ -86,8 +86,11 @@ const maxDatagram = stream.MaxPacket + 64
 
 // Leg is one party on RTP. It implements media.Leg and media.PayloadSource.
 type Leg struct {
-	cfg    Config
-	clock  func() time.Time
+	cfg   Config
+	clock func() time.Time
+	// ownClock: the clock is not the system's, so the kernel's times mean nothing on it.
+	ownClock bool
+
 	rx     *stream.Receiver
 	tx     *stream.Sender
 	rep    *stream.Reporter
@@ -100,31 +103,41 @@ type Leg struct {
 	aliveFrom atomic.Int64 // ns after start from which silence counts
 	start     time.Time
 	counts    struct {
-		foreign, malformed, eventsDropped atomic.Uint64
+		foreign, malformed, eventsDropped, overflow, boxFull atomic.Uint64
 	}
 
-	// The RTP reader's.
+	// Whoever reads the RTP port holds owner meanwhile; see own.
+	owner     atomic.Uint32
 	src       source
 	connected bool
-	buf       [maxDatagram]byte
 	plain     []byte
-	report    []byte
-	sealed    []byte
+
+	sealed []byte // the sender's, under its lock
+
+	polled atomic.Bool
+	box    atomic.Pointer[mailbox] // RTCP from the RTP port, for the beat; nil without RTCPMux
 
 	rtcpTo   atomic.Pointer[netip.AddrPort] // where our reports go
 	rtcpFrom atomic.Pointer[netip.AddrPort] // whom we take reports from; port 0: any
 
-	wg      sync.WaitGroup
 	done    chan struct{}
 	once    sync.Once // guards err and done
 	err     error
 	closing sync.Once
+
+	life    sync.Mutex // Start, SetPolled and Close against each other; held for no longer than a system call
 	started atomic.Bool
+	gone    bool
+	reader  reader
+
+	beating sync.Mutex // the keeper's, and Close's to end it
+	still   bool       // no more beats
 }
 
 var (
 	_ media.Leg           = (*Leg)(nil)
 	_ media.PayloadSource = (*Leg)(nil)
+	_ media.Poller        = (*Leg)(nil)
 )
 
 // New makes a leg on its socket. Nothing is read before Start.
@@ -135,7 +148,8 @@ func New(cfg Config) (*Leg, error) {
 	if err := cfg.Session.check(); err != nil {
 		return nil, fmt.Errorf("rtpleg: new leg: %w", err)
 	}
-	if cfg.Clock == nil {
+	ownClock := cfg.Clock != nil
+	if !ownClock {
 		cfg.Clock = time.Now
 	}
 	if cfg.RTPTimeoutInitial == 0 {
@@ -144,7 +158,7 @@ func New(cfg Config) (*Leg, error) {
 	if cfg.RTPTimeout == 0 {
 		cfg.RTPTimeout = 15 * time.Second
 	}
-	l := &Leg{cfg: cfg, clock: cfg.Clock, start: cfg.Clock(), events: make(chan media.Event, 16), done: make(chan struct{})}
+	l := &Leg{cfg: cfg, clock: cfg.Clock, ownClock: ownClock, start: cfg.Clock(), events: make(chan media.Event, 16), done: make(chan struct{})}
 	s := cfg.Session
 	l.rx = stream.NewReceiver(stream.ReceiverConfig{
 		Codecs: s.codecs(), EventPT: s.EventPT, LevelExtID: s.LevelExtID,
@@ -152,10 +166,9 @@ func New(cfg Config) (*Leg, error) {
 	})
 	l.tx = stream.NewSender(s.sender(cfg.CNAME), l.send)
 	l.rep = stream.NewReporter(l.rx, l.tx, l.start)
-	if err := l.out.init(cfg.Socket.rtp); err != nil {
-		return nil, fmt.Errorf("rtpleg: new leg: %w", err)
-	}
+	l.out.port = cfg.Socket.rtp
 	l.session.Store(&s)
+	l.readyBox(&s)
 	l.adopt(&s)
 	return l, nil
 }
@@ -184,18 +197,25 @@ func (s *Session) sender(cname string) stream.SenderConfig {
 	}
 }
 
-// Start begins to read. Call it once, when offer and answer are settled.
+// Start begins to read, once offer and answer are settled. Further calls do nothing. Where the process
+// has no descriptors left the leg is Done at once.
 func (l *Leg) Start() {
-	if !l.started.CompareAndSwap(false, true) {
+	l.life.Lock()
+	defer l.life.Unlock()
+	if l.gone || l.started.Load() {
 		return
 	}
-	l.aliveFrom.Store(int64(l.clock().Sub(l.start)))
-	l.wg.Go(l.readRTP)
-	l.wg.Go(l.readRTCP)
+	l.alive()
+	if err := everyone.add(l); err != nil {
+		l.end(fmt.Errorf("rtpleg: start leg: %w", err))
+		return
+	}
+	l.started.Store(true)
+	l.reader.wake(!l.polled.Load())
 }
 
 // Update takes up what a re-INVITE settled. The party's address may be learned again where the session
-// is Symmetric. Safe for concurrent use; the reader follows with its next packet, within half a second.
+// is Symmetric. Safe for concurrent use; packets follow it within half a second.
 func (l *Leg) Update(s Session) error {
 	if err := s.check(); err != nil {
 		return fmt.Errorf("rtpleg: update leg: %w", err)
@@ -204,9 +224,11 @@ func (l *Leg) Update(s Session) error {
 	l.tx.Update(s.sender(l.cfg.CNAME))
 	l.session.Store(&s)
 	l.alive()
+	l.readyBox(&s)
 	l.update.Store(&s)
-	if l.started.Load() {
-		_ = l.cfg.Socket.rtp.SetReadDeadline(time.Unix(1, 0)) // wake the reader
+	if l.own() { // else its owner sees to it with the next packet, or the next beat does
+		l.adoptUpdate()
+		l.disown()
 	}
 	return nil
 }
@@ -304,6 +326,7 @@ func (l *Leg) Stats() media.Stats {
 	s.Malformed += l.counts.malformed.Load()
 	s.Foreign = l.counts.foreign.Load()
 	s.SendDropped = l.out.dropped.Load()
+	s.RecvDropped = l.counts.overflow.Load() + l.counts.boxFull.Load()
 	s.EventsDropped += l.counts.eventsDropped.Load()
 	return s
 }
@@ -331,17 +354,30 @@ func (l *Leg) end(err error) {
 	})
 }
 
-// Close says goodbye by RTCP, ends the readers and releases the socket.
+// Close says goodbye by RTCP, waits for a read that is just under way and releases the socket.
 func (l *Leg) Close() error {
 	l.closing.Do(func() {
-		if l.started.Load() && l.tx.Sent() > 0 {
+		l.life.Lock()
+		l.gone = true
+		started := l.started.Load()
+		l.life.Unlock()
+		if started {
+			everyone.remove(l)
+		}
+		l.beating.Lock()
+		l.still = true
+		l.beating.Unlock()
+		if started && l.tx.Sent() > 0 {
 			l.sendRTCP(l.rep.AppendBye(nil, l.clock()))
+		}
+		for !l.owner.CompareAndSwap(free, ended) {
+			runtime.Gosched()
 		}
 		l.end(nil)
 		l.cfg.Socket.Release()
+		l.reader.wait()
+		l.rx.Close()
 	})
-	l.wg.Wait()
-	l.rx.Close()
 	return nil
 }
 
@@ -352,7 +388,3 @@ func (l *Leg) String() string {
 
 // Local is the leg's own RTP address.
 func (l *Leg) Local() netip.AddrPort { return l.cfg.Socket.addr }
-
-func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
-
-func isClosed(err error) bool { return errors.Is(err, net.ErrClosed) }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -16,7 +17,12 @@ import (
 	"github.com/cordboard/cordboard/media/pcm"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if targets := os.Getenv(benchEnv); targets != "" {
+		speak(targets) // until it is killed
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var loopback = netip.MustParseAddr("127.0.0.1")
 
@@ -347,9 +353,10 @@ func TestReportsOverBothPorts(t *testing.T) {
 		talk(t, a, b, 5, nil)
 		for range 20 { // the answer tells the time only if it left after a's report was read
 			send(a)
+			b.beat(nil)
 			time.Sleep(30 * time.Millisecond)
 			send(b)
-			time.Sleep(5 * time.Millisecond)
+			a.beat(nil)
 			if a.Stats().RoundTrip != 0 {
 				break
 			}

@@ -2,7 +2,6 @@ package rtpleg
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -14,8 +13,8 @@ import (
 // 11). It belongs to one leg at a time.
 type Socket struct {
 	pool *PortPool
-	rtp  *net.UDPConn
-	rtcp *net.UDPConn
+	rtp  *port
+	rtcp *port
 	addr netip.AddrPort
 }
 
@@ -26,8 +25,8 @@ func (s *Socket) Addr() netip.AddrPort { return s.addr }
 func (s *Socket) Release() { s.pool.Put(s) }
 
 func (s *Socket) close() {
-	_ = s.rtp.Close()
-	_ = s.rtcp.Close()
+	s.rtp.close()
+	s.rtcp.close()
 }
 
 // PortPool hands out port pairs of a range on one address. It goes round the range before it uses a port
@@ -83,13 +82,13 @@ func (p *PortPool) Get() (*Socket, error) {
 func (p *PortPool) any() (*Socket, error) {
 	var err error
 	for range 64 {
-		var c *net.UDPConn
-		if c, err = net.ListenUDP(p.network(), net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.ip, 0))); err != nil {
+		var c *port
+		if c, err = openPort(p.ip, 0); err != nil {
 			return nil, noPorts(err)
 		}
-		port := c.LocalAddr().(*net.UDPAddr).Port &^ 1
-		_ = c.Close()
-		if port == 0 || p.used[port] != nil {
+		port, nerr := c.number()
+		c.close()
+		if port &^= 1; nerr != nil || port == 0 || p.used[port] != nil {
 			continue
 		}
 		var s *Socket
@@ -106,21 +105,14 @@ func noPorts(err error) error {
 	return e
 }
 
-func (p *PortPool) network() string {
-	if p.ip.Is4() || p.ip.Is4In6() {
-		return "udp4"
-	}
-	return "udp6"
-}
-
 func (p *PortPool) bind(port int) (*Socket, error) {
-	rtp, err := net.ListenUDP(p.network(), net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.ip, uint16(port))))
+	rtp, err := openPort(p.ip, port)
 	if err != nil {
 		return nil, err
 	}
-	rtcp, err := net.ListenUDP(p.network(), net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.ip, uint16(port+1))))
+	rtcp, err := openPort(p.ip, port+1)
 	if err != nil {
-		_ = rtp.Close()
+		rtp.close()
 		return nil, err
 	}
 	s := &Socket{pool: p, rtp: rtp, rtcp: rtcp, addr: netip.AddrPortFrom(p.ip, uint16(port))}

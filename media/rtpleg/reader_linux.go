@@ -1,0 +1,235 @@
+//go:build linux && !portable
+
+package rtpleg
+
+import (
+	"net/netip"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// reader is how a leg's RTP port is read outside the tick: by one of the loops.
+type reader struct {
+	loop *loop
+	fd   int
+}
+
+// wake lets the loop take packets as they come, or leaves them to the tick.
+func (r *reader) wake(on bool) {
+	e := unix.EpollEvent{Fd: int32(r.fd)}
+	if on {
+		e.Events = unix.EPOLLIN | edge
+	}
+	_ = unix.EpollCtl(r.loop.fd, unix.EPOLL_CTL_MOD, r.fd, &e)
+}
+
+func (r *reader) wait() {}
+
+// edge is EPOLLET, which is negative in package unix.
+const edge = 1 << 31
+
+// loops is all loops of a keeper. Guarded by its lock.
+type loops struct{ all []*loop }
+
+// legsPerLoop is from how many legs on a further loop pays: below, one that is woken for several legs at
+// once costs less than two.
+const legsPerLoop = 128
+
+// add gives l to the loop with the fewest legs, asleep. n is how many legs there are. It errors only when
+// the process has no descriptors left.
+func (s *loops) add(l *Leg, n int) error {
+	var to *loop
+	if len(s.all) < min(runtime.GOMAXPROCS(0), 1+n/legsPerLoop) {
+		lp, err := newLoop()
+		if err == nil {
+			s.all = append(s.all, lp)
+		} else if len(s.all) == 0 {
+			return err
+		}
+	}
+	for _, lp := range s.all {
+		if to == nil || lp.n < to.n {
+			to = lp
+		}
+	}
+	fd := l.cfg.Socket.rtp.fd
+	if err := unix.EpollCtl(to.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Fd: int32(fd)}); err != nil {
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	to.n++
+	l.reader = reader{loop: to, fd: fd}
+	to.mu.Lock()
+	to.legs[int32(fd)] = l
+	to.mu.Unlock()
+	return nil
+}
+
+func (s *loops) remove(l *Leg) {
+	lp := l.reader.loop
+	lp.n--
+	_ = unix.EpollCtl(lp.fd, unix.EPOLL_CTL_DEL, l.reader.fd, nil)
+	lp.mu.Lock()
+	delete(lp.legs, int32(l.reader.fd))
+	lp.mu.Unlock()
+}
+
+func (s *loops) close() {
+	for _, lp := range s.all {
+		lp.close()
+	}
+}
+
+// loop reads the RTP ports of many legs in one goroutine. Its epoll set is itself watched by the runtime,
+// so that no thread sleeps in it and one wake-up of one goroutine serves every port that has something.
+type loop struct {
+	fd   int
+	file *os.File
+	raw  syscall.RawConn
+	n    int // legs; the keeper's
+	done chan struct{}
+
+	mu   sync.Mutex
+	legs map[int32]*Leg // by descriptor
+
+	events [64]unix.EpollEvent
+	ready  [64]*Leg
+}
+
+func newLoop() (*loop, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	lp := &loop{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), done: make(chan struct{}), legs: map[int32]*Leg{}}
+	if lp.raw, err = lp.file.SyscallConn(); err != nil {
+		_ = lp.file.Close()
+		return nil, err
+	}
+	go lp.run()
+	return lp, nil
+}
+
+func (lp *loop) run() {
+	defer close(lp.done)
+	_ = lp.raw.Read(func(uintptr) bool {
+		lp.turn()
+		return false // wait for the next
+	})
+}
+
+func (lp *loop) close() {
+	_ = lp.file.Close()
+	<-lp.done
+}
+
+// turn serves all ports that have something now.
+func (lp *loop) turn() {
+	for {
+		n, err := unix.EpollWait(lp.fd, lp.events[:], 0)
+		if err != nil || n <= 0 {
+			return
+		}
+		now := time.Now()
+		lp.mu.Lock()
+		for i := range n {
+			lp.ready[i] = lp.legs[lp.events[i].Fd]
+		}
+		lp.mu.Unlock()
+		for _, l := range lp.ready[:n] {
+			if l != nil {
+				l.readable(now)
+			}
+		}
+		clear(lp.ready[:n])
+		if n < len(lp.events) {
+			return
+		}
+	}
+}
+
+// readable takes what is there, in a loop.
+func (l *Leg) readable(now time.Time) {
+	for !l.own() {
+		if l.polled.Load() || l.owner.Load() == ended {
+			return
+		}
+		runtime.Gosched()
+	}
+	more := !l.polled.Load() && l.drain(now)
+	l.disown()
+	if more { // others first
+		l.life.Lock()
+		if !l.gone && !l.polled.Load() {
+			l.reader.wake(true)
+		}
+		l.life.Unlock()
+	}
+}
+
+// drain takes up to pollLimit datagrams from the RTP port, for its owner, and reports whether there may be
+// more.
+func (l *Leg) drain(now time.Time) bool {
+	if l.ownClock {
+		now = l.clock()
+	}
+	v := vectors.Get().(*vector)
+	defer vectors.Put(v)
+	for range pollLimit / batch {
+		n := l.gather(l.cfg.Socket.rtp, v)
+		for i := range n {
+			if pkt, from, at := l.datagram(v, i, now); pkt != nil {
+				l.packet(pkt, from, at)
+			}
+		}
+		if n < batch {
+			return false
+		}
+	}
+	return true
+}
+
+// drainRTCP takes up to two batches from the RTCP port, in the beat.
+func (l *Leg) drainRTCP(now time.Time) {
+	v := vectors.Get().(*vector)
+	defer vectors.Put(v)
+	for range 2 {
+		n := l.gather(l.cfg.Socket.rtcp, v)
+		for i := range n {
+			if pkt, from, at := l.datagram(v, i, now); pkt != nil {
+				l.control(pkt, from, at)
+			}
+		}
+		if n < batch {
+			return
+		}
+	}
+}
+
+func (l *Leg) gather(p *port, v *vector) int {
+	n, failed := p.receive(v)
+	if failed { // an ICMP error for something sent earlier; the socket lives on
+		l.counts.malformed.Add(1)
+	}
+	return n
+}
+
+// datagram is one of v, with its time on the leg's clock; pkt is nil for what is too long.
+func (l *Leg) datagram(v *vector, i int, now time.Time) ([]byte, netip.AddrPort, time.Time) {
+	pkt, from, at := v.take(i, now)
+	if l.ownClock {
+		at = now
+	}
+	if pkt == nil {
+		l.counts.malformed.Add(1)
+	}
+	return pkt, from, at
+}
