@@ -11,14 +11,11 @@ import (
 )
 
 const (
-	// The fifo holds the longest packet, a frame before it and a frame of stretching.
+	// The fifo holds the longest packet, a frame before it and a frame of stretching, at most.
 	fifoSize = 8 * pcm.MaxSamples
 	// Concealment is faded out between these two lengths of an unbroken hole.
-	fadeFrom = 100 * time.Millisecond
-	fadeTo   = 200 * time.Millisecond
-	// A party that says -90 dBov or less with every packet for ten packets is not decoded.
-	gateLevel  = 90
-	gateAfter  = 10
+	fadeFrom   = 100 * time.Millisecond
+	fadeTo     = 200 * time.Millisecond
 	bandDown   = 50 // packets a narrower Opus bandwidth must last before the rate follows
 	bandUp     = 2  // packets a wider one must last
 	lossWindow = 250
@@ -40,13 +37,14 @@ type playout struct {
 	codec    media.Codec
 
 	rate  pcm.Rate
-	fifo  [fifoSize]int16
+	fifo  []int16 // as long as was ever needed
 	n     int
 	clock uint32 // RTP clock rate of what is in the fifo
 	kind  media.Kind
 
 	payload      []byte
 	payloadCodec media.Codec
+	skipping     bool // nobody is going to hear this frame
 
 	silent bool          // the party is in a pause and says so
 	dtx    bool          // the party has been seen to stop sending in pauses
@@ -54,7 +52,9 @@ type playout struct {
 	gap    bool          // something other than a packet came before this one
 	heard  bool          // anything was ever decoded
 	run    time.Duration // of unbroken concealment
-	gated  int
+	gate   gate
+	past   past
+	said   said
 	band   pcm.Rate // Opus bandwidth that differs from the rate
 	banded int
 	frames int
@@ -63,18 +63,41 @@ type playout struct {
 	copies int // packets among them that carry forward error correction
 }
 
+// said is what the party says of a frame (RFC 6464).
+type said struct {
+	level uint8
+	voice bool
+	ok    bool
+}
+
 // ReadFrame fills dst with the next 20 ms at dst.Rate().
 func (r *Receiver) ReadFrame(dst *pcm.Frame) media.Kind {
 	if !r.state.CompareAndSwap(idle, reading) {
 		clear(dst.Samples())
 		return media.Absent
 	}
-	k := r.read(dst)
+	k := r.fill(dst.Rate())
+	out := dst.Samples()
+	copy(out, r.fifo[:len(out)])
+	r.consume(len(out))
+	if r.frames++; r.frames%8 == 0 && r.types.Load().levelID == 0 {
+		r.stats.level.Store(uint32(pcm.Level(out)))
+	}
+	r.leave()
+	return k
+}
+
+// leave ends what may touch the decoders.
+func (r *Receiver) leave() {
 	if !r.state.CompareAndSwap(reading, idle) {
 		r.giveBack()
 		r.state.Store(finished)
 	}
-	return k
+}
+
+// Level is what the party says of the frame that was last read or skipped.
+func (r *Receiver) Level() (level uint8, voice, ok bool) {
+	return r.said.level, r.said.voice, r.said.ok
 }
 
 // Payload is the payload behind the last frame where that was exactly one packet of 20 ms, unchanged.
@@ -125,15 +148,19 @@ func (p *playout) decoder(c media.Codec) codec.Decoder {
 	return p.decoders[c]
 }
 
-func (r *Receiver) read(dst *pcm.Frame) media.Kind {
-	rate := dst.Rate()
+// fill brings the fifo to a frame at this rate and says what the frame holds.
+func (r *Receiver) fill(rate pcm.Rate) media.Kind {
 	if rate != r.rate {
 		r.convert(rate)
+	}
+	if r.past.blank > 0 && !r.skipping {
+		r.catchUp()
 	}
 	want := rate.Samples()
 	r.payload = nil
 	if r.n < want {
 		r.kind = media.Absent
+		r.said.ok = false
 		now := r.clock()
 		items := 0
 		for r.n < want {
@@ -150,14 +177,21 @@ func (r *Receiver) read(dst *pcm.Frame) media.Kind {
 			r.payload = nil
 		}
 	}
-	out := dst.Samples()
-	copy(out, r.fifo[:want])
-	copy(r.fifo[:], r.fifo[want:r.n])
-	r.n -= want
-	if r.frames++; r.frames%8 == 0 && r.types.Load().levelID == 0 {
-		r.stats.level.Store(uint32(pcm.Level(out)))
-	}
 	return r.kind
+}
+
+// consume takes a frame out of the fifo.
+func (p *playout) consume(want int) {
+	copy(p.fifo, p.fifo[want:p.n])
+	p.n -= want
+	p.past.blank = min(p.past.blank, p.n)
+}
+
+// room makes sure that the fifo can take n samples more, within its bounds.
+func (p *playout) room(n int) {
+	if need := p.n + n; need > len(p.fifo) {
+		p.fifo = append(p.fifo, make([]int16, min(need, fifoSize)-len(p.fifo))...)
+	}
 }
 
 // queued is what the fifo holds, in RTP clock units.
@@ -180,9 +214,15 @@ func (r *Receiver) play(it *jitter.Item, want int) media.Kind {
 	case jitter.Lost:
 		n := r.samples(it.Duration)
 		r.note(true)
-		if r.silent {
+		if r.silent || r.gate.closed {
 			return r.silence(n)
 		}
+		if r.skipping {
+			r.zeros(n)
+			return media.Concealed
+		}
+		r.catchUp()
+		r.room(n)
 		if it.Next != nil && r.codec == media.Opus && r.dec != nil && it.PT == uint8(media.Opus) {
 			if got, err := r.dec.DecodeFEC(r.fifo[r.n:r.n+n], it.Next, n, r.rate); err == nil && got == n {
 				r.n += n
@@ -204,8 +244,12 @@ func (r *Receiver) play(it *jitter.Item, want int) media.Kind {
 		if it.Quiet || r.quiet { // silence goes on as silence
 			r.silent = true
 		}
-		if r.silent {
+		if r.silent || r.gate.closed {
 			return r.silence(want - r.n)
+		}
+		if r.skipping {
+			r.zeros(want - r.n)
+			return media.Concealed
 		}
 		r.note(r.run < fadeTo)
 		return r.conceal(want - r.n)
@@ -225,7 +269,9 @@ func (r *Receiver) audio(it *jitter.Item) media.Kind {
 		if r.dec = r.decoder(c); r.dec != nil {
 			r.dec.Reset()
 		}
-		r.codec, r.banded, r.gated = c, 0, 0
+		r.codec, r.banded = c, 0
+		r.past = past{blank: r.past.blank}
+		r.gate = gate{off: r.gate.off, after: gateAfter}
 		if c != media.Opus {
 			r.stats.rate.Store(int32(c.Rate()))
 		}
@@ -244,33 +290,61 @@ func (r *Receiver) audio(it *jitter.Item) media.Kind {
 			r.copies++
 		}
 	}
-	if it.Level != noLevel && it.Level >= gateLevel {
-		if r.gated++; r.gated > gateAfter {
-			r.run, r.heard = 0, true
-			r.zeros(n)
+	if it.Level != noLevel {
+		r.said = said{it.Level, it.Voice, true}
+	}
+	var ahead *jitter.Item
+	if r.gate.closed {
+		if next, ok := r.jb.Ahead(0); ok {
+			ahead = &next
+		}
+	}
+	if r.gate.shut(it, ahead) {
+		r.pass(c, it, n)
+		r.quiet = true
+		return media.Silence
+	}
+	if r.skipping {
+		r.pass(c, it, n)
+		if r.gate.closed {
 			return media.Silence
 		}
-	} else {
-		r.gated = 0
+		return media.Audio
 	}
 	if r.dec == nil {
 		return r.conceal(n)
 	}
+	return r.decode(c, it, n)
+}
+
+// decode puts the audio of a packet into the fifo.
+func (r *Receiver) decode(c media.Codec, it *jitter.Item, n int) media.Kind {
+	if !r.gate.closed { // a probe has to see little, and not the packets before it
+		r.catchUp()
+	}
+	r.room(n + r.rate.Samples())
 	got, err := r.dec.Decode(r.fifo[r.n:], it.Payload, r.rate)
 	if err != nil {
 		r.stats.malformed.Add(1)
 		return r.conceal(n)
 	}
 	seg := r.fifo[r.n : r.n+got]
+	level := pcm.Level(seg)
+	if !r.gate.heard(level, time.Duration(got)*time.Second/time.Duration(r.rate)) {
+		r.catchUp()
+		if again, err := r.dec.Decode(seg[:got:got], it.Payload, r.rate); err != nil || again != got {
+			clear(seg)
+		}
+	} else if r.gate.closed {
+		clear(seg)
+	}
+	r.past.add(c, it.Payload, !r.gate.closed) // what a probe heard lacks what came before it
 	if r.run > fadeFrom || r.silent {
 		fadeIn(seg, r.rate)
 	}
 	pause := r.silent && r.gap
-	r.quiet = false
+	r.quiet = level > quietLevel
 	changed := false
-	if it.Adjust != 0 || c == media.Opus || r.dtx {
-		r.quiet = energyDB(seg) < quietLevel
-	}
 	if it.Adjust != 0 && (r.quiet || it.Urgent) {
 		before := got
 		got = r.adjust(got, int(it.Adjust))
@@ -283,6 +357,9 @@ func (r *Receiver) audio(it *jitter.Item) media.Kind {
 	r.run, r.gap, r.heard = 0, false, true
 	if it.Duration == it.Clock/50 && !changed {
 		r.payload, r.payloadCodec = it.Payload, c
+	}
+	if r.gate.closed {
+		return media.Silence
 	}
 	return media.Audio
 }
@@ -307,6 +384,7 @@ func (r *Receiver) conceal(n int) media.Kind {
 	n = (n + unit - 1) / unit * unit
 	d := time.Duration(n) * time.Second / time.Duration(r.rate)
 	r.gap = true
+	r.room(n)
 	if r.run >= fadeTo || r.dec == nil {
 		r.run += d
 		r.zeros(n)
@@ -345,6 +423,7 @@ func (p *playout) silence(n int) media.Kind {
 
 func (p *playout) zeros(n int) {
 	n = max(n, 0)
+	p.room(n)
 	clear(p.fifo[p.n : p.n+n])
 	p.n += n
 }
@@ -428,6 +507,8 @@ func (p *playout) convert(to pcm.Rate) {
 		return
 	}
 	n := min(p.n*int(to)/int(from), fifoSize)
+	p.room(n - p.n)
+	p.past.blank = min(p.past.blank*int(to)/int(from), n)
 	if to < from {
 		step := int(from) / int(to)
 		for i := range n {

@@ -32,6 +32,8 @@ type ReceiverConfig struct {
 	LevelExtID uint8                 // RFC 6464 header extension, 0 for none
 	Events     chan<- media.Event    // digits go here; nil drops them. Never blocked on
 	Jitter     jitter.Config
+	// DecodeSilence has packets decoded even where they are known to hold nothing that would be heard.
+	DecodeSilence bool
 	// Clock tells the time of a tick, on the same scale as the arrival times; time.Now when nil. It is
 	// read at most once per ReadFrame.
 	Clock func() time.Time
@@ -85,6 +87,7 @@ func NewReceiver(cfg ReceiverConfig) *Receiver {
 	}
 	r := &Receiver{digits: dtmf.Receiver{ClockRate: 8000}, clock: cfg.Clock, epoch: cfg.Clock(), jb: jitter.New(cfg.Jitter), events: cfg.Events}
 	r.stats.level.Store(127)
+	r.gate = gate{off: cfg.DecodeSilence, after: gateAfter}
 	r.Update(cfg.Codecs, cfg.EventPT, cfg.LevelExtID)
 	rate := pcm.Rate8k
 	for _, c := range cfg.Codecs {
@@ -118,7 +121,7 @@ func (r *Receiver) PushPacket(buf []byte, arrival time.Time) bool {
 	}
 	c := t.codec[h.pt]
 	p := &r.packet
-	*p = jitter.Packet{SSRC: h.ssrc, Seq: h.seq, TS: h.ts, PT: h.pt, Marker: h.marker, Level: h.level}
+	*p = jitter.Packet{SSRC: h.ssrc, Seq: h.seq, TS: h.ts, PT: h.pt, Marker: h.marker, Level: h.level, Voice: h.voice}
 	switch {
 	case t.eventPT != 0 && h.pt == t.eventPT:
 		p.Skip = true

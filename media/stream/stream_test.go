@@ -28,10 +28,12 @@ type line struct {
 	phase int
 	freq  float64
 	event chan media.Event
+	level uint8
+	skip  bool // the receiver skips
 }
 
 func newLine(t testing.TB, c media.Codec, opts ...func(*SenderConfig, *ReceiverConfig)) *line {
-	l := &line{t: t, now: time.Unix(1000, 0), codec: c, freq: 400, event: make(chan media.Event, 16)}
+	l := &line{t: t, now: time.Unix(1000, 0), codec: c, freq: 400, level: 20, event: make(chan media.Event, 16)}
 	tc := SenderConfig{Codec: c, PT: 96, EventPT: 101, CNAME: "x@example.org"}
 	if c == media.Opus { // without DTX, which takes a steady tone for noise
 		tc.Format = media.Format{Codec: c, Bitrate: 40000, Complexity: 5, LowDelay: true}
@@ -68,9 +70,12 @@ func (l *line) step(amp float64) media.Kind {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.tx.WriteFrame(media.OutFrame{Payload: l.buf[:n], Tick: l.tick, Level: 20, Voice: true})
+	l.tx.WriteFrame(media.OutFrame{Payload: l.buf[:n], Tick: l.tick, Level: l.level, Voice: true})
 	l.tick++
 	l.now = l.now.Add(pcm.Period)
+	if l.skip {
+		return l.rx.Skip()
+	}
 	return l.rx.ReadFrame(&l.out)
 }
 

@@ -11,23 +11,7 @@ import (
 // pitch periods goes, and only where the signal repeats itself well enough that the seam is not heard
 // (the idea of WSOLA).
 
-const quietLevel = -52 // dBov; below it a frame counts as silence
-
-// energyDB is the mean power in dB relative to full scale.
-func energyDB(x []int16) float64 {
-	if len(x) == 0 {
-		return -96
-	}
-	var s float64
-	for _, v := range x {
-		s += float64(v) * float64(v)
-	}
-	s /= float64(len(x)) * 32768 * 32768
-	if s < 1e-9 {
-		return -96
-	}
-	return 10 * math.Log10(s)
-}
+const quietLevel = 52 // -dBov; a frame that is quieter counts as silence
 
 // shrink takes up to want samples out of buf[:n] and returns the new length. quiet says the audio is
 // silence; otherwise whole pitch periods go, or nothing.
