@@ -1,33 +1,39 @@
-// Package webrtcleg is a browser as a party of a call: a media.Leg over one pion PeerConnection with one
-// audio track each way. It knows Opus and telephone events and nothing else, and leaves out of pion what
-// an audio leg does not need: no retransmission, no bandwidth estimation, no interceptors; RTCP is spoken
-// by media/stream. All legs share one UDP port and one ICE-TCP port, so a firewall needs one rule.
+// Package webrtcleg is a browser as a party of a call: a media.Leg over ICE, DTLS and SRTP with audio and
+// nothing else. It speaks these protocols itself, over pion's ciphers: a server with a public address
+// needs an answering ICE only (RFC 8445 section 2.5), and an audio leg needs no data channel, no
+// retransmission and no bandwidth estimation. So all legs share one socket per address and one goroutine
+// reads it, decrypts in place and pushes into the leg's receiver; a leg that is up has no goroutine of its
+// own, and a packet costs no allocation.
 //
-//	browser -> UDP mux -> ICE -> DTLS-SRTP -> Track.Read into an owned buffer -> stream.Receiver -> room
-//	room -> stream.Sender -> track -> SRTP -> ICE -> UDP mux -> browser
+//	browser -> UDP or TCP socket -> STUN: binding | DTLS: association | SRTP: decrypt -> stream.Receiver -> room
+//	room -> stream.Sender -> encrypt -> socket -> browser
 //
 // SDP goes in and out as strings; how they travel is signalling's business. The server is always the one
-// that answers. It is a full ICE agent (not lite), so it notices by itself, within seconds, when the path
-// is gone, and it has only host candidates, which are ready at once: its answer is complete and nothing
-// trickles from this side.
+// that answers, its candidates are all in the answer, and the browser is the one who looks for a way. A way
+// is lost when nothing authentic has come over it for a while: sound comes fifty times a second, and a
+// browser that says nothing still renews its consent (RFC 7675).
+//
+// A browser that offers several audio sections, of which all but one only receive, may be given separate
+// streams: one Line per section, each with its own SSRC.
 package webrtcleg
 
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/pion/dtls/v3"
-	"github.com/pion/ice/v4"
-	"github.com/pion/interceptor"
-	"github.com/pion/sdp/v3"
-	"github.com/pion/webrtc/v4"
 )
 
 // Config says where browsers reach us.
@@ -44,7 +50,8 @@ type Config struct {
 	// Loopback offers loopback addresses too, for tests and demos.
 	Loopback bool `toml:"loopback"`
 	// DisconnectedAfter is how long nothing may come before EventReconnecting, LostAfter how much longer
-	// until the leg ends. 0 takes DefaultDisconnectedAfter and DefaultLostAfter.
+	// until the leg ends. 0 takes DefaultDisconnectedAfter and DefaultLostAfter. From a browser that sends
+	// no sound nothing but its consent comes, every five seconds or so: there ConsentAfter counts, if longer.
 	DisconnectedAfter time.Duration `toml:"disconnected_after"`
 	LostAfter         time.Duration `toml:"lost_after"`
 	// CNAME names us in RTCP; it says nothing about anybody when left empty.
@@ -55,6 +62,9 @@ type Config struct {
 const (
 	DefaultDisconnectedAfter = 3 * time.Second
 	DefaultLostAfter         = 20 * time.Second
+	// ConsentAfter is how long a browser that sends no sound may be silent: it renews its consent every
+	// 4 to 6 s (RFC 7675 section 5.1).
+	ConsentAfter = 7 * time.Second
 )
 
 // Validate checks the configuration.
@@ -73,21 +83,34 @@ func (c Config) Validate() error {
 	return nil
 }
 
+// certificateLife is how long a certificate of ours is used; a browser checks its fingerprint alone.
+const certificateLife = 30 * 24 * time.Hour
+
 // API holds what all browser legs share: the ports and the certificate. Safe for concurrent use.
 type API struct {
-	cfg     Config
-	api     *webrtc.API
-	muxes   []interface{ Close() error }
-	port    int
-	tcpPort int
+	cfg        Config
+	epoch      time.Time
+	ports      []interface{ Close() error }
+	port       int
+	tcpPort    int
+	candidates []string // without a=
+	foreign    atomic.Uint64
 
-	mu     sync.Mutex
-	cert   *webrtc.Certificate
-	legs   map[*Leg]struct{}
-	closed bool
+	mu      sync.Mutex
+	cert    *certificate
+	legs    map[*Leg]struct{}
+	byUfrag map[string]*Leg // by the name we gave the leg in ICE
+	closed  bool
 
 	stop chan struct{}
-	wg   sync.WaitGroup
+	wg   sync.WaitGroup // of the ports and the watch
+}
+
+// certificate is ours, with its fingerprint as it stands in SDP.
+type certificate struct {
+	tls.Certificate
+	fingerprint string
+	until       time.Time
 }
 
 // ErrClosed: the API or the leg has been closed.
@@ -104,12 +127,16 @@ func NewAPI(cfg Config) (*API, error) {
 	if cfg.LostAfter == 0 {
 		cfg.LostAfter = DefaultLostAfter
 	}
-	a := &API{cfg: cfg, legs: make(map[*Leg]struct{}), stop: make(chan struct{})}
-	if err := a.open(); err != nil {
-		a.closePorts()
+	a := &API{
+		cfg: cfg, epoch: time.Now(), legs: make(map[*Leg]struct{}), byUfrag: make(map[string]*Leg),
+		stop: make(chan struct{}),
+	}
+	if err := a.listen(); err != nil {
+		_ = a.closePorts() // the first error is the one that counts
+		a.wg.Wait()
 		return nil, err
 	}
-	a.wg.Go(a.report)
+	a.wg.Go(a.watch)
 	return a, nil
 }
 
@@ -119,94 +146,89 @@ func (a *API) Port() int { return a.port }
 // TCPPort is the ICE-TCP port of all legs, 0 when there is none.
 func (a *API) TCPPort() int { return a.tcpPort }
 
-// open makes the pion API over freshly opened ports.
-func (a *API) open() error {
-	ips, err := a.localIPs()
-	if err != nil {
-		return err
-	}
-	engine := new(webrtc.MediaEngine)
-	if err := registerCodecs(engine); err != nil {
-		return err
-	}
-	var s webrtc.SettingEngine
-	if err := a.listen(&s, ips); err != nil {
-		return err
-	}
-	if len(a.cfg.PublicIPs) > 0 {
-		rule := webrtc.ICEAddressRewriteRule{
-			External: a.cfg.PublicIPs, AsCandidateType: webrtc.ICECandidateTypeHost,
-			Mode: webrtc.ICEAddressRewriteReplace,
-		}
-		if err := s.SetICEAddressRewriteRules(rule); err != nil {
-			return fmt.Errorf("webrtcleg: public addresses: %w", err)
-		}
-	}
-	s.SetIPFilter(func(ip net.IP) bool {
-		return slices.ContainsFunc(ips, ip.Equal)
-	})
-	s.SetIncludeLoopbackCandidate(a.cfg.Loopback)
-	s.SetICETimeouts(a.cfg.DisconnectedAfter, a.cfg.LostAfter, time.Second)
-	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	s.DisableActiveTCP(true)
-	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
-	s.SetReceiveMTU(readSize)
-	a.api = webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithSettingEngine(s),
-		webrtc.WithInterceptorRegistry(new(interceptor.Registry)))
-	return nil
-}
-
-// registerCodecs tells pion all it may agree on. Both kinds of telephone event are offered by browsers; we
-// take the one with the clock of the audio (RFC 4733 section 2.1).
-func registerCodecs(engine *webrtc.MediaEngine) error {
-	for _, c := range []webrtc.RTPCodecParameters{
-		{PayloadType: 111, RTPCodecCapability: opusCapability},
-		{PayloadType: 110, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "audio/telephone-event", ClockRate: 48000}},
-	} {
-		if err := engine.RegisterCodec(c, webrtc.RTPCodecTypeAudio); err != nil {
-			return fmt.Errorf("webrtcleg: register %s: %w", c.MimeType, err)
-		}
-	}
-	level := webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}
-	if err := engine.RegisterHeaderExtension(level, webrtc.RTPCodecTypeAudio); err != nil {
-		return fmt.Errorf("webrtcleg: register audio level: %w", err)
-	}
-	return nil
-}
-
-var opusCapability = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: opusFmtp}
+// Foreign counts datagrams that belonged to no leg.
+func (a *API) Foreign() uint64 { return a.foreign.Load() }
 
 // certificate is shared by all legs and renewed well before it expires: making one costs more than the
 // rest of a leg.
-func (a *API) certificate() (webrtc.Certificate, error) {
+func (a *API) certificate() (*certificate, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.cert == nil || time.Until(a.cert.Expires()) < 7*24*time.Hour {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if a.cert == nil || time.Until(a.cert.until) < certificateLife/4 {
+		c, err := newCertificate(time.Now())
 		if err != nil {
-			return webrtc.Certificate{}, fmt.Errorf("webrtcleg: make key: %w", err)
+			return nil, fmt.Errorf("webrtcleg: make certificate: %w", err)
 		}
-		if a.cert, err = webrtc.GenerateCertificate(key); err != nil {
-			return webrtc.Certificate{}, fmt.Errorf("webrtcleg: make certificate: %w", err)
-		}
+		a.cert = c
 	}
-	return *a.cert, nil
+	return a.cert, nil
 }
 
-func (a *API) add(l *Leg) error {
+func newCertificate(now time.Time) (*certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return nil, err
+	}
+	t := x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "webrtc"},
+		NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(certificateLife), // browsers' clocks are off at times
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &t, &t, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(der)
+	var hex strings.Builder
+	for i, b := range sum {
+		if i > 0 {
+			hex.WriteByte(':')
+		}
+		fmt.Fprintf(&hex, "%02X", b)
+	}
+	return &certificate{tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, "sha-256 " + hex.String(), t.NotAfter}, nil
+}
+
+// since is a time as kept in atomics: nanoseconds since the API began, at least 1.
+func (a *API) since(t time.Time) int64 { return max(int64(t.Sub(a.epoch)), 1) }
+
+// add makes a leg known by its name in ICE.
+func (a *API) add(l *Leg, ufrag string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
 		return ErrClosed
 	}
 	a.legs[l] = struct{}{}
+	a.byUfrag[ufrag] = l
 	return nil
+}
+
+// rename forgets one name of a leg.
+func (a *API) rename(old string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.byUfrag, old)
 }
 
 func (a *API) remove(l *Leg) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.legs, l)
+	for name, o := range a.byUfrag {
+		if o == l {
+			delete(a.byUfrag, name)
+		}
+	}
+}
+
+func (a *API) named(ufrag string) *Leg {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.byUfrag[ufrag]
 }
 
 func (a *API) all() []*Leg {
@@ -219,9 +241,12 @@ func (a *API) all() []*Leg {
 	return legs
 }
 
-// report sends the RTCP reports of all legs, so that no leg needs a timer.
-func (a *API) report() {
-	t := time.NewTicker(500 * time.Millisecond)
+// watchEvery is how often legs are looked after. A leg's times are kept to within it.
+const watchEvery = 100 * time.Millisecond
+
+// watch looks after all legs, so that none needs a timer: their reports, and whether they are still there.
+func (a *API) watch() {
+	t := time.NewTicker(watchEvery)
 	defer t.Stop()
 	for {
 		select {
@@ -229,7 +254,7 @@ func (a *API) report() {
 			return
 		case now := <-t.C:
 			for _, l := range a.all() {
-				l.report(now)
+				l.watch(now)
 			}
 		}
 	}
@@ -241,10 +266,11 @@ func (a *API) Close() error {
 	first := !a.closed
 	a.closed = true
 	a.mu.Unlock()
-	for _, l := range a.all() {
+	legs := a.all()
+	for _, l := range legs {
 		l.end(nil)
 	}
-	for _, l := range a.all() {
+	for _, l := range legs {
 		<-l.done
 	}
 	var err error
@@ -258,8 +284,8 @@ func (a *API) Close() error {
 
 func (a *API) closePorts() error {
 	var errs []error
-	for _, m := range a.muxes {
-		errs = append(errs, m.Close())
+	for _, p := range a.ports {
+		errs = append(errs, p.Close())
 	}
 	return errors.Join(errs...)
 }

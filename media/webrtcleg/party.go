@@ -23,29 +23,33 @@ func (l *Leg) ReadFrame(dst *pcm.Frame) media.Kind { return l.rx.ReadFrame(dst) 
 func (l *Leg) Payload() (media.Codec, []byte) { return l.rx.Payload() }
 
 // Format implements media.Sink.
-func (l *Leg) Format() media.Format { return l.tx.Format() }
+func (l *Leg) Format() media.Format { return l.main.Format() }
 
 // WriteFrame implements media.Sink. Before the connection is up frames go nowhere.
-func (l *Leg) WriteFrame(f media.OutFrame) {
-	if !l.up.Load() {
-		f.Payload = nil // the timestamp moves on
-	}
-	l.tx.WriteFrame(f)
-}
+func (l *Leg) WriteFrame(f media.OutFrame) { l.main.WriteFrame(f) }
 
 // SendDigits implements media.Leg.
 func (l *Leg) SendDigits(digits string, tone time.Duration) error {
-	return l.tx.SendDigits(digits, tone)
+	return l.main.tx.SendDigits(digits, tone)
 }
 
-// Stats implements media.Leg.
+// Stats implements media.Leg. What goes out is counted over all lines; what the browser reports is of the
+// first.
 func (l *Leg) Stats() media.Stats {
 	var s media.Stats
 	l.rx.Stats(&s)
-	l.tx.Stats(&s)
-	l.rtcp.Stats(&s)
+	l.main.tx.Stats(&s)
+	l.main.rtcp.Stats(&s)
+	s.SendDropped = l.main.dropped.Load()
+	for _, n := range l.all()[1:] {
+		var more media.Stats
+		n.tx.Stats(&more)
+		s.PacketsOut += more.PacketsOut
+		s.BytesOut += more.BytesOut
+		s.SendDropped += n.dropped.Load()
+	}
+	s.Malformed += l.refused.Load()
 	s.EventsDropped += l.eventsDropped.Load()
-	s.SendDropped += l.out.dropped.Load()
 	return s
 }
 
@@ -72,25 +76,7 @@ func (l *Leg) Close() error {
 	return nil
 }
 
-// end asks the leg to end; the first reason counts.
-func (l *Leg) end(err error) {
-	l.once.Do(func() {
-		l.err = err
-		close(l.stop)
-	})
-}
-
-func (l *Leg) over() bool {
-	select {
-	case <-l.stop:
-		return true
-	default:
-		return false
-	}
-}
-
 // String implements media.Leg.
 func (l *Leg) String() string {
-	t := l.terms.Load()
-	return fmt.Sprintf("webrtcleg(opus/48000 pt %d) > jitter(%v) > decode", t.opusPT, l.rx.Jitter().Delay)
+	return fmt.Sprintf("webrtcleg(opus/48000 pt %d) > jitter(%v) > decode", l.main.terms.Load().opusPT, l.rx.Jitter().Delay)
 }

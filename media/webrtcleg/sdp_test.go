@@ -14,49 +14,114 @@ const chromiumOffer = "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\
 	"a=rtpmap:63 red/48000/2\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\n" +
 	"a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\na=ssrc:1 cname:x\r\n"
 
-func TestTerms(t *testing.T) {
-	ufrag, err := checkOffer(chromiumOffer)
-	if err != nil || ufrag != "Oyef" {
-		t.Errorf("got %q, %v", ufrag, err)
+func TestOffer(t *testing.T) {
+	o, err := readOffer(chromiumOffer, "", false)
+	if err != nil || o.ufrag != "Oyef" || len(o.sections) != 1 {
+		t.Fatalf("got %+v, %v", o, err)
 	}
-	answer, got, err := answered(chromiumOffer)
-	if want := (terms{opusPT: 111, eventPT: 110, levelID: 1}); err != nil || got != want {
-		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	if got, want := o.sections[0].terms, (terms{opusPT: 111, eventPT: 110, levelID: 1}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if !strings.Contains(answer, "a=fmtp:111 "+opusFmtp+"\r\n") || strings.Count(answer, "a=fmtp:111") != 1 {
-		t.Errorf("answer:\n%s", answer)
+	d := newDescription("sha-256 00", o.setup)
+	answer := d.answer(o, newCredentials(o.ufrag, o.pwd), []string{"candidate:1 1 udp 1 192.0.2.1 9 typ host"}, nil)
+	for _, want := range []string{"a=fmtp:111 " + opusFmtp, "a=setup:active", "a=candidate:1 1 udp", "a=sendrecv", "a=group:BUNDLE 0", "a=extmap:1 urn:"} {
+		if strings.Count(answer, want) != 1 {
+			t.Errorf("%q is not once in\n%s", want, answer)
+		}
+	}
+}
+
+func TestSections(t *testing.T) {
+	session, first, _ := strings.Cut(chromiumOffer, "m=audio")
+	first = "m=audio" + first
+	more := func(mid, direction string) string {
+		return strings.NewReplacer("a=mid:0", "a=mid:"+mid, "a=sendrecv", "a="+direction).Replace(first)
+	}
+	bundle := func(mids, sections string) string {
+		return strings.Replace(session, "BUNDLE 0", "BUNDLE "+mids, 1) + sections
+	}
+	data := "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:d\r\n"
+	for _, c := range []struct {
+		name, offer, main string
+		streams           bool
+		want              string // a letter for each section: m main, l line, - refused
+		err               bool
+	}{
+		{"mixed", bundle("0 1", first+more("1", "recvonly")), "", false, "m-", false},
+		{"streams", bundle("0 1 2", first+more("1", "recvonly")+more("2", "recvonly")), "", true, "mll", false},
+		{"listeners first", bundle("1 0", more("1", "recvonly")+first), "", true, "lm", false},
+		{"data and video between", bundle("0 d 1", first+data+more("1", "recvonly")), "", true, "m-l", false},
+		{"two microphones", bundle("0 1", first+more("1", "sendrecv")), "", true, "m-", false},
+		{"not in the bundle", bundle("0", first+more("1", "recvonly")), "", true, "m-", false},
+		{"only listens", bundle("0", more("0", "recvonly")), "", true, "m", false},
+		{"the main one stays", bundle("0 1", first+more("1", "sendrecv")), "1", true, "-m", false},
+		{"the main one is gone", bundle("0", first), "1", true, "", true},
+		{"lite", strings.Replace(chromiumOffer, "t=0 0", "t=0 0\r\na=ice-lite", 1), "", false, "", true},
+		{"weak fingerprint", strings.Replace(chromiumOffer, "sha-256", "md5", 1), "", false, "", true},
+		{"unknown setup", strings.Replace(chromiumOffer, "actpass", "holdconn", 1), "", false, "", true},
+	} {
+		o, err := readOffer(c.offer, c.main, c.streams)
+		got := ""
+		if err == nil {
+			for i := range o.sections {
+				switch {
+				case i == o.main:
+					got += "m"
+				case o.sections[i].accepted:
+					got += "l"
+				default:
+					got += "-"
+				}
+			}
+		}
+		if got != c.want || (err != nil) != c.err {
+			t.Errorf("%s: got %q, %v; want %q", c.name, got, err, c.want)
+		}
 	}
 }
 
 func TestFragment(t *testing.T) {
 	f, err := parseFragment("a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n" +
 		"a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host generation 0 ufrag EsAw network-id 1\r\na=end-of-candidates\r\n")
-	if err != nil || f.ufrag != "EsAw" || len(f.candidates) != 1 || f.mids[0] != "0" || !f.end || !strings.HasPrefix(f.candidates[0], "candidate:1387637174 1 udp") {
+	if err != nil || f.ufrag != "EsAw" || f.candidates != 1 || !f.end {
 		t.Errorf("got %+v, %v", f, err)
 	}
 }
 
-// FuzzSDP holds that whatever passes the check can be read as an answer and written again with the same
-// terms, and that fragments give as many mids as candidates.
+// FuzzSDP holds that whatever passes the check can be answered, that the answer is SDP with as many sections,
+// and that it agrees to what was offered.
 func FuzzSDP(f *testing.F) {
 	f.Add(chromiumOffer)
+	f.Add(strings.Replace(chromiumOffer, "BUNDLE 0", "BUNDLE 0 1", 1) + "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\na=recvonly\r\na=rtpmap:111 opus/48000/2\r\n")
 	f.Add("a=ice-ufrag:EsAw\r\na=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n")
 	f.Fuzz(func(t *testing.T, s string) {
-		if ufrag, err := checkOffer(s); err == nil {
-			if ufrag == "" {
-				t.Fatal("an offer without a user fragment passes")
-			}
-			again, want, err := answered(s)
+		if o, err := readOffer(s, "", true); err == nil {
+			d := newDescription("sha-256 00", o.setup)
+			answer, err := parse(d.answer(o, newCredentials(o.ufrag, o.pwd), nil, nil))
 			if err != nil {
-				t.Fatalf("checked, but not readable: %v", err)
+				t.Fatalf("the answer is no sdp: %v", err)
 			}
-			_, got, err := answered(again)
-			if err != nil || got != want {
-				t.Fatalf("got %+v, %v; want %+v", got, err, want)
+			if len(answer.MediaDescriptions) != len(o.sections) {
+				t.Fatalf("%d sections for %d", len(answer.MediaDescriptions), len(o.sections))
+			}
+			lines := 0
+			for i, m := range answer.MediaDescriptions {
+				if (m.MediaName.Port.Value != 0) != o.sections[i].accepted {
+					t.Fatalf("section %d: port %d, %+v", i, m.MediaName.Port.Value, o.sections[i])
+				}
+				if o.sections[i].accepted {
+					lines++
+					if got, err := termsOf(answer, m); err != nil || got != o.sections[i].terms {
+						t.Fatalf("got %+v, %v; want %+v", got, err, o.sections[i].terms)
+					}
+				}
+			}
+			if lines == 0 || lines > MaxLines {
+				t.Fatalf("%d lines", lines)
 			}
 		}
-		if frag, err := parseFragment(s); err == nil && len(frag.mids) != len(frag.candidates) {
-			t.Fatalf("%+v", frag)
+		if f, err := parseFragment(s); err == nil && f.candidates == 0 && !f.end && f.ufrag == "" {
+			t.Fatalf("%+v", f)
 		}
 	})
 }

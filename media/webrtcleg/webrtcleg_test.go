@@ -37,6 +37,9 @@ func newAPI(t testing.TB, cfg webrtcleg.Config) *webrtcleg.API {
 	return a
 }
 
+// keepalive is how often a browser checks the path.
+var keepalive = 200 * time.Millisecond
+
 // browser is a plain pion peer that plays a tone and hears what comes.
 type browser struct {
 	t     testing.TB
@@ -57,7 +60,7 @@ func newBrowser(t testing.TB, tcp bool) *browser {
 	if tcp {
 		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
 	}
-	s.SetICETimeouts(2*time.Second, 10*time.Second, 200*time.Millisecond)
+	s.SetICETimeouts(2*time.Second, 10*time.Second, keepalive)
 	m := new(webrtc.MediaEngine)
 	if err := m.RegisterDefaultCodecs(); err != nil {
 		t.Fatal(err)
