@@ -24,6 +24,7 @@ func (l *Leg) beat(scratch []byte) []byte {
 		l.disown()
 	}
 	l.counts.overflow.Store(uint64(l.cfg.Socket.rtp.dropped()))
+	l.guard(now)
 	select {
 	case <-l.done:
 		return scratch

@@ -111,6 +111,7 @@ type Leg struct {
 	src       source
 	connected bool
 	plain     []byte
+	screened  atomic.Int64 // since when the kernel screens the port, in ns after start; 0 when it does not
 
 	sealed []byte // the sender's, under its lock
 
@@ -132,6 +133,7 @@ type Leg struct {
 
 	beating sync.Mutex // the keeper's, and Close's to end it
 	still   bool       // no more beats
+	foreign uint64     // datagrams, at the last
 }
 
 var (
@@ -235,6 +237,7 @@ func (l *Leg) Update(s Session) error {
 
 // adopt makes s the reader's session: whom to believe and where to send.
 func (l *Leg) adopt(s *Session) {
+	l.unscreen()
 	l.src.reset(s.Remote, s.Symmetric, s.From)
 	l.aim(s, s.Remote)
 }

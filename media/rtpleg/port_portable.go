@@ -88,6 +88,9 @@ func (r *reader) wait() { r.wg.Wait() }
 // loops are for kernels that can say in one call which of many ports has something.
 type loops struct{}
 
+// loopsExist says that polling changes something.
+const loopsExist = false
+
 func (s *loops) add(l *Leg, _ int) error {
 	l.reader.wg.Go(func() { l.read(l.cfg.Socket.rtp, l.packetWhenFree) })
 	l.reader.wg.Go(func() { l.read(l.cfg.Socket.rtcp, l.controlBetweenBeats) })
@@ -136,3 +139,8 @@ func (l *Leg) controlBetweenBeats(pkt []byte, from netip.AddrPort, at time.Time)
 func (l *Leg) drain(time.Time) bool { return false }
 
 func (l *Leg) drainRTCP(time.Time) {}
+
+// screen is not known here: foreign datagrams are dropped one by one.
+func (p *port) screen(netip.AddrPort) error { return errors.ErrUnsupported }
+
+func (p *port) unscreen() {}

@@ -36,6 +36,9 @@ const edge = 1 << 31
 // loops is all loops of a keeper. Guarded by its lock.
 type loops struct{ all []*loop }
 
+// loopsExist says that polling changes something.
+const loopsExist = true
+
 // legsPerLoop is from how many legs on a further loop pays: below, one that is woken for several legs at
 // once costs less than two.
 const legsPerLoop = 128
