@@ -475,3 +475,41 @@ func TestNoAllocation(t *testing.T) {
 		t.Errorf("%v allocations a packet out", n)
 	}
 }
+
+func TestSkippedAndLevelled(t *testing.T) {
+	for _, heard := range []bool{true, false} {
+		a, b := pair(t, func(a, b *Config) {
+			a.LevelExtID, b.LevelExtID = 1, 1
+			if !heard {
+				b.Direction = SendOnly
+			}
+		})
+		a.Start()
+		b.Start()
+		var kinds [4]int
+		var f pcm.Frame
+		f.Reset(pcm.Rate8k)
+		for i := range uint64(20) {
+			a.WriteFrame(media.OutFrame{Payload: make([]byte, 160), Tick: i, Level: 15, Voice: true})
+			time.Sleep(pcm.Period)
+			if i < 10 {
+				b.ReadFrame(&f)
+			} else {
+				kinds[b.Skip()]++
+			}
+		}
+		if heard && kinds[media.Audio] < 5 || !heard && kinds[media.Silence] != 10 {
+			t.Errorf("heard %v: kinds of what was skipped %v", heard, kinds)
+		}
+		before := make([]pcm.Frame, 3)
+		for i := range before {
+			before[i].Reset(pcm.Rate8k)
+		}
+		if n := b.Recent(before); heard != (n > 0) {
+			t.Errorf("heard %v: %d recent frames", heard, n)
+		}
+		if level, voice, ok := b.Level(); ok != heard || ok && (level != 15 || !voice) {
+			t.Errorf("heard %v: level %d, voice %v, ok %v", heard, level, voice, ok)
+		}
+	}
+}

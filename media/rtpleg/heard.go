@@ -1,0 +1,39 @@
+package rtpleg
+
+import (
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/pcm"
+)
+
+// What a room may ask of a leg beyond its frames. A party that is not to be heard (SendOnly, Inactive) is
+// silent here too.
+
+var (
+	_ media.Skipper     = (*Leg)(nil)
+	_ media.LevelSource = (*Leg)(nil)
+)
+
+// Skip implements media.Skipper.
+func (l *Leg) Skip() media.Kind {
+	k := l.rx.Skip()
+	if !l.session.Load().Direction.receives() {
+		return media.Silence
+	}
+	return k
+}
+
+// Level implements media.LevelSource.
+func (l *Leg) Level() (level uint8, voice, ok bool) {
+	if !l.session.Load().Direction.receives() {
+		return 0, false, false
+	}
+	return l.rx.Level()
+}
+
+// Recent decodes the frames right before the next one, as media.RelaySource says.
+func (l *Leg) Recent(dst []pcm.Frame) int {
+	if !l.session.Load().Direction.receives() {
+		return 0
+	}
+	return l.rx.Recent(dst)
+}
