@@ -192,6 +192,61 @@ func TestEncoderRateSwitch(t *testing.T) {
 	}
 }
 
+// One encoder that goes from CELT to SILK and back, as the listener's loss comes and goes, is heard as
+// one stream: no click, no jump in time, a tone stays a tone.
+func TestModeSwitch(t *testing.T) {
+	for _, r := range rates {
+		f := media.Format{Codec: media.Opus, Bitrate: 32000, Complexity: 5, LowDelay: true}
+		e, err := codec.NewEncoder(f, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer codec.PutEncoder(e)
+		d := decoder(t, media.Opus)
+		tone := testaudio.Tone(400, float64(r), 4*int(r), -12)
+		n := r.Samples()
+		var frame pcm.Frame
+		buf, dst := make([]byte, codec.MaxPayload), make([]int16, 5760)
+		var out []int16
+		for i := 0; i < 200; i++ {
+			if i%25 == 0 {
+				f.LowDelay = !f.LowDelay
+				f.LossPercent = 0
+				if !f.LowDelay {
+					f.LossPercent = 10
+				}
+				if err := e.Configure(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			frame.SetRate(r)
+			copy(frame.Samples(), tone[i*n:])
+			m, err := e.Encode(buf, &frame)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if low := buf[0] >= 0x80; i%25 > 2 && low != f.LowDelay { // the TOC byte: CELT from config 16 on
+				t.Errorf("%v: frame %d is CELT: %v", r, i, low)
+			}
+			if m, err = d.Decode(dst, buf[:m], r); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, dst[:m]...)
+		}
+		worst := 100.0
+		for at := 20 * n; at+n <= len(out); at += n / 4 {
+			worst = min(worst, testaudio.SINAD(out[at:at+n/2], 400, float64(r)))
+		}
+		t.Logf("%v: worst 10 ms SINAD %.1f dB", r, worst)
+		if worst < 14 {
+			t.Errorf("%v: worst 10 ms have %.1f dB SINAD, want 14", r, worst)
+		}
+		if clicks := testaudio.Clicks(out[20*n:], int(r), 6); len(clicks) > 0 {
+			t.Errorf("%v: clicks at %v", r, clicks)
+		}
+	}
+}
+
 func TestConcealment(t *testing.T) {
 	for _, f := range formats {
 		for _, r := range rates {
