@@ -20,7 +20,7 @@
 // the listener's own voice and whatever it must not hear, brought to 16 bits once, at the end.
 //
 // An Engine has a fixed number of shards, each one goroutine with its own phase of the 20 ms. A room stays
-// on its shard. What panics inside a room's tick ends that room and no other.
+// on its shard unless that is too busy and another is not. What panics inside a room's tick ends that room and no other.
 package mixer
 
 import (
@@ -30,6 +30,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
@@ -62,6 +63,15 @@ type Config struct {
 	// NoPoll leaves reading their sockets to the legs. Otherwise the tick reads those of legs that can be
 	// asked to (media.Poller).
 	NoPoll bool
+	// MaxBusy is the busy fraction of a shard up to which Admit lets calls in; 0 is DefaultMaxBusy.
+	MaxBusy float64
+	// MaxLate is the share of a shard's ticks that may begin late before Admit refuses; 0 is DefaultMaxLate.
+	MaxLate float64
+	// OnEffort is told when the engine begins to try less hard because a shard is too busy, or harder again:
+	// the complexity that Opus encoders are kept to now (10: no limit; processors that can do less are asked
+	// to before the complexity falls) and the busy fraction of the hottest shard. It is not called from a
+	// tick, and must return soon. nil: nobody is told.
+	OnEffort func(complexity int8, load float64)
 	// NewEncoder and PutEncoder replace the pool of media/codec.
 	NewEncoder func(media.Format, pcm.Rate) (codec.Encoder, error)
 	PutEncoder func(codec.Encoder)
@@ -74,6 +84,9 @@ func (c Config) Validate() error {
 	}
 	if c.GateLevel > pcm.LevelSilence {
 		return fmt.Errorf("mixer: gate level must be 0 to 127, not %d", c.GateLevel)
+	}
+	if c.MaxBusy < 0 || c.MaxLate < 0 || c.MaxLate > 1 {
+		return fmt.Errorf("mixer: the limits of admission must be positive, and of late ticks at most 1, not %v and %v", c.MaxBusy, c.MaxLate)
 	}
 	return nil
 }
@@ -106,6 +119,8 @@ type Engine struct {
 	replan chan *Room    // rooms whose plan no longer fits
 	ended  chan struct{} // closed when Run is over
 	canned [codecs][]byte
+	effort atomic.Int32  // index of efforts
+	moves  atomic.Uint64 // rooms moved to another shard
 
 	mu      sync.Mutex
 	started bool
@@ -123,6 +138,12 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if cfg.GateLevel == 0 {
 		cfg.GateLevel = DefaultGateLevel
+	}
+	if cfg.MaxBusy == 0 {
+		cfg.MaxBusy = DefaultMaxBusy
+	}
+	if cfg.MaxLate == 0 {
+		cfg.MaxLate = DefaultMaxLate
 	}
 	if cfg.NewEncoder == nil {
 		cfg.NewEncoder = codec.NewEncoder
@@ -150,19 +171,21 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.started = true
 	e.mu.Unlock()
 
-	var shards, planner sync.WaitGroup
+	var shards, planner, watcher sync.WaitGroup
 	epoch := time.Now()
 	for i, s := range e.shards {
 		s.epoch = epoch.Add(Period * time.Duration(i) / time.Duration(len(e.shards)))
 		shards.Go(func() { s.run(ctx) })
 	}
 	planner.Go(func() { e.plan(ctx) })
+	watcher.Go(func() { e.watch(ctx) })
 	planner.Wait()
 	e.mu.Lock()
 	e.stopped = true // no room gets in from here on
 	e.mu.Unlock()
 	shards.Wait()
 	close(e.ended)
+	watcher.Wait() // it may have had a room in its hands
 	for _, s := range e.shards {
 		s.drain()
 	}

@@ -41,9 +41,10 @@ type Event struct {
 type Room struct {
 	id     string
 	engine *Engine
-	shard  *shard
+	home   atomic.Pointer[shard] // whose list it is on, for who only wants to know
 
 	mu    sync.Mutex // before Engine.mu
+	shard *shard     // where commands go; written by who holds the lock while no shard has the room
 	scene scene
 	next  *plan // what the scene has become; installed or on its way
 
@@ -51,6 +52,7 @@ type Room struct {
 	dropped atomic.Uint64
 	done    chan struct{}
 	speaker atomic.Pointer[source]
+	cost    atomic.Uint64 // what a tick takes, smoothed, in no unit
 
 	// The shard's own.
 	at    int // place among the shard's rooms
@@ -59,6 +61,7 @@ type Room struct {
 	ran   uint64 // the last tick that was not skipped
 	floor floor
 	asked bool // for another plan
+	load  float32
 	shed  bool // processors have been told to do less
 	seats int  // members of the plan
 	over  bool
@@ -67,10 +70,12 @@ type Room struct {
 
 func newRoom(e *Engine, s *shard, id string) *Room {
 	p := &plan{}
-	return &Room{
+	r := &Room{
 		id: id, engine: e, shard: s, next: p, plan: p,
 		events: make(chan Event, eventQueue), done: make(chan struct{}),
 	}
+	r.home.Store(s)
+	return r
 }
 
 // ID is the id the room was opened with.
@@ -178,11 +183,7 @@ func (r *Room) Close() error {
 	if r.ended() {
 		return nil
 	}
-	select {
-	case r.shard.posts <- post{room: r, op: opClose}:
-	case <-r.done:
-		return nil
-	case <-r.engine.ended:
+	if !r.postClose() {
 		return nil
 	}
 	if !r.engine.running() {
@@ -193,6 +194,20 @@ func (r *Room) Close() error {
 	case <-r.engine.ended:
 	}
 	return nil
+}
+
+// postClose tells the shard, and reports false when there is nobody to tell any more.
+func (r *Room) postClose() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case r.shard.posts <- post{room: r, op: opClose}:
+		return true
+	case <-r.done:
+		return false
+	case <-r.engine.ended:
+		return false
+	}
 }
 
 // Done is closed when the room is over; Err then says why: nil after Close and when the engine has

@@ -25,10 +25,11 @@ const (
 type op uint8
 
 const (
-	opOpen  op = iota // put the room on the shard
-	opPlan            // swap the plan in
-	opClose           // take the room off
-	opAgain           // no new plan could be had; the tick may ask again
+	opOpen   op = iota // put the room on the shard
+	opPlan             // swap the plan in
+	opClose            // take the room off
+	opAgain            // no new plan could be had; the tick may ask again
+	opDepart           // take the room off, with its last plan here, for another shard
 )
 
 // post is one command on its way to a shard. done has room for the one answer.
@@ -51,9 +52,11 @@ type shard struct {
 	scratch scratch
 	music   [codecs]atomic.Pointer[music] // made under Engine.mu, played by the shard
 
-	seats   atomic.Int64  // placed here, with emptyRoom for each room
-	busy    atomic.Uint64 // math.Float64bits of the smoothed busy fraction
-	refused atomic.Uint64
+	seats     atomic.Int64  // placed here, with emptyRoom for each room
+	busy      atomic.Uint64 // math.Float64bits of the smoothed busy fraction; so below
+	seen      atomic.Uint64 // seats, smoothed alike: those that the busy fraction shows
+	lateShare atomic.Uint64 // share of late ticks in the last two seconds
+	refused   atomic.Uint64
 	meter
 }
 
@@ -103,6 +106,7 @@ func (s *shard) run(ctx context.Context) {
 				timer.Reset(time.Until(next))
 			} else {
 				s.busy.Store(0)
+				s.seen.Store(0)
 			}
 		}
 	}
@@ -117,8 +121,9 @@ func (s *shard) align(now time.Time) time.Time {
 // tick moves 20 ms of audio through every room of the shard.
 func (s *shard) tick(now time.Time) {
 	s.ticks++
-	s.scratch.now = now
-	s.scratch.tick = s.ticks
+	s.scratch.now, s.scratch.tick = now, s.ticks
+	s.scratch.effort = s.engine.effort.Load()
+	s.scratch.shed = efforts[s.scratch.effort].shed
 	for i := 0; i < len(s.rooms); {
 		r := s.rooms[i]
 		if s.step(r) {
@@ -137,7 +142,12 @@ func (s *shard) step(r *Room) (alive bool) {
 			r.err = fmt.Errorf("mixer: room %s: panic: %v\n%s", r.id, v, debug.Stack())
 		}
 	}()
+	before := s.scratch.counts.cost()
 	r.step(&s.scratch)
+	r.load += (float32(s.scratch.counts.cost()-before) - r.load) / 64
+	if r.tick%16 == 0 {
+		r.cost.Store(uint64(r.load * 16))
+	}
 	return true
 }
 
@@ -154,9 +164,15 @@ func (s *shard) skip(lost uint64) {
 func (s *shard) observe(late, took time.Duration) {
 	s.scratch.flush(&s.meter)
 	s.meter.observe(late, took)
-	const smooth = 0.02 // a time constant of one second
-	busy := math.Float64frombits(s.busy.Load())
-	s.busy.Store(math.Float64bits(busy + smooth*(float64(took)/float64(Period)-busy)))
+	follow(&s.busy, float64(took)/float64(Period))
+	follow(&s.seen, float64(s.seats.Load()))
+}
+
+// follow moves a smoothed value towards what it is now, with a time constant of one second.
+func follow(v *atomic.Uint64, now float64) {
+	const smooth = 0.02
+	was := math.Float64frombits(v.Load())
+	v.Store(math.Float64bits(was + smooth*(now-was)))
 }
 
 // apply carries out one command, between two ticks.
@@ -172,10 +188,15 @@ func (s *shard) apply(p post) {
 	case p.op == opOpen:
 		r.at = len(s.rooms)
 		s.rooms = append(s.rooms, r)
+		s.seats.Add(int64(r.seats))
 	case p.op == opPlan:
 		p.plan.install(r, s.engine)
 	case p.op == opClose:
 		s.remove(r)
+	case p.op == opDepart:
+		p.plan.install(r, s.engine)
+		s.take(r)
+		s.seats.Add(-int64(emptyRoom + r.seats))
 	case p.op == opAgain:
 		r.asked = false
 	}
@@ -186,12 +207,17 @@ func (s *shard) apply(p post) {
 
 // remove takes a room off the shard and ends it.
 func (s *shard) remove(r *Room) {
+	s.take(r)
+	r.finish()
+}
+
+// take takes a room off the shard.
+func (s *shard) take(r *Room) {
 	last := len(s.rooms) - 1
 	s.rooms[r.at] = s.rooms[last]
 	s.rooms[r.at].at = r.at
 	s.rooms[last] = nil
 	s.rooms = s.rooms[:last]
-	r.finish()
 }
 
 // stop ends every room when the engine stops.

@@ -35,6 +35,8 @@ type Stats struct {
 	Refused      uint64 // commands refused because a shard's queue was full
 	Events       uint64 // room events dropped because nobody took them
 	Panics       uint64 // rooms ended by a panic
+	Moves        uint64 // rooms that went from one shard to another
+	Complexity   int8   // what Opus encoders are kept to now; 10 is no limit
 	Rooms        int
 	Shards       []ShardStats
 }
@@ -74,6 +76,7 @@ func (e *Engine) Stats() Stats {
 		t.Panics += m.panics.Load()
 		t.Shards = append(t.Shards, ShardStats{Seats: int(s.seats.Load()), Busy: math.Float64frombits(s.busy.Load())})
 	}
+	t.Moves, t.Complexity = e.moves.Load(), efforts[e.effort.Load()].complexity
 	e.mu.Lock()
 	t.Rooms = len(e.rooms)
 	e.mu.Unlock()
@@ -124,6 +127,11 @@ type counts struct {
 	primed, encodeErrors           uint64
 	decoded, undecoded, replans    uint64
 	events, forwarded, polled      uint64
+}
+
+// cost is about what the work counted takes, in microseconds.
+func (c *counts) cost() uint64 {
+	return 100*(c.encodes+c.primed) + 20*c.decoded + 2*(c.mixes+c.undecoded+c.silent+c.shared+c.forwarded)
 }
 
 func (s *scratch) flush(m *meter) {
