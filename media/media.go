@@ -154,8 +154,9 @@ type RelaySource interface {
 	// is handed on as it comes: as nothing. tick is that of the frame that would be written next.
 	Relay(tick uint64, to RelaySink) bool
 	// Unrelay ends it. It reports false where a packet is just being handed on; the shard then asks again
-	// in the next tick. After true the next ReadFrame plays what follows the last packet handed on, so
-	// that the listener's timestamps go on without a hole and without a repeat.
+	// in the next tick. Before true it hands on one last Packet without a payload, whose SSRC and TS are
+	// those of the frame that the next ReadFrame gives: the playout is a little behind the packets, and by
+	// this the sink knows which frames hold what its party has got already.
 	Unrelay(to RelaySink) bool
 	// Recent decodes the frames right before the one that the next ReadFrame gives, as many as there are
 	// up to len(dst), oldest first, at dst[0].Rate(): what an encoder is warmed up with. It returns how many.
@@ -176,7 +177,8 @@ type RelaySink interface {
 	// RelayPacket sends one packet on. One goroutine at a time, never the shard's once BeginRelay's
 	// backlog is through. It never blocks and allocates nothing.
 	RelayPacket(p *Packet)
-	// EndRelay: WriteFrame's payloads count again, from tick on. It reports false while RelayPacket runs.
+	// EndRelay: WriteFrame's payloads count again, from tick on, but for those whose audio was handed on
+	// already. It reports false while RelayPacket runs.
 	EndRelay(tick uint64) bool
 }
 
@@ -220,6 +222,20 @@ type Leg interface {
 	Close() error
 	// String shows the leg's stages on one line, for the log line at set-up.
 	String() string
+}
+
+// Stream is one way of several that audio can take to a party.
+type Stream struct {
+	ID   string // what party and leg know it by: the mid of its SDP section
+	Sink RelaySink
+}
+
+// Streamer is a Leg with several streams to its party.
+type Streamer interface {
+	Leg
+	// Streams are the streams as agreed now, first the one that the leg's own WriteFrame goes to. A stream
+	// that is no more agreed sends nothing. Safe for concurrent use.
+	Streams() []Stream
 }
 
 // EventKind is what a leg noticed.

@@ -36,6 +36,8 @@ type playout struct {
 	dec      codec.Decoder
 	codec    media.Codec
 
+	packetTime time.Duration
+
 	rate  pcm.Rate
 	fifo  []int16 // as long as was ever needed
 	n     int
@@ -277,6 +279,7 @@ func (r *Receiver) audio(it *jitter.Item) media.Kind {
 		}
 	}
 	n := r.samples(it.Duration)
+	r.packetTime = time.Duration(it.Duration) * time.Second / time.Duration(it.Clock)
 	if it.Paused {
 		r.dtx, r.silent, r.gap = true, true, true
 	}

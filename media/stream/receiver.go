@@ -68,6 +68,7 @@ type Receiver struct {
 	reception quality.Reception
 	rtpClock  uint32
 
+	relays relays
 	playout
 }
 
@@ -149,7 +150,7 @@ func (r *Receiver) PushPacket(buf []byte, arrival time.Time) bool {
 		return false
 	}
 	r.count(h, p, arrival)
-	r.jb.Push(p, arrival)
+	r.push(p, arrival)
 	return true
 }
 
@@ -239,3 +240,11 @@ func (r *Receiver) Jitter() jitter.Stats { return r.jb.Stats() }
 // Close gives the decoders back. ReadFrame gives nothing but Absent afterwards. Idempotent, safe for
 // concurrent use.
 func (r *Receiver) Close() { r.playout.close() }
+
+var (
+	_ media.PayloadSource = (*Receiver)(nil)
+	_ media.Skipper       = (*Receiver)(nil)
+	_ media.LevelSource   = (*Receiver)(nil)
+	_ media.RelaySource   = (*Receiver)(nil)
+	_ media.RelaySink     = (*Sender)(nil)
+)

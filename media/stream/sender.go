@@ -37,7 +37,8 @@ type target struct {
 	bytes   int // payload bytes of a packet with another time than a frame, else 0
 }
 
-// Sender turns encoded frames into RTP packets. WriteFrame is for the room's tick alone; everything else
+// Sender turns encoded frames into RTP packets, or hands on those of another party. WriteFrame, BeginRelay
+// and EndRelay are for the room's tick alone, RelayPacket for one goroutine between the two; everything else
 // is safe from anywhere.
 type Sender struct {
 	out    func(pkt []byte)
@@ -57,7 +58,12 @@ type Sender struct {
 	clock   uint32
 	seq     uint16
 	talking bool // the last frame was sent
-	event   [dtmf.PacketLen]byte
+
+	join     join
+	forward  forwarding
+	catching bool   // frames before until were handed on already
+	until    uint32 // our timestamp behind what was handed on
+	event    [dtmf.PacketLen]byte
 }
 
 type senderStats struct {
@@ -122,17 +128,33 @@ func (s *Sender) SendDigits(digits string, tone time.Duration) error {
 	return t.digits.Queue(digits, tone)
 }
 
-// WriteFrame sends one frame. Called once per tick, also when there is nothing to send.
-func (s *Sender) WriteFrame(f media.OutFrame) {
-	t := s.target.Load()
+// stamp is the RTP timestamp of a tick.
+func (s *Sender) stamp(tick uint64, t *target) uint32 {
 	perTick := t.codec.ClockRate() / 50
-	ts := s.offset + uint32(f.Tick)*perTick
+	ts := s.offset + uint32(tick)*perTick
 	if s.clock != perTick { // another RTP clock: go on from where the old one was
 		if s.clock != 0 {
 			ts = s.stats.ts.Load() + perTick
-			s.offset = ts - uint32(f.Tick)*perTick
+			s.offset = ts - uint32(tick)*perTick
 		}
 		s.clock = perTick
+	}
+	return ts
+}
+
+// WriteFrame sends one frame. Called once per tick, also when there is nothing to send.
+func (s *Sender) WriteFrame(f media.OutFrame) {
+	t := s.target.Load()
+	ts := s.stamp(f.Tick, t)
+	if s.forward.on {
+		s.relayBeat(t, ts)
+		return
+	}
+	if s.catching {
+		var ok bool
+		if ts, ok = s.caughtUp(ts, s.clock); !ok {
+			return
+		}
 	}
 	s.stats.ts.Store(ts)
 	if t != s.heldTgt {
@@ -182,9 +204,20 @@ func (s *Sender) repack(t *target, ts uint32, f media.OutFrame) {
 }
 
 func (s *Sender) send(pt uint8, marker bool, ts uint32, levelID, level uint8, voice bool, payload []byte) {
-	s.buf = appendHeader(s.buf[:0], pt, marker, s.seq, ts, s.ssrc, levelID, level, voice)
-	s.buf = append(s.buf, payload...)
+	s.put(pt, marker, s.seq, ts, levelID, level, voice, payload)
 	s.seq++
+}
+
+func (s *Sender) put(pt uint8, marker bool, seq uint16, ts uint32, levelID, level uint8, voice bool, payload []byte) {
+	if c := s.target.Load().codec; pt == s.target.Load().pt && (c == media.PCMU || c == media.PCMA) {
+		if s.join.next && !marker {
+			payload = s.join.over(c, payload)
+		}
+		s.join.next = false
+		s.join.note(payload)
+	}
+	s.buf = appendHeader(s.buf[:0], pt, marker, seq, ts, s.ssrc, levelID, level, voice)
+	s.buf = append(s.buf, payload...)
 	s.stats.packets.Add(1)
 	s.stats.bytes.Add(uint64(len(payload)))
 	s.out(s.buf)
