@@ -22,15 +22,15 @@ type linearDecoder struct {
 	law    law
 	native pcm.Rate
 	plc    conceal.Concealer
-	last   pcm.Rate                // the rate of the last call, 0 before the first
-	path   [2]pcm.Resampler        // native to the two other rates
-	buf    [past + maxNative]int16 // the past, then the audio at hand, at the native rate
+	last   pcm.Rate              // the rate of the last call, 0 before the first
+	path   pcm.Resampler         // native to last, where they differ
+	buf    [past + portion]int16 // the past, then the audio at hand, at the native rate
 }
 
 const (
-	past      = 128      // native samples kept: the longest filter plus its delay
-	maxNative = 16 * 120 // 120 ms at 16 kHz
-	delay     = 14       // in samples at 8 kHz: what the filters from and to 8 kHz take
+	past    = 128 // native samples kept: the longest filter plus its delay
+	portion = 320 // native samples worked on at a time: 20 ms at 16 kHz
+	delay   = 14  // in samples at 8 kHz: what the filters from and to 8 kHz take
 )
 
 func (d *linearDecoder) start(l law, native pcm.Rate) {
@@ -46,14 +46,19 @@ func (d *linearDecoder) Reset() {
 }
 
 func (d *linearDecoder) Decode(dst []int16, payload []byte, r pcm.Rate) (int, error) {
-	n := d.law.samples(payload)
-	if n == 0 || n > int(d.native)*120/1000 {
+	if n := d.law.samples(payload); n == 0 || n > int(d.native)*120/1000 {
 		return 0, fmt.Errorf("%w: %d bytes", ErrPayload, len(payload))
 	}
-	in := d.buf[past : past+n]
-	d.law.decode(in, payload)
-	d.plc.Good(in)
-	return d.give(dst, n, r), nil
+	out := 0
+	for len(payload) > 0 {
+		part := payload[:min(len(payload), portion/d.law.samples(payload[:1]))]
+		payload = payload[len(part):]
+		in := d.buf[past : past+d.law.samples(part)]
+		d.law.decode(in, part)
+		d.plc.Good(in)
+		out += d.give(dst[out:], len(in), r)
+	}
+	return out, nil
 }
 
 func (d *linearDecoder) DecodeFEC([]int16, []byte, int, pcm.Rate) (int, error) { return 0, ErrNoFEC }
@@ -63,8 +68,12 @@ func (d *linearDecoder) Conceal(dst []int16, n int, r pcm.Rate) error {
 	if own <= 0 || own > int(d.native)*120/1000 || own*int(r) != n*int(d.native) {
 		return fmt.Errorf("%w: conceal %d samples at %v", ErrPayload, n, r)
 	}
-	d.plc.Lost(d.buf[past : past+own])
-	d.give(dst, own, r)
+	for own > 0 {
+		part := min(own, portion)
+		own -= part
+		d.plc.Lost(d.buf[past : past+part])
+		dst = dst[d.give(dst, part, r):]
+	}
 	return nil
 }
 
@@ -75,28 +84,19 @@ func (d *linearDecoder) give(dst []int16, n int, r pcm.Rate) int {
 	if r == d.native {
 		out = copy(dst, d.buf[past-total:past-total+n])
 	} else {
-		p := d.pathTo(r)
-		fresh := p.From() != d.native || p.To() != r
+		fresh := d.last != r
 		if fresh {
-			p.Reset(d.native, r)
+			d.path.Reset(d.native, r)
 		}
-		start := past - (total - p.InputDelay())
-		if fresh || d.last != r {
-			p.Reset(d.native, r)
-			// dst is scratch here: the primed output is overwritten at once. The number of samples is
-			// even, so a decimator keeps its phase.
-			p.Process(dst, d.buf[start&1:start])
+		start := past - (total - d.path.InputDelay())
+		if fresh {
+			// The number of samples is even, so a decimator keeps its phase.
+			var primed [6 * past]int16
+			d.path.Process(primed[:], d.buf[start&1:start])
 		}
-		out = p.Process(dst, d.buf[start:start+n])
+		out = d.path.Process(dst, d.buf[start:start+n])
 	}
 	d.last = r
 	copy(d.buf[:past], d.buf[n:n+past])
 	return out
-}
-
-func (d *linearDecoder) pathTo(r pcm.Rate) *pcm.Resampler {
-	if r == pcm.Rate48k {
-		return &d.path[1]
-	}
-	return &d.path[0]
 }
