@@ -32,8 +32,10 @@ type actor struct {
 	rec  *recorder.Recording
 	play map[string]wire.Playback // what is being played, by id
 
-	snap    atomic.Pointer[wire.Call]            // the newest picture, for readers
-	parties atomic.Pointer[map[string]media.Leg] // the media of the legs in the room, likewise
+	marks []wire.TimelineMark
+
+	snap    atomic.Pointer[wire.Call]         // the newest picture, for readers
+	parties atomic.Pointer[map[string]*gauge] // of the legs in the room, likewise
 
 	mu   sync.Mutex // guards box and over
 	box  []func()
@@ -128,17 +130,14 @@ func (a *actor) settle() {
 func (a *actor) refresh() {
 	c := a.snapshot()
 	a.snap.Store(&c)
-	parties := make(map[string]media.Leg, len(a.legs))
+	parties := make(map[string]*gauge, len(a.legs))
 	for _, l := range a.legs {
 		if l.joined {
-			parties[l.wire.ID] = l.media
+			parties[l.wire.ID] = l.gauge
 		}
 	}
 	a.parties.Store(&parties)
 }
-
-// party is the media of a leg in the room, nil for any other. Safe for concurrent use.
-func (a *actor) party(lid string) media.Leg { return (*a.parties.Load())[lid] }
 
 func (a *actor) snapshot() wire.Call {
 	c := a.call
@@ -146,10 +145,12 @@ func (a *actor) snapshot() wire.Call {
 	for _, l := range a.legs {
 		c.Legs = append(c.Legs, l.wire)
 	}
+	c.Quality = a.summary()
 	return c
 }
 
 func (a *actor) publish(typ, actorName string, data any) {
+	a.markEvent(typ, actorName, data)
 	a.b.deps.Bus.Publish(typ, a.id, actorName, data)
 }
 
@@ -219,6 +220,7 @@ func (a *actor) connect(l *leg, replaces string) error {
 	}
 	l.joined, l.media = true, m
 	now := a.b.now()
+	l.gauge = newGauge(l.wire.ID, m, a.b.deps.Now())
 	l.wire.State, l.wire.Answered, l.wire.Codec = wire.LegConnected, &now, m.Format().Codec.String()
 	a.work.Go(func() { l.watch(m) })
 	if a.rec != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/event"
@@ -74,6 +75,11 @@ type Board struct {
 	ended    []wire.Call       // the newest KeepEnded, oldest first
 	draining bool
 
+	timelines map[string]wire.Timeline // of the ended calls
+
+	scales  *scales
+	refused atomic.Uint64
+
 	wg sync.WaitGroup // one per actor
 }
 
@@ -89,6 +95,7 @@ func New(cfg Config, deps Deps) (*Board, error) {
 		cfg: cfg, deps: deps,
 		calls: make(map[string]*actor), legs: make(map[string]*actor),
 		rooms: make(map[string]*actor), recs: make(map[string]*actor),
+		timelines: make(map[string]wire.Timeline), scales: newScales(),
 	}, nil
 }
 
@@ -296,8 +303,9 @@ func (b *Board) open(c wire.Call) (*actor, error) {
 	return a, nil
 }
 
-// forget takes an ended call off the maps and keeps its last picture.
+// forget takes an ended call off the maps and keeps its last picture and its timeline.
 func (b *Board) forget(a *actor) {
+	t := a.timeline()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.calls, a.id)
@@ -313,10 +321,14 @@ func (b *Board) forget(a *actor) {
 		}
 	}
 	if c := a.snap.Load(); c != nil && b.cfg.KeepEnded > 0 {
-		if len(b.ended) >= b.cfg.KeepEnded {
-			b.ended = slices.Delete(b.ended, 0, len(b.ended)-b.cfg.KeepEnded+1)
+		if n := len(b.ended) - b.cfg.KeepEnded + 1; n > 0 {
+			for _, old := range b.ended[:n] {
+				delete(b.timelines, old.ID)
+			}
+			b.ended = slices.Delete(b.ended, 0, n)
 		}
 		b.ended = append(b.ended, *c)
+		b.timelines[a.id] = t
 	}
 }
 

@@ -30,7 +30,14 @@ type fakeLeg struct {
 	done   chan struct{}
 	once   sync.Once
 	err    error
+
+	mu    sync.Mutex
+	stats media.Stats
+	sent  []string // digits
 }
+
+func (f *fakeLeg) setStats(s media.Stats) { f.mu.Lock(); f.stats = s; f.mu.Unlock() }
+func (f *fakeLeg) digits() []string       { f.mu.Lock(); defer f.mu.Unlock(); return slices.Clone(f.sent) }
 
 func newFakeLeg() *fakeLeg {
 	return &fakeLeg{events: make(chan media.Event, 8), done: make(chan struct{})}
@@ -49,9 +56,12 @@ func (f *fakeLeg) SendDigits(s string, _ time.Duration) error {
 	if s == "x" {
 		return errors.New("no such key: x")
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sent = append(f.sent, s)
 	return nil
 }
-func (f *fakeLeg) Stats() media.Stats         { return media.Stats{} }
+func (f *fakeLeg) Stats() media.Stats         { f.mu.Lock(); defer f.mu.Unlock(); return f.stats }
 func (f *fakeLeg) Events() <-chan media.Event { return f.events }
 func (f *fakeLeg) Done() <-chan struct{}      { return f.done }
 func (f *fakeLeg) Err() error                 { return f.err }

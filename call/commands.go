@@ -304,6 +304,7 @@ func (b *Board) StartRecording(ctx context.Context, callID, actorName string) (w
 		b.recs[rec.ID()] = a
 		b.mu.Unlock()
 		w = rec.Snapshot()
+		a.mark(wire.TimelineMark{Type: "recording.started", Actor: actorName, Detail: rec.ID()})
 		return nil
 	})
 	return w, err
@@ -368,5 +369,7 @@ func (a *actor) finishRecording(reason, actorName string) wire.Recording {
 	if err != nil {
 		a.log.Error("stop recording failed", "recording", rec.ID(), "cause", err)
 	}
+	a.marks = markGaps(a.marks, w)
+	a.mark(wire.TimelineMark{Type: "recording.stopped", Actor: actorName, Detail: rec.ID()})
 	return w
 }

@@ -19,6 +19,7 @@ type leg struct {
 	wire     wire.Leg
 	ep       Endpoint
 	media    media.Leg // once in the room
+	gauge    *gauge    // likewise
 	joined   bool      // a member of the room
 	answered bool      // the far side answered (outbound), perhaps before the dialer returned
 }

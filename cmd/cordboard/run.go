@@ -159,7 +159,11 @@ func (n *node) buildSignaling() error {
 		}),
 		RTP:      agentapi.RTPFunc(n.plainLeg),
 		Draining: n.isDraining, Live: n.board.Live,
-		Stats: map[string]func() any{"mixer": func() any { return n.engine.Stats() }},
+		Stats: map[string]func() any{
+			"mixer":   func() any { return mixerStats(n.engine.Stats()) },
+			"call":    func() any { return n.board.Stats() },
+			"quality": func() any { return n.board.QualityStats() },
+		},
 		Rules: wire.DesktopConfig{
 			NotReadyReasons: []string{"break", "lunch", "meeting", "training"},
 			PauseMaxSeconds: int(n.cfg.Recorder.MaxPause.Seconds()), PauseSeconds: int(n.cfg.Recorder.DefaultPause.Seconds()),
@@ -225,6 +229,7 @@ func (n *node) run(ctx context.Context) error {
 		return nil
 	})
 	start(&lowParts, low, "mixer", n.engine.Run)
+	start(&lowParts, low, "calls", n.board.Run)
 	start(&lowParts, low, "events", func(ctx context.Context) error { return n.bus.Persist(ctx, n.restored, n.events, n.log) })
 	if n.recorder != nil {
 		start(&lowParts, low, "recorder", n.recorder.Run)

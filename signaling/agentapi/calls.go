@@ -148,6 +148,19 @@ func getCallLegs(q *request) error {
 	return q.reply(http.StatusOK, wire.LegList{Items: list(c.Legs)})
 }
 
+func getTimeline(q *request) error {
+	c, err := q.callFor(q.mayRead)
+	if err != nil {
+		return err
+	}
+	t, err := q.s.deps.Calls.Timeline(c.ID)
+	if err != nil {
+		return err
+	}
+	t.Items = list(t.Items)
+	return q.reply(http.StatusOK, t)
+}
+
 func postEnd(q *request) error {
 	var in wire.HangupRequest
 	if err := q.decode(&in); err != nil {

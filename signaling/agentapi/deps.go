@@ -37,6 +37,8 @@ type Calls interface {
 	Calls(f call.Filter) []wire.Call
 	Leg(id string) (wire.Leg, error)
 	LegStats(id string) (wire.LegStats, error)
+	LegQuality(id string) (wire.LegQuality, error)
+	Timeline(callID string) (wire.Timeline, error)
 	Room(ctx context.Context, id string) (wire.Room, error)
 	SetMatrix(ctx context.Context, roomID string, cells []wire.MatrixCell, actor string) (wire.Room, error)
 	StartRecording(ctx context.Context, callID, actor string) (wire.Recording, error)

@@ -206,6 +206,14 @@ func (f *fakeCalls) LegStats(lid string) (wire.LegStats, error) {
 	return wire.LegStats{LegID: lid, MOS: 4.3}, nil
 }
 
+func (f *fakeCalls) LegQuality(lid string) (wire.LegQuality, error) {
+	return wire.LegQuality{LegID: lid, Summary: wire.QualitySummary{Seconds: 1, MOSMin: 4.2, MOSAvg: 4.2}, Items: []wire.Quality{{Time: epoch, MOSIn: 4.2}}}, nil
+}
+
+func (f *fakeCalls) Timeline(cid string) (wire.Timeline, error) {
+	return wire.Timeline{CallID: cid, Items: []wire.TimelineMark{{Time: epoch, Type: "call.created"}}}, nil
+}
+
 func (f *fakeCalls) Room(_ context.Context, rid string) (wire.Room, error) {
 	if rid != roomID {
 		return wire.Room{}, problem.NotFound("room", rid)

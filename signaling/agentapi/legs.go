@@ -231,6 +231,19 @@ func getLegStats(q *request) error {
 	return q.reply(http.StatusOK, st)
 }
 
+func getLegQuality(q *request) error {
+	l, err := q.legFor(q.mayRead)
+	if err != nil {
+		return err
+	}
+	h, err := q.s.deps.Calls.LegQuality(l.ID)
+	if err != nil {
+		return err
+	}
+	h.Items = list(h.Items)
+	return q.reply(http.StatusOK, h)
+}
+
 // peerOf is the browser side of a leg, for ICE.
 func (q *request) peerOf(l wire.Leg) (*endpoint, error) {
 	e := q.s.legs.get(l.ID)

@@ -58,8 +58,8 @@ func (c *counters) Collect(ch chan<- prometheus.Metric) {
 
 // stats shows plain structs of numbers as metrics: cordboard_<subsystem>_<field in snake case>. Unsigned
 // fields count and get _total, a time.Duration is a gauge in seconds, other numbers and booleans are
-// gauges. A slice of structs gets the label index, an embedded struct is flattened; other kinds are left
-// out.
+// gauges, a distribution is a histogram. A slice of structs gets the label index, an embedded struct is
+// flattened; other kinds are left out.
 type stats struct {
 	mu    sync.Mutex
 	parts map[string]func() any
@@ -77,20 +77,40 @@ func (s *stats) Describe(ch chan<- *prometheus.Desc) {
 		return
 	}
 	for name, f := range s.parts {
-		s.each(name, f, func(d *prometheus.Desc, _ prometheus.ValueType, _ float64, _ []string) { ch <- d })
+		s.each(name, f, func(m prometheus.Metric) { ch <- m.Desc() })
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (s *stats) Collect(ch chan<- prometheus.Metric) {
 	for name, f := range s.parts {
-		s.each(name, f, func(d *prometheus.Desc, t prometheus.ValueType, v float64, labels []string) {
-			ch <- prometheus.MustNewConstMetric(d, t, v, labels...)
-		})
+		s.each(name, f, func(m prometheus.Metric) { ch <- m })
 	}
 }
 
-type emit func(d *prometheus.Desc, t prometheus.ValueType, v float64, labels []string)
+// distribution is a field that prints as a histogram: counts[i] values up to bounds[i] and above the bound
+// before, and one more count of those above the last.
+type distribution interface {
+	Histogram() (bounds []float64, counts []uint64, sum float64)
+}
+
+type emit func(prometheus.Metric)
+
+func (out emit) value(d *prometheus.Desc, t prometheus.ValueType, v float64, labels []string) {
+	out(prometheus.MustNewConstMetric(d, t, v, labels...))
+}
+
+func (out emit) histogram(d *prometheus.Desc, h distribution, labels []string) {
+	bounds, counts, sum := h.Histogram()
+	buckets, total := make(map[float64]uint64, len(bounds)), uint64(0)
+	for i, n := range counts {
+		total += n
+		if i < len(bounds) {
+			buckets[bounds[i]] = total
+		}
+	}
+	out(prometheus.MustNewConstHistogram(d, total, sum, buckets, labels...))
+}
 
 func (s *stats) each(name string, f func() any, out emit) {
 	v := reflect.Indirect(reflect.ValueOf(f()))
@@ -107,11 +127,15 @@ func (s *stats) walk(prefix string, v reflect.Value, names, labels []string, out
 			continue
 		}
 		name := prefix + "_" + snake(f.Name)
+		if h, ok := x.Interface().(distribution); ok {
+			out.histogram(s.desc(name, names), h, labels)
+			continue
+		}
 		switch {
 		case f.Anonymous && x.Kind() == reflect.Struct:
 			s.walk(prefix, x, names, labels, out)
 		case x.Type() == reflect.TypeFor[time.Duration]():
-			out(s.desc(name+"_seconds", names), prometheus.GaugeValue, time.Duration(x.Int()).Seconds(), labels)
+			out.value(s.desc(name+"_seconds", names), prometheus.GaugeValue, time.Duration(x.Int()).Seconds(), labels)
 		case x.Kind() == reflect.Slice && x.Type().Elem().Kind() == reflect.Struct && names == nil:
 			for k := range x.Len() {
 				s.walk(name, x.Index(k), []string{"index"}, []string{strconv.Itoa(k)}, out)
@@ -121,13 +145,13 @@ func (s *stats) walk(prefix string, v reflect.Value, names, labels []string, out
 			if x.Bool() {
 				b = 1
 			}
-			out(s.desc(name, names), prometheus.GaugeValue, b, labels)
+			out.value(s.desc(name, names), prometheus.GaugeValue, b, labels)
 		case x.CanUint():
-			out(s.desc(name+"_total", names), prometheus.CounterValue, float64(x.Uint()), labels)
+			out.value(s.desc(name+"_total", names), prometheus.CounterValue, float64(x.Uint()), labels)
 		case x.CanInt():
-			out(s.desc(name, names), prometheus.GaugeValue, float64(x.Int()), labels)
+			out.value(s.desc(name, names), prometheus.GaugeValue, float64(x.Int()), labels)
 		case x.CanFloat():
-			out(s.desc(name, names), prometheus.GaugeValue, x.Float(), labels)
+			out.value(s.desc(name, names), prometheus.GaugeValue, x.Float(), labels)
 		}
 	}
 }

@@ -139,6 +139,10 @@ func routes() []Route {
 			Response: wire.LegList{}, Statuses: []int{200, 404}, Handler: getCallLegs,
 		},
 		{
+			Method: get, Pattern: "/v1/calls/{call}/timeline", Grant: "call:read", Own: "call:read:own", Summary: "What happened in a call",
+			Response: wire.Timeline{}, Statuses: []int{200, 404}, Handler: getTimeline,
+		},
+		{
 			Method: post, Pattern: "/v1/calls/{call}/end", Grant: "leg:control", Own: "leg:control:own", Summary: "End a call",
 			Request: wire.HangupRequest{}, Statuses: []int{204, 404, 422}, Handler: postEnd,
 		},
@@ -167,7 +171,12 @@ func routes() []Route {
 		},
 		{
 			Method: get, Pattern: "/v1/legs/{leg}/stats", Grant: "call:read", Own: "call:read:own", Summary: "A leg's quality now",
-			Response: wire.LegStats{}, Statuses: []int{200, 404}, Handler: getLegStats,
+			Response: wire.LegStats{}, Statuses: []int{200, 404, 409}, Handler: getLegStats,
+		},
+		{
+			Method: get, Pattern: "/v1/legs/{leg}/quality", Grant: "call:read", Own: "call:read:own",
+			Summary:  "A leg's quality in the last five minutes, second by second",
+			Response: wire.LegQuality{}, Statuses: []int{200, 404, 409}, Handler: getLegQuality,
 		},
 		{
 			Method: patch, Pattern: "/v1/legs/{leg}", Grant: "leg:control", Own: "leg:control:own",

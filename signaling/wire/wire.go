@@ -23,7 +23,8 @@ type Call struct {
 	Legs      []Leg             `json:"legs"`
 	Recording string            `json:"recording,omitempty"` // the running recording
 	Variables map[string]string `json:"variables,omitempty"`
-	Cause     string            `json:"cause,omitempty"` // why it ended, a stable code
+	Quality   *QualitySummary   `json:"quality,omitempty"` // of all legs, once there is something to measure
+	Cause     string            `json:"cause,omitempty"`   // why it ended, a stable code
 	Created   time.Time         `json:"created"`
 	Answered  *time.Time        `json:"answered,omitempty"`
 	Ended     *time.Time        `json:"ended,omitempty"`
@@ -138,6 +139,10 @@ type LegStats struct {
 	SendDropped uint64  `json:"send_dropped"`
 	Foreign     uint64  `json:"foreign"`
 	Malformed   uint64  `json:"malformed"`
+	// Quality is the last second and Summary all of them; absent before the first.
+	Quality  *Quality        `json:"quality,omitempty"`
+	Summary  *QualitySummary `json:"summary,omitempty"`
+	Degraded bool            `json:"degraded"` // the MOS fell below 3.5 and has not come back to 3.6
 }
 
 // Room is a mixer with its hearing matrix.

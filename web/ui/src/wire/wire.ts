@@ -79,6 +79,74 @@ export interface Auth {
   auth: string;
 }
 
+/** Quality is a leg over one second: in is what cordboard hears of the party, out what the party says it
+ * hears of cordboard. A MOS of 0 means that nothing is known of that direction in that second. */
+export interface Quality {
+  /** the end of the second */
+  time: string;
+  loss_in_percent: number;
+  loss_out_percent: number;
+  /** of the party's packets, too late to be played */
+  late_percent: number;
+  /** of the second, made up */
+  concealed_percent: number;
+  jitter_in_ms: number;
+  jitter_out_ms: number;
+  round_trip_ms: number;
+  /** what the jitter buffer holds */
+  buffer_ms: number;
+  /** from the party's mouth to the room */
+  delay_in_ms: number;
+  /** from the room to the party's ear */
+  delay_out_ms: number;
+  /** E-model (ITU-T G.107), 1 to 4.5 */
+  mos_in: number;
+  mos_out: number;
+}
+
+/** QualitySummary is a leg or a whole call since its beginning. The MOS of a second is the worse one of its
+ * directions; seconds of which nothing is known do not count. */
+export interface QualitySummary {
+  /** measured ones, of all legs */
+  seconds: number;
+  mos_min: number;
+  mos_avg: number;
+  loss_in_percent: number;
+  loss_out_percent: number;
+  concealed_percent: number;
+  jitter_max_ms: number;
+  round_trip_max_ms: number;
+  /** how often the MOS fell below 3.5 */
+  drops: number;
+}
+
+/** LegQuality is the last five minutes of a leg, second by second, oldest first. */
+export interface LegQuality {
+  leg_id: string;
+  summary: QualitySummary;
+  items: Quality[];
+}
+
+/** Timeline is what happened in a call, oldest first. Of a call with very much to tell, the oldest entries
+ * are left out. */
+export interface Timeline {
+  call_id: string;
+  quality?: QualitySummary;
+  items: TimelineMark[];
+}
+
+/** TimelineMark is one entry of a timeline. Its type is that of an event where there is one, and beside these
+ * leg.joined, leg.left, leg.quality_dropped, leg.quality_recovered, leg.forwarded and leg.mixed. */
+export interface TimelineMark {
+  time: string;
+  /** since the call was created */
+  offset_ms: number;
+  type: string;
+  leg_id?: string;
+  actor?: string;
+  detail?: string;
+}
+
 /** Token is a fresh token of the same grants and session. */
 export interface Token {
   token: string;
@@ -373,6 +441,8 @@ export interface Call {
   /** the running recording */
   recording?: string;
   variables?: Record<string, string>;
+  /** of all legs, once there is something to measure */
+  quality?: QualitySummary;
   /** why it ended, a stable code */
   cause?: string;
   created: string;
@@ -456,6 +526,11 @@ export interface LegStats {
   send_dropped: number;
   foreign: number;
   malformed: number;
+  /** Quality is the last second and Summary all of them; absent before the first. */
+  quality?: Quality;
+  summary?: QualitySummary;
+  /** the MOS fell below 3.5 and has not come back to 3.6 */
+  degraded: boolean;
 }
 
 /** Room is a mixer with its hearing matrix. */
