@@ -27,8 +27,10 @@ const keepEnded = 16384
 // Bus numbers and keeps events. The zero Bus is not usable; call New. Safe for concurrent use.
 type Bus struct {
 	mu      sync.Mutex
-	ring    []wire.Event
-	next    uint64 // sequence number of the next event; ring[seq%len] holds event seq
+	ring    []wire.Event // grows to size as events come
+	size    uint64
+	base    uint64 // sequence number that ring[0] was for at first; ring[(seq-base)%size] holds event seq
+	next    uint64 // sequence number of the next event
 	first   uint64 // oldest sequence number in the ring
 	perCall map[string]uint64
 	ended   []string // ended calls whose counter is kept, a ring once it is full
@@ -39,8 +41,9 @@ type Bus struct {
 
 // New makes a bus that keeps the last size events and numbers the next one start (1 on a fresh system).
 func New(size int, start uint64, now func() time.Time) *Bus {
+	start = max(start, 1)
 	return &Bus{
-		ring: make([]wire.Event, max(size, 1)), next: max(start, 1), first: max(start, 1),
+		size: uint64(max(size, 1)), base: start, next: start, first: start,
 		perCall: make(map[string]uint64), wake: make(chan struct{}), now: now,
 	}
 }
@@ -70,13 +73,25 @@ func (b *Bus) keep(e wire.Event) {
 			b.retire(e.CallID)
 		}
 	}
-	b.ring[e.Seq%uint64(len(b.ring))] = e
+	if at := b.slot(e.Seq); at < len(b.ring) {
+		b.ring[at] = e
+	} else {
+		b.ring = append(b.ring, e)
+	}
 	b.next = e.Seq + 1
-	if b.next-b.first > uint64(len(b.ring)) {
-		b.first = b.next - uint64(len(b.ring))
+	if b.next-b.first > b.size {
+		b.first = b.next - b.size
 	}
 	close(b.wake)
 	b.wake = make(chan struct{})
+}
+
+// slot is where in the ring an event has its place.
+func (b *Bus) slot(seq uint64) int { return int((seq - b.base) % b.size) }
+
+// begin starts an empty ring at a sequence number. mu is held.
+func (b *Bus) begin(seq uint64) {
+	b.ring, b.base, b.first, b.next = b.ring[:0], seq, seq, seq
 }
 
 // retire lets the counter of the call that ended longest ago go when there are too many.
@@ -108,7 +123,7 @@ func (b *Bus) After(ctx context.Context, cursor uint64, dst []wire.Event, limit 
 		}
 		if cursor+1 < b.next {
 			for seq := cursor + 1; seq < b.next && limit > 0; seq++ {
-				dst = append(dst, b.ring[seq%uint64(len(b.ring))])
+				dst = append(dst, b.ring[b.slot(seq)])
 				limit--
 			}
 			b.mu.Unlock()

@@ -45,7 +45,7 @@ func (b *Bus) Restore(s Store) error {
 				return fmt.Errorf("event: load: event %d follows %d", e.Seq, after)
 			}
 			if e.Seq != b.next {
-				b.first, b.next = e.Seq, e.Seq // the store begins later, or lost some: the ring starts here
+				b.begin(e.Seq) // the store begins later, or lost some: the ring starts here
 			}
 			b.keep(e)
 			after = e.Seq
