@@ -124,6 +124,7 @@ func (a *actor) do(ctx context.Context, f func() error) error {
 // settle brings the picture up to date and ends a call that nobody is in any more.
 func (a *actor) settle() {
 	a.endIfEmpty()
+	a.restream()
 	a.refresh()
 }
 

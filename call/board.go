@@ -225,6 +225,12 @@ func (b *Board) Attach(ctx context.Context, callID string, at Attach) (Progress,
 			a.dropLeg(l)
 			return err
 		}
+		if at.Receive == wire.ReceiveStreams {
+			if err := a.receive(l, at.Receive, string(at.Role)); err != nil {
+				a.endLeg(l, Cause{Code: CauseError, Detail: err.Error()}, "server", true)
+				return err
+			}
+		}
 		w = l.wire
 		return nil
 	})

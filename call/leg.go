@@ -18,10 +18,11 @@ type leg struct {
 	a        *actor
 	wire     wire.Leg
 	ep       Endpoint
-	media    media.Leg // once in the room
-	gauge    *gauge    // likewise
-	joined   bool      // a member of the room
-	answered bool      // the far side answered (outbound), perhaps before the dialer returned
+	media    media.Leg                  // once in the room
+	gauge    *gauge                     // likewise
+	sinks    map[string]media.RelaySink // of the voices that have a stream of their own
+	joined   bool                       // a member of the room
+	answered bool                       // the far side answered (outbound), perhaps before the dialer returned
 }
 
 var _ Progress = (*leg)(nil)

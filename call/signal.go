@@ -91,4 +91,5 @@ type Attach struct {
 	Endpoint  Endpoint
 	Replaces  string // a leg of the same agent in the same call that this one takes the place of
 	ClientRef string
+	Receive   wire.Receive // how the leg gets the others' voices; "" is mixed
 }

@@ -154,8 +154,8 @@ func (n *node) buildSignaling() error {
 
 	deps := agentapi.Deps{
 		Keys: n.keys, Calls: n.board, Bus: n.bus, Log: n.log.With("part", "api"), Desktop: web.Handler(),
-		WebRTC: agentapi.WebRTCFunc(func(ctx context.Context, offer string) (agentapi.WebRTCLeg, string, error) {
-			return n.webrtc.NewLeg(ctx, offer, webrtcleg.Options{})
+		WebRTC: agentapi.WebRTCFunc(func(ctx context.Context, offer string, streams bool) (agentapi.WebRTCLeg, string, error) {
+			return n.webrtc.NewLeg(ctx, offer, webrtcleg.Options{Streams: streams})
 		}),
 		RTP:      agentapi.RTPFunc(n.plainLeg),
 		Draining: n.isDraining, Live: n.board.Live,

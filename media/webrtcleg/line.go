@@ -12,7 +12,7 @@ import (
 const MaxLines = 8
 
 // Line is one stream of a leg to its browser, an audio section of the offer with an SSRC of its own. It
-// implements media.Sink; a line that the browser has given up sends nothing.
+// implements media.RelaySink; a line that the browser has given up sends nothing.
 type Line struct {
 	leg     *Leg
 	mid     string
@@ -24,7 +24,7 @@ type Line struct {
 	dropped atomic.Uint64
 }
 
-var _ media.Sink = (*Line)(nil)
+var _ media.RelaySink = (*Line)(nil)
 
 func newLine(l *Leg, mid string, t terms) *Line {
 	n := &Line{leg: l, mid: mid}
@@ -48,8 +48,12 @@ func (n *Line) update(t terms) {
 	}
 }
 
-// send encrypts a finished packet and puts it on the wire.
+// send encrypts a finished packet and puts it on the wire. It is called in the tick, and for packets that are
+// handed on by whoever reads them.
 func (n *Line) send(pkt []byte) {
+	if !n.wanted.Load() {
+		return
+	}
 	r := n.leg.route.Load()
 	if r == nil || !n.seal.rtp(r, pkt) {
 		n.dropped.Add(1)
@@ -69,3 +73,17 @@ func (n *Line) WriteFrame(f media.OutFrame) {
 	}
 	n.tx.WriteFrame(f)
 }
+
+// Relays implements media.RelaySink.
+func (n *Line) Relays(c media.Codec, duration time.Duration) bool {
+	return n.sends() && n.tx.Relays(c, duration)
+}
+
+// BeginRelay implements media.RelaySink.
+func (n *Line) BeginRelay(tick uint64, ts uint32) bool { return n.tx.BeginRelay(tick, ts) }
+
+// RelayPacket implements media.RelaySink.
+func (n *Line) RelayPacket(p *media.Packet) { n.tx.RelayPacket(p) }
+
+// EndRelay implements media.RelaySink.
+func (n *Line) EndRelay(tick uint64) bool { return n.tx.EndRelay(tick) }

@@ -11,6 +11,11 @@ import (
 var (
 	_ media.Leg           = (*Leg)(nil)
 	_ media.PayloadSource = (*Leg)(nil)
+	_ media.Skipper       = (*Leg)(nil)
+	_ media.LevelSource   = (*Leg)(nil)
+	_ media.RelaySource   = (*Leg)(nil)
+	_ media.RelaySink     = (*Leg)(nil)
+	_ media.Streamer      = (*Leg)(nil)
 )
 
 // Rate implements media.Source.
@@ -21,6 +26,46 @@ func (l *Leg) ReadFrame(dst *pcm.Frame) media.Kind { return l.rx.ReadFrame(dst) 
 
 // Payload implements media.PayloadSource.
 func (l *Leg) Payload() (media.Codec, []byte) { return l.rx.Payload() }
+
+// Skip implements media.Skipper.
+func (l *Leg) Skip() media.Kind { return l.rx.Skip() }
+
+// Level implements media.LevelSource.
+func (l *Leg) Level() (level uint8, voice, ok bool) { return l.rx.Level() }
+
+// Codec implements media.RelaySource.
+func (l *Leg) Codec() media.Codec { return l.rx.Codec() }
+
+// Relay implements media.RelaySource. Packets are handed on by the goroutine that reads the port.
+func (l *Leg) Relay(tick uint64, to media.RelaySink) bool { return l.rx.Relay(tick, to) }
+
+// Unrelay implements media.RelaySource.
+func (l *Leg) Unrelay(to media.RelaySink) bool { return l.rx.Unrelay(to) }
+
+// Recent implements media.RelaySource.
+func (l *Leg) Recent(dst []pcm.Frame) int { return l.rx.Recent(dst) }
+
+// Relays implements media.RelaySink.
+func (l *Leg) Relays(c media.Codec, duration time.Duration) bool { return l.main.Relays(c, duration) }
+
+// BeginRelay implements media.RelaySink.
+func (l *Leg) BeginRelay(tick uint64, ts uint32) bool { return l.main.BeginRelay(tick, ts) }
+
+// RelayPacket implements media.RelaySink.
+func (l *Leg) RelayPacket(p *media.Packet) { l.main.RelayPacket(p) }
+
+// EndRelay implements media.RelaySink.
+func (l *Leg) EndRelay(tick uint64) bool { return l.main.EndRelay(tick) }
+
+// Streams implements media.Streamer: the lines.
+func (l *Leg) Streams() []media.Stream {
+	lines := l.all()
+	s := make([]media.Stream, len(lines))
+	for i, n := range lines {
+		s[i] = media.Stream{ID: n.mid, Sink: n}
+	}
+	return s
+}
 
 // Format implements media.Sink.
 func (l *Leg) Format() media.Format { return l.main.Format() }

@@ -27,6 +27,7 @@ type Calls interface {
 	Hold(ctx context.Context, legID, actor string) error
 	Resume(ctx context.Context, legID, actor string) error
 	PatchLeg(ctx context.Context, legID string, p call.LegPatch, actor string) (wire.Leg, error)
+	Receive(ctx context.Context, legID string, how wire.Receive, actor string) (wire.Leg, error)
 	Digits(ctx context.Context, legID, digits string, tone time.Duration) error
 	Play(ctx context.Context, legID string, src media.Source, what wire.PlaySource, exclusive bool, actor string) (wire.Playback, error)
 	StopPlay(ctx context.Context, legID, playID, actor string) error
@@ -76,24 +77,27 @@ type Recordings interface {
 	Peaks(ctx context.Context, recID string) (wire.Peaks, error)
 }
 
-// WebRTC answers browsers. offer is a whole SDP offer, the answer a whole SDP answer.
+// WebRTC answers browsers. offer is a whole SDP offer, the answer a whole SDP answer. streams takes further
+// audio sections that only receive.
 type WebRTC interface {
-	NewLeg(ctx context.Context, offer string) (leg WebRTCLeg, answer string, err error)
+	NewLeg(ctx context.Context, offer string, streams bool) (leg WebRTCLeg, answer string, err error)
 }
 
-// WebRTCLeg is a browser's leg. AddCandidate takes one trickle fragment (RFC 8840 section 9).
+// WebRTCLeg is a browser's leg. AddCandidate takes one trickle fragment (RFC 8840 section 9). Renegotiate
+// answers another offer, an ICE restart or other sections; Restart does and leaves streams as they are.
 type WebRTCLeg interface {
 	media.Leg
 	AddCandidate(fragment string) error
 	Restart(ctx context.Context, offer string) (answer string, err error)
+	Renegotiate(ctx context.Context, offer string, streams bool) (answer string, err error)
 }
 
 // WebRTCFunc makes a function a WebRTC.
-type WebRTCFunc func(ctx context.Context, offer string) (WebRTCLeg, string, error)
+type WebRTCFunc func(ctx context.Context, offer string, streams bool) (WebRTCLeg, string, error)
 
 // NewLeg implements WebRTC.
-func (f WebRTCFunc) NewLeg(ctx context.Context, offer string) (WebRTCLeg, string, error) {
-	return f(ctx, offer)
+func (f WebRTCFunc) NewLeg(ctx context.Context, offer string, streams bool) (WebRTCLeg, string, error) {
+	return f(ctx, offer, streams)
 }
 
 // RTP opens plain RTP legs and says where they listen.

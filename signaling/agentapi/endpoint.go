@@ -36,11 +36,11 @@ func (e *endpoint) Hangup(context.Context, call.Cause) error {
 	return e.media.Close()
 }
 
-// restart runs an ICE restart with a whole offer and returns the whole answer.
-func (e *endpoint) restart(ctx context.Context, offer string) (string, error) {
+// renegotiate answers another whole offer: an ICE restart, or other audio sections.
+func (e *endpoint) renegotiate(ctx context.Context, offer string, streams bool) (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	answer, err := e.peer.Restart(ctx, offer)
+	answer, err := e.peer.Renegotiate(ctx, offer, streams)
 	if err == nil {
 		e.offer = offer
 	}

@@ -136,6 +136,12 @@ func (f *fakeCalls) PatchLeg(ctx context.Context, lid string, p call.LegPatch, a
 	return l, f.do(ctx, "patch", lid, actor)
 }
 
+func (f *fakeCalls) Receive(ctx context.Context, lid string, how wire.Receive, actor string) (wire.Leg, error) {
+	l, _ := f.Leg(lid)
+	l.Receive = how
+	return l, f.do(ctx, "receive", lid, string(how), actor)
+}
+
 func (f *fakeCalls) Digits(ctx context.Context, l, digits string, tone time.Duration) error {
 	return f.do(ctx, "digits", l, digits, tone.String())
 }
@@ -438,6 +444,7 @@ type fakeLeg struct {
 	mu       sync.Mutex
 	trickled []string
 	restarts []string
+	streams  bool
 }
 
 func newFakeLeg() *fakeLeg                                { return &fakeLeg{done: make(chan struct{})} }
@@ -468,6 +475,13 @@ func (l *fakeLeg) Restart(_ context.Context, offer string) (string, error) {
 	defer l.mu.Unlock()
 	l.restarts = append(l.restarts, offer)
 	return answerSDP, nil
+}
+
+func (l *fakeLeg) Renegotiate(ctx context.Context, offer string, streams bool) (string, error) {
+	l.mu.Lock()
+	l.streams = streams
+	l.mu.Unlock()
+	return l.Restart(ctx, offer)
 }
 
 func (l *fakeLeg) closed() bool {
@@ -508,11 +522,12 @@ func newFixture(t testing.TB, change ...func(*Config, *Deps)) *fixture {
 	cfg := DefaultConfig()
 	deps := Deps{
 		Keys: f.keys, Calls: f.calls, Desk: f.desk, Recordings: fakeRecordings{}, Bus: f.bus, Log: slog.New(slog.DiscardHandler),
-		WebRTC: WebRTCFunc(func(_ context.Context, offer string) (WebRTCLeg, string, error) {
+		WebRTC: WebRTCFunc(func(_ context.Context, offer string, streams bool) (WebRTCLeg, string, error) {
 			if !strings.HasPrefix(offer, "v=0") {
 				return nil, "", errors.New("no SDP")
 			}
 			l := newFakeLeg()
+			l.streams = streams
 			f.legs = append(f.legs, l)
 			return l, answerSDP, nil
 		}),

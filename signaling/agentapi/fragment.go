@@ -118,7 +118,9 @@ func fragmentOf(sdp string) fragment {
 		case "a=ice-pwd":
 			f.pwd = value
 		case "a=mid":
-			f.mid = value
+			if f.mid == "" { // the first section carries the transport of all
+				f.mid = value
+			}
 		case "a=candidate":
 			f.candidates = append(f.candidates, "candidate:"+value)
 		case "a=end-of-candidates":

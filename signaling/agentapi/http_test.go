@@ -99,6 +99,8 @@ func TestProblems(t *testing.T) {
 		{"RTP to the world", admin, "POST", "/v1/legs", `{"call_id":"` + callID + `","kind":"rtp","address":"192.0.2.1:4000","codec":"PCMU"}`, "", 403, "forbidden", ""},
 		{"RTP to a name", admin, "POST", "/v1/legs", `{"call_id":"` + callID + `","kind":"rtp","address":"localhost:4000","codec":"PCMU"}`, "", 422, "invalid_field", "/address"},
 		{"RTP in RTCP's place", admin, "POST", "/v1/legs", `{"call_id":"` + callID + `","kind":"rtp","address":"127.0.0.1:4000","codec":"PCMU","payload_type":72}`, "", 422, "invalid_field", "/payload_type"},
+		{"receive in an unknown way", admin, "POST", "/v1/legs", `{"call_id":"` + callID + `","sdp":"v=0","receive":"loud"}`, "", 422, "invalid_field", "/receive"},
+		{"receive in an unknown way from now on", admin, "PATCH", leg, `{"receive":"loud"}`, "", 422, "invalid_field", "/receive"},
 		{"trickle to a phone", admin, "PATCH", leg, "m=audio 9 X 0\r\n", typeTrickle, 409, "leg_not_webrtc", ""},
 		{"trickle of nonsense", admin, "PATCH", leg, "hello", typeTrickle, 400, "malformed_fragment", ""},
 		{"reject after the answer", admin, "POST", "/v1/legs/" + aliceLeg + "/reject", "", "", 409, "leg_wrong_state", ""},
@@ -278,6 +280,43 @@ func TestBrowserLeg(t *testing.T) {
 	w = f.ask(alice, "POST", "/v1/legs", string(body))
 	if p := problemOf(t, w); p.Code != "room_full" || !f.legs[2].closed() {
 		t.Errorf("full room: %+v, leg closed %t", p, f.legs[2].closed())
+	}
+}
+
+// A browser asks for separate streams, renegotiates for more of them, and goes back to one mix.
+func TestStreams(t *testing.T) {
+	f := newFixture(t)
+	alice := f.token("alice")
+	body, _ := json.Marshal(wire.LegRequest{CallID: callID, SDP: offerSDP, Replaces: aliceLeg, Receive: wire.ReceiveStreams})
+	w := f.ask(alice, "POST", "/v1/legs", string(body))
+	var a wire.LegAnswer
+	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || w.Code != 201 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if !f.legs[0].streams || f.calls.attached[0].Receive != wire.ReceiveStreams {
+		t.Errorf("leg %t, call %q", f.legs[0].streams, f.calls.attached[0].Receive)
+	}
+	path := "/v1/legs/" + a.Leg.ID
+	for _, c := range []struct {
+		patch   any
+		streams bool
+		did     string
+	}{
+		{map[string]string{"sdp": offerSDP, "receive": "streams"}, true, "receive " + a.Leg.ID + " streams alice"},
+		{map[string]string{"receive": "mix"}, true, "receive " + a.Leg.ID + " mix alice"},
+		{map[string]string{"sdp": offerSDP}, false, "receive " + a.Leg.ID + " mix alice"},
+	} {
+		sdp, _ := json.Marshal(c.patch)
+		if w := f.ask(alice, "PATCH", path, string(sdp), "Content-Type", typeMerge); w.Code != 200 {
+			t.Fatalf("%v: %d %s", c.patch, w.Code, w.Body)
+		}
+		if did := f.calls.done(); did[len(did)-1] != c.did || f.legs[0].streams != c.streams {
+			t.Errorf("%v: did %q, streams %t", c.patch, did, f.legs[0].streams)
+		}
+	}
+	w = f.ask(f.token("", "admin:*"), "POST", "/v1/legs?receive=streams&call_id="+callID, offerSDP, "Content-Type", typeSDP)
+	if w.Code != 201 || !f.legs[1].streams {
+		t.Errorf("WHIP: %d %s", w.Code, w.Body)
 	}
 }
 

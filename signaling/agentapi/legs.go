@@ -35,7 +35,7 @@ func (q *request) legRequest() (in wire.LegRequest, whip bool, err error) {
 	}
 	b, err := q.raw(maxSDP)
 	v := q.r.URL.Query()
-	return wire.LegRequest{CallID: v.Get("call_id"), Replaces: v.Get("replaces"), SDP: string(b)}, true, err
+	return wire.LegRequest{CallID: v.Get("call_id"), Replaces: v.Get("replaces"), Receive: wire.Receive(v.Get("receive")), SDP: string(b)}, true, err
 }
 
 func postLeg(q *request) error {
@@ -57,6 +57,9 @@ func postLeg(q *request) error {
 		if q.claims.Agent != "" {
 			in.Role = wire.RoleAgent
 		}
+	}
+	if err := checkReceive(in.Receive); err != nil {
+		return err
 	}
 	switch in.Kind {
 	case "", wire.LegWebRTC:
@@ -116,7 +119,7 @@ func (q *request) joinWebRTC(in wire.LegRequest, whip bool) error {
 	if strings.TrimSpace(in.SDP) == "" {
 		return invalid("/sdp", "required", "send an SDP offer")
 	}
-	peer, answer, err := q.s.deps.WebRTC.NewLeg(q.ctx(), in.SDP)
+	peer, answer, err := q.s.deps.WebRTC.NewLeg(q.ctx(), in.SDP, in.Receive == wire.ReceiveStreams)
 	if err != nil {
 		return refused(err)
 	}
@@ -132,12 +135,21 @@ func (q *request) joinWebRTC(in wire.LegRequest, whip bool) error {
 	return q.reply(http.StatusCreated, wire.LegAnswer{Leg: l, SDP: answer})
 }
 
+// checkReceive refuses what is no way to receive; none is the default.
+func checkReceive(how wire.Receive) error {
+	switch how {
+	case "", wire.ReceiveMix, wire.ReceiveStreams:
+		return nil
+	}
+	return invalid("/receive", "unknown_value", "receive must be mix or streams")
+}
+
 // attach brings a built leg into its call; a leg that cannot join is closed.
 func (q *request) attach(in wire.LegRequest, kind wire.LegKind, address string, e *endpoint) (wire.Leg, error) {
 	e.end = func() { q.s.legs.drop(e) }
 	_, l, err := q.s.deps.Calls.Attach(q.ctx(), in.CallID, call.Attach{
 		Kind: kind, Role: in.Role, Agent: q.claims.Agent,
-		Address: address, Endpoint: e, Replaces: in.Replaces, ClientRef: in.ClientRef,
+		Address: address, Endpoint: e, Replaces: in.Replaces, ClientRef: in.ClientRef, Receive: in.Receive,
 	})
 	if err != nil {
 		return l, errors.Join(err, e.media.Close())
@@ -261,18 +273,38 @@ func patchLeg(q *request) error {
 	if err := q.decode(&in); err != nil {
 		return err
 	}
+	if in.Receive != nil {
+		if err := checkReceive(*in.Receive); err != nil {
+			return err
+		}
+	}
 	l, err := q.legFor(q.maySteer)
 	if err != nil {
 		return err
 	}
 	var out wire.LegAnswer
+	if in.Receive != nil && *in.Receive != wire.ReceiveStreams { // before its streams are given up
+		if l, err = q.s.deps.Calls.Receive(q.ctx(), l.ID, wire.ReceiveMix, q.actor()); err != nil {
+			return err
+		}
+		in.Receive = nil
+	}
 	if in.SDP != nil {
 		e, err := q.peerOf(l)
 		if err != nil {
 			return err
 		}
-		if out.SDP, err = e.restart(q.ctx(), *in.SDP); err != nil {
+		streams := l.Receive == wire.ReceiveStreams || in.Receive != nil
+		if out.SDP, err = e.renegotiate(q.ctx(), *in.SDP, streams); err != nil {
 			return refused(err)
+		}
+		if streams && in.Receive == nil { // there may be more or fewer of them now
+			in.Receive = &l.Receive
+		}
+	}
+	if in.Receive != nil {
+		if l, err = q.s.deps.Calls.Receive(q.ctx(), l.ID, wire.ReceiveStreams, q.actor()); err != nil {
+			return err
 		}
 	}
 	if in.Denoise != nil && (in.Denoise.In < 0 || in.Denoise.In > 100 || in.Denoise.Out < 0 || in.Denoise.Out > 100) {

@@ -161,7 +161,7 @@ func routes() []Route {
 
 		// Legs.
 		{
-			Method: post, Pattern: "/v1/legs", Grant: "leg:control", Own: "leg:control:own", Query: []string{"call_id", "replaces"},
+			Method: post, Pattern: "/v1/legs", Grant: "leg:control", Own: "leg:control:own", Query: []string{"call_id", "replaces", "receive"},
 			Summary: "Bring a leg into a call: answer an SDP offer (also as WHIP), dial, or plain RTP",
 			Request: wire.LegRequest{}, Types: []string{typeSDP}, Response: wire.LegAnswer{}, Statuses: []int{201, 404, 409, 415, 422, 503}, Handler: postLeg,
 		},

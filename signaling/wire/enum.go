@@ -7,6 +7,7 @@ var Enums = map[string][]string{
 	"Direction":      values(Inbound, Outbound),
 	"CallState":      values(CallNew, CallRinging, CallConnected, CallEnded),
 	"LegState":       values(LegNew, LegTrying, LegRinging, LegEarly, LegConnected, LegHeld, LegReconnecting, LegEnded),
+	"Receive":        values(ReceiveMix, ReceiveStreams),
 	"LegKind":        values(LegSIP, LegWebRTC, LegRTP),
 	"Role":           values(RoleCustomer, RoleAgent, RoleExpert, RoleSupervisor, RoleBot),
 	"RecordingState": values(RecordingActive, RecordingPaused, RecordingStopped, RecordingStored, RecordingFailed),

@@ -17,22 +17,23 @@ var EventTypes = map[string]any{
 	"call.changed":   Call{}, // its variables, its queue or its recording
 	"call.ended":     Call{},
 
-	"leg.created":      Leg{},
-	"leg.ringing":      Leg{},
-	"leg.early_media":  Leg{},
-	"leg.answered":     Leg{},
-	"leg.held":         Leg{},
-	"leg.resumed":      Leg{},
-	"leg.muted":        Leg{},
-	"leg.unmuted":      Leg{},
-	"leg.changed":      Leg{}, // gain, deafened
-	"leg.dtmf":         Digit{},
-	"leg.quality":      LegStats{},
-	"leg.reconnecting": Leg{},
-	"leg.reconnected":  Leg{},
-	"leg.ended":        Leg{},
-	"denoise.changed":  Leg{},
-	"denoise.degraded": Leg{},
+	"leg.created":         Leg{},
+	"leg.ringing":         Leg{},
+	"leg.early_media":     Leg{},
+	"leg.answered":        Leg{},
+	"leg.held":            Leg{},
+	"leg.resumed":         Leg{},
+	"leg.muted":           Leg{},
+	"leg.unmuted":         Leg{},
+	"leg.changed":         Leg{}, // gain, deafened
+	"leg.dtmf":            Digit{},
+	"leg.quality":         LegStats{},
+	"leg.reconnecting":    Leg{},
+	"leg.reconnected":     Leg{},
+	"leg.streams_changed": Leg{}, // which voice is in which stream
+	"leg.ended":           Leg{},
+	"denoise.changed":     Leg{},
+	"denoise.degraded":    Leg{},
 
 	"playback.finished": Playback{},
 

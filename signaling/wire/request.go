@@ -59,7 +59,8 @@ type StateRequest struct {
 type LegRequest struct {
 	Kind        LegKind `json:"kind,omitempty"` // webrtc (default), sip to dial out, or rtp
 	CallID      string  `json:"call_id"`
-	SDP         string  `json:"sdp,omitempty"` // webrtc: the offer
+	SDP         string  `json:"sdp,omitempty"`     // webrtc: the offer
+	Receive     Receive `json:"receive,omitempty"` // webrtc: mix (default), or streams for an offer with up to 7 further audio sections that only receive
 	Replaces    string  `json:"replaces,omitempty"`
 	Role        Role    `json:"role,omitempty"` // default: agent for an agent's token, else customer
 	ClientRef   string  `json:"client_ref,omitempty"`
@@ -85,7 +86,8 @@ type LegPatch struct {
 	Deafened *bool    `json:"deafened,omitempty"`
 	GainDB   *float64 `json:"gain_db,omitempty"` // -24 to 24
 	Denoise  *Denoise `json:"denoise,omitempty"`
-	SDP      *string  `json:"sdp,omitempty"` // webrtc: an offer that restarts ICE; the answer comes back in a LegAnswer
+	SDP      *string  `json:"sdp,omitempty"`     // webrtc: an offer that restarts ICE or has other audio sections; the answer comes back in a LegAnswer
+	Receive  *Receive `json:"receive,omitempty"` // webrtc: mix or streams
 }
 
 // DigitsRequest sends DTMF digits to a leg.

@@ -77,24 +77,28 @@ const (
 
 // Leg is one endpoint of a call.
 type Leg struct {
-	ID        string     `json:"id"`
-	CallID    string     `json:"call_id"`
-	Kind      LegKind    `json:"kind"`
-	State     LegState   `json:"state"`
-	Direction Direction  `json:"direction"`
-	Role      Role       `json:"role"`
-	Agent     string     `json:"agent,omitempty"`
-	Address   string     `json:"address,omitempty"`
-	Codec     string     `json:"codec,omitempty"`
-	Muted     bool       `json:"muted"`    // the room does not hear the party
-	Deafened  bool       `json:"deafened"` // the party does not hear the room
-	GainDB    float64    `json:"gain_db"`  // on the party's voice
-	Hold      Hold       `json:"hold"`
-	Denoise   Denoise    `json:"denoise"`
-	Cause     string     `json:"cause,omitempty"`
-	Created   time.Time  `json:"created"`
-	Answered  *time.Time `json:"answered,omitempty"`
-	Ended     *time.Time `json:"ended,omitempty"`
+	ID        string    `json:"id"`
+	CallID    string    `json:"call_id"`
+	Kind      LegKind   `json:"kind"`
+	State     LegState  `json:"state"`
+	Direction Direction `json:"direction"`
+	Role      Role      `json:"role"`
+	Agent     string    `json:"agent,omitempty"`
+	Address   string    `json:"address,omitempty"`
+	Codec     string    `json:"codec,omitempty"`
+	Muted     bool      `json:"muted"`    // the room does not hear the party
+	Deafened  bool      `json:"deafened"` // the party does not hear the room
+	GainDB    float64   `json:"gain_db"`  // on the party's voice
+	Hold      Hold      `json:"hold"`
+	Denoise   Denoise   `json:"denoise"`
+	Receive   Receive   `json:"receive,omitempty"` // webrtc: mix (absent) or streams
+	Streams   []Stream  `json:"streams,omitempty"` // webrtc, receive streams
+	// StreamsWanted is how many audio sections would do when there are too few: renegotiate with as many.
+	StreamsWanted int        `json:"streams_wanted,omitempty"`
+	Cause         string     `json:"cause,omitempty"`
+	Created       time.Time  `json:"created"`
+	Answered      *time.Time `json:"answered,omitempty"`
+	Ended         *time.Time `json:"ended,omitempty"`
 }
 
 // Role is what a party is in the call.

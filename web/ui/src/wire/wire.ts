@@ -147,6 +147,19 @@ export interface TimelineMark {
   detail?: string;
 }
 
+/** Receive is how a browser gets the others' voices. */
+export type Receive = "mix" | "streams";
+export const receiveValues: readonly Receive[] = ["mix", "streams"];
+
+/** Stream is one audio section of a leg that receives separate streams, in the order of the answer. The first
+ * carries what has no stream of its own: prompts, hold music, and voices there are too few sections for. */
+export interface Stream {
+  /** of the SDP section */
+  mid: string;
+  /** the leg whose voice it carries; none: nobody's now */
+  member?: string;
+}
+
 /** Token is a fresh token of the same grants and session. */
 export interface Token {
   token: string;
@@ -213,6 +226,8 @@ export interface LegRequest {
   call_id: string;
   /** webrtc: the offer */
   sdp?: string;
+  /** webrtc: mix (default), or streams for an offer with up to 7 further audio sections that only receive */
+  receive?: Receive;
   replaces?: string;
   /** default: agent for an agent's token, else customer */
   role?: Role;
@@ -249,8 +264,10 @@ export interface LegPatch {
   /** -24 to 24 */
   gain_db?: number;
   denoise?: Denoise;
-  /** webrtc: an offer that restarts ICE; the answer comes back in a LegAnswer */
+  /** webrtc: an offer that restarts ICE or has other audio sections; the answer comes back in a LegAnswer */
   sdp?: string;
+  /** webrtc: mix or streams */
+  receive?: Receive;
 }
 
 /** DigitsRequest sends DTMF digits to a leg. */
@@ -485,6 +502,12 @@ export interface Leg {
   gain_db: number;
   hold: Hold;
   denoise: Denoise;
+  /** webrtc: mix (absent) or streams */
+  receive?: Receive;
+  /** webrtc, receive streams */
+  streams?: Stream[];
+  /** StreamsWanted is how many audio sections would do when there are too few: renegotiate with as many. */
+  streams_wanted?: number;
   cause?: string;
   created: string;
   answered?: string;
@@ -758,6 +781,7 @@ export interface EventMap {
   "leg.quality": LegStats;
   "leg.reconnecting": Leg;
   "leg.reconnected": Leg;
+  "leg.streams_changed": Leg;
   "leg.ended": Leg;
   "denoise.changed": Leg;
   "denoise.degraded": Leg;
