@@ -23,7 +23,9 @@ type Reception struct {
 	jitter                       uint32 // scaled by 16, RTP clock units
 	hasTransit                   bool
 
-	lostBefore uint64 // lost under earlier sources
+	lostBefore     uint64 // lost under earlier sources
+	receivedBefore uint64
+	bursts         bursts
 }
 
 // Report is one reception report block (RFC 3550 section 6.4.1).
@@ -46,6 +48,9 @@ func (r *Reception) Update(ssrc uint32, seq uint16, ts, arrival uint32) {
 		switch d := seq - uint16(r.max); {
 		case d < dropout:
 			r.max += uint32(d)
+			if d > 1 {
+				r.bursts.lose(uint32(d - 1))
+			}
 		case d <= 65535-misorder:
 			if uint32(seq) != r.bad {
 				r.bad = uint32(seq + 1)
@@ -56,6 +61,7 @@ func (r *Reception) Update(ssrc uint32, seq uint16, ts, arrival uint32) {
 		r.bad = 1 << 16
 	}
 	r.received++
+	r.bursts.receive()
 	transit := arrival - ts
 	if r.hasTransit {
 		d := int32(transit - r.transit)
@@ -78,9 +84,14 @@ func (r *Reception) Skip(ssrc uint32, seq uint16) {
 }
 
 func (r *Reception) restart(ssrc uint32, seq uint16) {
-	lost := r.Lost()
-	*r = Reception{ssrc: ssrc, started: true, base: uint32(seq), max: uint32(seq), bad: 1 << 16, lostBefore: lost}
+	*r = Reception{
+		ssrc: ssrc, started: true, base: uint32(seq), max: uint32(seq), bad: 1 << 16,
+		lostBefore: r.Lost(), receivedBefore: r.Received(), bursts: r.bursts,
+	}
 }
+
+// Received is the number of packets that came, over all sources.
+func (r *Reception) Received() uint64 { return r.receivedBefore + uint64(r.received) }
 
 // Lost is the number of packets that never came, over all sources.
 func (r *Reception) Lost() uint64 {

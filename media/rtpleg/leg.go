@@ -55,6 +55,7 @@ type Session struct {
 	Ptime      time.Duration         // 0 is 20 ms
 	Format     media.Format          // zero: the codec's default
 	Direction  Direction
+	XR         bool // extended reports (RFC 3611) agreed; else they only answer the party's
 	// Symmetric marks the party as behind a NAT: its address may be learned from its first packets. From,
 	// when valid, is where such an address must lie; the source of the signalling is a good choice.
 	Symmetric bool
@@ -168,6 +169,7 @@ func New(cfg Config) (*Leg, error) {
 	})
 	l.tx = stream.NewSender(s.sender(cfg.CNAME), l.send)
 	l.rep = stream.NewReporter(l.rx, l.tx, l.start)
+	l.rep.SendXR(s.XR)
 	l.out.port = cfg.Socket.rtp
 	l.session.Store(&s)
 	l.readyBox(&s)
@@ -224,6 +226,9 @@ func (l *Leg) Update(s Session) error {
 	}
 	l.rx.Update(s.codecs(), s.EventPT, s.LevelExtID)
 	l.tx.Update(s.sender(l.cfg.CNAME))
+	if s.XR {
+		l.rep.SendXR(true)
+	}
 	l.session.Store(&s)
 	l.alive()
 	l.readyBox(&s)

@@ -43,7 +43,9 @@ type Reporter struct {
 	roundTrip  time.Duration
 	remoteLost int32
 	remoteJit  uint32
+	remoteFrac float64
 	reports    uint64
+	xr         extended
 }
 
 // NewReporter makes a reporter whose first report is due half an interval after now.
@@ -73,24 +75,27 @@ func (r *Reporter) Next() time.Time {
 	return r.next
 }
 
-// Append appends a compound report (SR or RR, then SDES with the CNAME) to dst and plans the next.
+// Append appends a compound report (SR or RR, SDES with the CNAME, and XR where it is spoken) to dst and
+// plans the next.
 func (r *Reporter) Append(dst []byte, now time.Time) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.schedule(now, reportEvery)
-	return r.compound(dst, now)
+	dst, sender := r.compound(dst, now)
+	return r.appendXR(dst, now, sender)
 }
 
 // AppendBye appends a compound packet that ends with BYE (RFC 3550 section 6.6).
 func (r *Reporter) AppendBye(dst []byte, now time.Time) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	dst = r.compound(dst, now)
+	dst, _ = r.compound(dst, now)
 	dst = append(dst, 0x81, rtcpBye, 0, 1)
 	return binary.BigEndian.AppendUint32(dst, r.tx.ssrc)
 }
 
-func (r *Reporter) compound(dst []byte, now time.Time) []byte {
+// compound appends a report, a sender's where something was sent since the last one, and says which.
+func (r *Reporter) compound(dst []byte, now time.Time) ([]byte, bool) {
 	rep, heard := r.rx.report()
 	start := len(dst)
 	kind := byte(rtcpRR)
@@ -128,7 +133,7 @@ func (r *Reporter) compound(dst []byte, now time.Time) []byte {
 		dst = append(dst, 0)
 	}
 	closeRTCP(dst, start)
-	return dst
+	return dst, kind == rtcpSR
 }
 
 // wall is now on the wall clock as it was when the reporter began, so that a jump of the system's clock
@@ -192,6 +197,10 @@ func (r *Reporter) Handle(pkt []byte, now time.Time) error {
 				return ErrRTCP
 			}
 			blocks = one[8:]
+		case rtcpXR:
+			if err := r.extended(one, now); err != nil {
+				return err
+			}
 		}
 		for i := int(one[0] & 0x1f); i > 0 && len(blocks) >= 24; i-- {
 			if b := parseBlock(blocks); b.SSRC == r.tx.ssrc {
@@ -204,14 +213,20 @@ func (r *Reporter) Handle(pkt []byte, now time.Time) error {
 }
 
 func (r *Reporter) reported(b quality.Report, now time.Time) {
-	if rtt := quality.RoundTrip(r.wall(now), b.LastSR, b.DelayLast); rtt > 0 && rtt < 30*time.Second {
-		r.roundTrip = rtt
-	}
+	r.trip(now, b.LastSR, b.DelayLast)
 	r.remoteLost, r.remoteJit = b.Lost, b.Jitter
+	r.remoteFrac = float64(b.Fraction) / 256
 	r.reports++
 	if b.Highest != r.highest { // a report over an interval in which nothing was sent says nothing
 		r.highest = b.Highest
 		r.tx.policy.reported(float64(b.Fraction)/256, now)
+	}
+}
+
+// trip takes a round trip from a time of ours that the party sent back.
+func (r *Reporter) trip(now time.Time, last, delay uint32) {
+	if rtt := quality.RoundTrip(r.wall(now), last, delay); rtt > 0 && rtt < 30*time.Second {
+		r.roundTrip = rtt
 	}
 }
 
@@ -222,4 +237,7 @@ func (r *Reporter) Stats(s *media.Stats) {
 	s.RoundTrip = r.roundTrip
 	s.RemoteLost = uint64(max(r.remoteLost, 0))
 	s.RemoteJitter = time.Duration(r.remoteJit) * time.Second / time.Duration(r.tx.target.Load().codec.ClockRate())
+	s.RemoteReports, s.RemoteLoss = r.reports, r.remoteFrac
+	s.FECOut = r.tx.Format().LossPercent > 0
+	r.xr.stats(s)
 }

@@ -111,6 +111,11 @@ func FuzzRTCP(f *testing.F) {
 	l := newLine(f, media.PCMU)
 	rep := NewReporter(l.rx, l.tx, l.now)
 	f.Add(rep.AppendBye(nil, l.now))
+	rep.SendXR(true)
+	l.step(5000)
+	f.Add(rep.Append(nil, l.now))
+	f.Add([]byte{0x80, 207, 0, 4, 0, 0, 0, 9, 4, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8})
+	f.Add([]byte{0x80, 207, 0, 2, 0, 0, 0, 9, 5, 0, 0xff, 0xff})
 	f.Add([]byte{0x80, 200, 0, 1, 0, 0, 0, 0})
 	f.Add([]byte{0x9f, 201, 0xff, 0xff, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
