@@ -108,6 +108,9 @@ type floor struct {
 	idle     peer.Usage // before the first party
 }
 
+// idleTime is how long a server may take to have prepared all it needs, before its idle memory is read.
+const idleTime = 2 * time.Second
+
 // open starts the server and the generator; parties come with add.
 func (b *bench) open(ctx context.Context, t trial) (_ *floor, err error) {
 	f := &floor{b: b, t: t}
@@ -126,6 +129,9 @@ func (b *bench) open(ctx context.Context, t trial) (_ *floor, err error) {
 	}
 	f.gen.Start()
 	if f.srv, err = b.start(ctx, t); err != nil {
+		return nil, err
+	}
+	if err = sleep(ctx, idleTime); err != nil {
 		return nil, err
 	}
 	if f.idle, err = f.srv.Process().Usage(); err != nil {
