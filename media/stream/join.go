@@ -22,7 +22,7 @@ type join struct {
 	next bool // the next packet is the first of another origin
 	n    int
 	past [joinPast]byte // the last of what was sent
-	out  [480]byte // 60 ms
+	out  [480]byte      // 60 ms
 }
 
 // note keeps the end of a packet.
