@@ -12,6 +12,9 @@ const (
 	// hangover is how many ticks a source stays in the mix after its level has fallen: 300 ms. It is also
 	// the least time between two changes of encoder for a listener that begins and ends to speak.
 	hangover = 15
+	// flush is how many ticks a source stays that says that it is silent: until its listeners' encoders have
+	// given out what they hold back.
+	flush = 2
 	// settle is how many ticks a source must carry a lower rate before the room follows it down: 2 s.
 	settle = 100
 	// speechLevel in -dBov and speechOnset in ticks: so loud, for so long, is speech.

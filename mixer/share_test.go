@@ -13,13 +13,17 @@ import (
 // talker is a leg whose voice can be switched on and off.
 type talker struct {
 	*fakeLeg
-	on  bool
-	out []media.OutFrame
+	on   bool
+	hiss bool // it says something far too soft to be heard when it is off, and not that it is silent
+	out  []media.OutFrame
 }
 
 func newTalker(rate pcm.Rate, format media.Format) *talker {
 	l := &talker{fakeLeg: &fakeLeg{rate: rate, format: format}}
 	l.say = func(f *pcm.Frame) media.Kind {
+		if !l.on && l.hiss {
+			return constant(3)(f)
+		}
 		if !l.on {
 			f.Reset(f.Rate())
 			return media.Silence
@@ -100,13 +104,20 @@ func TestOneEncodeForAllWhoHearTheSame(t *testing.T) {
 }
 
 // TestEncoderStaysWithItsListeners: whoever begins to speak gets an encoder of its own, and the others
-// notice nothing; when it has ended it comes back to theirs, 300 ms later.
+// notice nothing; when it has ended it comes back to theirs, 300 ms later, or at once where it says that it
+// is silent.
 func TestEncoderStaysWithItsListeners(t *testing.T) {
+	t.Run("soft", func(t *testing.T) { encoderStays(t, true, hangover-5, hangover) })
+	t.Run("silent", func(t *testing.T) { encoderStays(t, false, flush, flush) })
+}
+
+func encoderStays(t *testing.T, hiss bool, least, most int) {
 	var all []*counted
 	back := 0
 	h := byHand(t, countedConfig(&all, &back))
 	_, legs := opusRoom(h, 8)
 	made := len(all)
+	legs[1].hiss = hiss
 	legs[0].on = true
 	h.ticks(30)
 	shared := legs[7].out[29].Payload[0]
@@ -126,8 +137,8 @@ func TestEncoderStaysWithItsListeners(t *testing.T) {
 		}
 	}
 	changed := slices.IndexFunc(legs[1].out[60:], func(o media.OutFrame) bool { return o.Payload[0] == shared })
-	if changed < 10 || changed > hangover {
-		t.Errorf("back to the shared encoder %d ticks after the voice ended, want 10 to %d", changed, hangover)
+	if changed < least || changed > most {
+		t.Errorf("back to the shared encoder %d ticks after the voice ended, want %d to %d", changed, least, most)
 	}
 	for _, o := range legs[1].out[60+changed:] {
 		if o.Payload[0] != shared {

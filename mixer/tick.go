@@ -107,6 +107,9 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 		level = f.measure(frame, sc.sounding&bit != 0)
 	}
 	s.gate.update(level, sc.gate)
+	if kind == media.Silence { // nothing is going to follow that the hangover is for
+		s.gate.open = min(s.gate.open, flush)
+	}
 	if uint32(level) != s.level.Load() {
 		s.level.Store(uint32(level))
 	}

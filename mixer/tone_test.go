@@ -218,7 +218,7 @@ func (null) Configure(media.Format) error           { return nil }
 // quiet and so never moves: in the three frames from each move on the segmental SNR between the two stays
 // as good as two encoders of the same speech are anyway.
 func TestSwitchIsInaudible(t *testing.T) {
-	const ticks, every, long = 320, 40, 10 // it speaks for 10 ticks out of 40, and its gate is open for 25
+	const ticks, every, long = 320, 40, 10 // it speaks for 10 ticks out of 40, and its gate is open for 12
 	hear := func(t *testing.T, format media.Format, rate pcm.Rate, speaks bool) ([]int16, Stats) {
 		h := byHand(t, Config{})
 		r := h.open("r")
@@ -282,7 +282,7 @@ func TestSwitchIsInaudible(t *testing.T) {
 				}
 				return testaudio.SegmentalSNR(want, got, int(c.rate))
 			}
-			away, back := around(0), around(long+hangover-1)
+			away, back := around(0), around(long+flush-1)
 			t.Logf("segmental SNR %.1f dB when it moves away, %.1f dB when it comes back", away, back)
 			if away < c.least || back < c.least {
 				t.Errorf("segmental SNR %.1f and %.1f dB, want %.0f", away, back, c.least)
