@@ -53,6 +53,7 @@ func TestDetectsEveryKey(t *testing.T) {
 		{"1.5 % high", 80, -10, -10, 1.015, -200},
 		{"1.5 % low", 80, -10, -10, 0.985, -200},
 		{"noise 18 dB down", 80, -10, -10, 1, -28},
+		{"noise 10 dB down", 50, -20, -20, 1, -27},
 	} {
 		audio := make([]int16, 777)
 		for i, row := range rows {
@@ -128,10 +129,20 @@ func TestDetectorDuration(t *testing.T) {
 }
 
 func BenchmarkDetect(b *testing.B) {
-	var d dtmf.Detector
-	audio := testaudio.Speech(1, 8000, 160, -10)
-	b.ReportAllocs()
-	for b.Loop() {
-		d.Push(audio)
+	for _, c := range []struct {
+		name  string
+		audio []int16
+	}{
+		{"speech", testaudio.Speech(1, 8000, 8000, -20)},
+		{"silence", make([]int16, 8000)},
+		{"key", press(nil, 770, 1336, 940, -10, -10)},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var d dtmf.Detector
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				d.Push(c.audio[i%50*160:][:160])
+			}
+		})
 	}
 }

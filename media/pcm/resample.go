@@ -12,8 +12,8 @@ const (
 	half16k = 20 // 16 kHz to or from 48 kHz: pass band to 7.1 kHz, stop band from 8.9 kHz, 1.25 ms
 
 	maxTaps    = 2*6*half8k + 6 // the longest prototype, 8 to 48 kHz, padded to whole phases
-	chunk      = 160         // samples taken in at a time: every resampler holds as many
-	maxHistory = maxTaps - 1 // what a filter looks back
+	chunk      = 160            // samples taken in at a time: every resampler holds as many
+	maxHistory = maxTaps - 1    // what a filter looks back
 )
 
 // bank is a designed filter. taps holds factor phases of perPhase taps each, time-reversed, so that an
