@@ -30,7 +30,7 @@ func (l *Leg) Level() (level uint8, voice, ok bool) {
 	return l.rx.Level()
 }
 
-// Recent decodes the frames right before the next one, as media.RelaySource says.
+// Recent implements media.RelaySource.
 func (l *Leg) Recent(dst []pcm.Frame) int {
 	if !l.session.Load().Direction.receives() {
 		return 0

@@ -114,7 +114,9 @@ type Leg struct {
 	plain     []byte
 	screened  atomic.Int64 // since when the kernel screens the port, in ns after start; 0 when it does not
 
-	sealed []byte // the sender's, under its lock
+	sealed []byte // the sender's; see send
+
+	gates []*gate // the shard's: to whom packets are handed on
 
 	polled atomic.Bool
 	box    atomic.Pointer[mailbox] // RTCP from the RTP port, for the beat; nil without RTCPMux
@@ -307,7 +309,8 @@ func (l *Leg) WriteFrame(f media.OutFrame) {
 	l.tx.WriteFrame(f)
 }
 
-// send puts one packet on the wire, in the tick.
+// send puts one packet on the wire: in the tick, or where the packet of another leg was read. The sender
+// sees to it that there is one at a time.
 func (l *Leg) send(pkt []byte) {
 	if l.cfg.Cipher != nil {
 		var err error
