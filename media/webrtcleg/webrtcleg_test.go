@@ -549,27 +549,3 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
-
-func TestWriteFrameAllocation(t *testing.T) {
-	a := newAPI(t, webrtcleg.Config{})
-	_, leg := connect(t, a, false)
-	payload, tick := make([]byte, 80), uint64(0)
-	payload[0] = 0x78
-	write := func() {
-		leg.WriteFrame(media.OutFrame{Payload: payload, Tick: tick, Level: 20, Voice: true})
-		tick++
-	}
-	for range 50 {
-		write()
-	}
-	// The browser runs in this process too and allocates for every packet it gets: the first figure below
-	// bounds both together.
-	if n := testing.AllocsPerRun(200, write); n > 8 {
-		t.Errorf("%v allocations per packet, browser included", n)
-	} else {
-		t.Logf("%v allocations per packet, browser included", n)
-	}
-	if d := leg.Stats().SendDropped; d > 0 {
-		t.Errorf("%d dropped", d)
-	}
-}
