@@ -90,8 +90,13 @@ func TestGateLosesNoOnset(t *testing.T) {
 					Codecs: map[uint8]media.Codec{96: media.Opus}, LevelExtID: tc.level,
 					Clock: func() time.Time { return now }, DecodeSilence: i == 0,
 				})
-				dec[i] = &counting{Decoder: rx[i].decoder(media.Opus)}
-				rx[i].decoders[media.Opus] = dec[i]
+				d, err := codec.NewDecoder(media.Opus)
+				if err != nil {
+					t.Fatal(err)
+				}
+				dec[i] = &counting{Decoder: d}
+				rx[i].sends = media.Opus
+				rx[i].ready.Store(&ready{media.Opus, dec[i]})
 			}
 			tx := NewSender(SenderConfig{Codec: media.Opus, PT: 96, LevelExtID: tc.level}, func(p []byte) {
 				for _, r := range rx {

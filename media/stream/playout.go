@@ -31,10 +31,10 @@ const (
 
 // playout is the tick's half of a Receiver.
 type playout struct {
-	state    atomic.Int32
-	decoders [media.Opus + 1]codec.Decoder
-	dec      codec.Decoder
-	codec    media.Codec
+	state atomic.Int32
+	ready atomic.Pointer[ready] // the reader's gift: a decoder for what comes now
+	dec   codec.Decoder
+	codec media.Codec
 
 	packetTime time.Duration
 
@@ -126,28 +126,52 @@ func (p *playout) close() {
 }
 
 func (p *playout) giveBack() {
-	for i, d := range p.decoders {
-		if d != nil {
-			codec.PutDecoder(d)
-			p.decoders[i] = nil
-		}
+	if p.dec != nil {
+		codec.PutDecoder(p.dec)
+		p.dec = nil
 	}
-	p.dec = nil
+	if g := p.ready.Swap(nil); g != nil {
+		codec.PutDecoder(g.dec)
+	}
 }
 
-// decoder is the decoder of c, from the pool at first use; nil where there is none.
-func (p *playout) decoder(c media.Codec) codec.Decoder {
-	if int(c) >= len(p.decoders) {
-		return nil
+// ready is a decoder that was made off the tick.
+type ready struct {
+	codec media.Codec
+	dec   codec.Decoder
+}
+
+// prepare makes a decoder for what the party sends from now on. For the reader.
+func (p *playout) prepare(c media.Codec) {
+	if p.state.Load() >= closing {
+		return
 	}
-	if p.decoders[c] == nil {
-		d, err := codec.NewDecoder(c)
-		if err != nil {
-			return nil
+	d, err := codec.NewDecoder(c)
+	if err != nil {
+		return
+	}
+	if old := p.ready.Swap(&ready{c, d}); old != nil {
+		codec.PutDecoder(old.dec)
+	}
+}
+
+// turn gives the playout a decoder for c: what the reader prepared, or else a new one. It has none where
+// that fails.
+func (p *playout) turn(c media.Codec) {
+	if p.dec != nil {
+		codec.PutDecoder(p.dec)
+		p.dec = nil
+	}
+	if g := p.ready.Swap(nil); g != nil {
+		if g.codec == c {
+			p.dec = g.dec
+			return
 		}
-		p.decoders[c] = d
+		codec.PutDecoder(g.dec)
 	}
-	return p.decoders[c]
+	if d, err := codec.NewDecoder(c); err == nil {
+		p.dec = d
+	}
 }
 
 // fill brings the fifo to a frame at this rate and says what the frame holds.
@@ -268,9 +292,7 @@ func (r *Receiver) audio(it *jitter.Item) media.Kind {
 		return media.Silence
 	}
 	if c != r.codec {
-		if r.dec = r.decoder(c); r.dec != nil {
-			r.dec.Reset()
-		}
+		r.turn(c)
 		r.codec, r.banded = c, 0
 		r.past = past{blank: r.past.blank}
 		r.gate = gate{off: r.gate.off, after: gateAfter}
@@ -325,7 +347,7 @@ func (r *Receiver) decode(c media.Codec, it *jitter.Item, n int) media.Kind {
 	if !r.gate.closed { // a probe has to see little, and not the packets before it
 		r.catchUp()
 	}
-	r.room(n + r.rate.Samples())
+	r.room(n)
 	got, err := r.dec.Decode(r.fifo[r.n:], it.Payload, r.rate)
 	if err != nil {
 		r.stats.malformed.Add(1)
@@ -370,6 +392,7 @@ func (r *Receiver) decode(c media.Codec, it *jitter.Item, n int) media.Kind {
 // adjust stretches or shrinks the got samples behind the fifo's end by about units RTP clock units.
 func (r *Receiver) adjust(got, units int) int {
 	by := units * int(r.rate) / int(r.playout.clock)
+	r.room(got + max(by, 0))
 	seg := r.fifo[r.n:]
 	switch {
 	case by < 0:

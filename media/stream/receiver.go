@@ -62,6 +62,7 @@ type Receiver struct {
 	header header
 	packet jitter.Packet
 	digits dtmf.Receiver
+	sends  media.Codec
 	source uint32 // SSRC of the telephone events
 
 	mu        sync.Mutex // reader and Reporter, never the tick
@@ -95,7 +96,6 @@ func NewReceiver(cfg ReceiverConfig) *Receiver {
 		if c == media.G722 {
 			rate = pcm.Rate16k
 		}
-		r.decoder(c) // now, rather than in the tick
 	}
 	r.stats.rate.Store(int32(rate))
 	return r
@@ -140,6 +140,10 @@ func (r *Receiver) PushPacket(buf []byte, arrival time.Time) bool {
 			if e, ok := r.digits.Idle(h.ts); ok { // its end was lost
 				r.emit(e)
 			}
+		}
+		if c != r.sends {
+			r.sends = c
+			r.prepare(c)
 		}
 		// The codec travels with the packet, for an Update may come before its turn.
 		p.PT = uint8(c)

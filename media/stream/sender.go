@@ -34,7 +34,8 @@ type target struct {
 	eventPT uint8
 	levelID uint8
 	digits  *dtmf.Sender
-	bytes   int // payload bytes of a packet with another time than a frame, else 0
+	bytes   int    // payload bytes of a packet with another time than a frame, else 0
+	payload []byte // the tick's: audio of such a packet that is not yet full
 }
 
 // Sender turns encoded frames into RTP packets, or hands on those of another party. WriteFrame, BeginRelay
@@ -50,8 +51,7 @@ type Sender struct {
 
 	// The tick's.
 	buf     []byte
-	payload [MaxPacket]byte // audio of a packet that is not yet full
-	held    int
+	held    int // bytes in the target's payload
 	heldTS  uint32
 	heldTgt *target
 	offset  uint32 // timestamp of tick 0
@@ -85,7 +85,7 @@ func NewSender(cfg SenderConfig, out func(pkt []byte)) *Sender {
 		out: out, ssrc: cfg.SSRC, cname: cfg.CNAME,
 		offset: binary.BigEndian.Uint32(seed[4:]),
 		seq:    binary.BigEndian.Uint16(seed[8:]),
-		buf:    make([]byte, 0, MaxPacket+64),
+		buf:    make([]byte, 0, 256), // grows with the first longer packet
 	}
 	s.stats.level.Store(127)
 	s.Update(cfg)
@@ -98,6 +98,7 @@ func (s *Sender) Update(cfg SenderConfig) {
 	t := &target{codec: cfg.Codec, pt: cfg.PT, eventPT: cfg.EventPT, levelID: cfg.LevelExtID}
 	if cfg.Codec != media.Opus && cfg.Ptime > 0 && cfg.Ptime != pcm.Period {
 		t.bytes = int(min(cfg.Ptime, 60*time.Millisecond) * 8000 / time.Second)
+		t.payload = make([]byte, t.bytes+int(pcm.Rate8k.Samples()))
 	}
 	f := cfg.Format
 	if f.Codec != cfg.Codec {
@@ -188,19 +189,19 @@ func (s *Sender) repack(t *target, ts uint32, f media.OutFrame) {
 	if s.held == 0 {
 		s.heldTS = ts
 	}
-	if s.held+len(f.Payload) > len(s.payload) {
+	if s.held+len(f.Payload) > len(t.payload) {
 		s.held = 0
 		return
 	}
-	s.held += copy(s.payload[s.held:], f.Payload)
+	s.held += copy(t.payload[s.held:], f.Payload)
 	from := 0
 	for s.held-from >= t.bytes {
-		s.send(t.pt, !s.talking, s.heldTS, t.levelID, f.Level, f.Voice, s.payload[from:from+t.bytes])
+		s.send(t.pt, !s.talking, s.heldTS, t.levelID, f.Level, f.Voice, t.payload[from:from+t.bytes])
 		s.talking = true
 		from += t.bytes
 		s.heldTS += uint32(t.bytes)
 	}
-	s.held = copy(s.payload[:], s.payload[from:s.held])
+	s.held = copy(t.payload[:], t.payload[from:s.held])
 }
 
 func (s *Sender) send(pt uint8, marker bool, ts uint32, levelID, level uint8, voice bool, payload []byte) {
