@@ -14,19 +14,8 @@ const (
 	// The fifo holds the longest packet, a frame before it and a frame of stretching, at most.
 	fifoSize = 8 * pcm.MaxSamples
 	// Concealment is faded out between these two lengths of an unbroken hole.
-	fadeFrom   = 100 * time.Millisecond
-	fadeTo     = 200 * time.Millisecond
-	bandDown   = 50 // packets a narrower Opus bandwidth must last before the rate follows
-	bandUp     = 2  // packets a wider one must last
-	lossWindow = 250
-)
-
-// The states of a playout: who may touch the decoders.
-const (
-	idle     int32 = iota
-	reading        // a ReadFrame is under way
-	closing        // Close came while it was; ReadFrame gives the decoders back
-	finished       // the decoders are gone
+	fadeFrom = 100 * time.Millisecond
+	fadeTo   = 200 * time.Millisecond
 )
 
 // playout is the tick's half of a Receiver.
@@ -57,6 +46,7 @@ type playout struct {
 	gate   gate
 	past   past
 	said   said
+	inband *inband  // nil where nobody asked for it
 	band   pcm.Rate // Opus bandwidth that differs from the rate
 	banded int
 	frames int
@@ -81,20 +71,13 @@ func (r *Receiver) ReadFrame(dst *pcm.Frame) media.Kind {
 	k := r.fill(dst.Rate())
 	out := dst.Samples()
 	copy(out, r.fifo[:len(out)])
+	r.listen(k)
 	r.consume(len(out))
 	if r.frames++; r.frames%8 == 0 && r.types.Load().levelID == 0 {
 		r.stats.level.Store(uint32(pcm.Level(out)))
 	}
 	r.leave()
 	return k
-}
-
-// leave ends what may touch the decoders.
-func (r *Receiver) leave() {
-	if !r.state.CompareAndSwap(reading, idle) {
-		r.giveBack()
-		r.state.Store(finished)
-	}
 }
 
 // Level is what the party says of the frame that was last read or skipped.
@@ -109,69 +92,6 @@ func (r *Receiver) Payload() (media.Codec, []byte) {
 		return 0, nil
 	}
 	return r.payloadCodec, r.payload
-}
-
-func (p *playout) close() {
-	for {
-		switch {
-		case p.state.CompareAndSwap(idle, finished):
-			p.giveBack()
-			return
-		case p.state.CompareAndSwap(reading, closing):
-			return
-		case p.state.Load() >= closing:
-			return
-		}
-	}
-}
-
-func (p *playout) giveBack() {
-	if p.dec != nil {
-		codec.PutDecoder(p.dec)
-		p.dec = nil
-	}
-	if g := p.ready.Swap(nil); g != nil {
-		codec.PutDecoder(g.dec)
-	}
-}
-
-// ready is a decoder that was made off the tick.
-type ready struct {
-	codec media.Codec
-	dec   codec.Decoder
-}
-
-// prepare makes a decoder for what the party sends from now on. For the reader.
-func (p *playout) prepare(c media.Codec) {
-	if p.state.Load() >= closing {
-		return
-	}
-	d, err := codec.NewDecoder(c)
-	if err != nil {
-		return
-	}
-	if old := p.ready.Swap(&ready{c, d}); old != nil {
-		codec.PutDecoder(old.dec)
-	}
-}
-
-// turn gives the playout a decoder for c: what the reader prepared, or else a new one. It has none where
-// that fails.
-func (p *playout) turn(c media.Codec) {
-	if p.dec != nil {
-		codec.PutDecoder(p.dec)
-		p.dec = nil
-	}
-	if g := p.ready.Swap(nil); g != nil {
-		if g.codec == c {
-			p.dec = g.dec
-			return
-		}
-		codec.PutDecoder(g.dec)
-	}
-	if d, err := codec.NewDecoder(c); err == nil {
-		p.dec = d
-	}
 }
 
 // fill brings the fifo to a frame at this rate and says what the frame holds.
@@ -460,69 +380,6 @@ func (p *playout) samples(units uint32) int {
 		return 0
 	}
 	return min(int(int64(units)*int64(p.rate)/int64(p.clock)), 6*pcm.MaxSamples)
-}
-
-// follow adapts the rate to the bandwidth in an Opus packet's TOC byte (RFC 6716 section 3.1): up at
-// once, down only when it stays narrower for a while.
-func (r *Receiver) follow(toc byte) {
-	band := bandwidth(toc)
-	now := r.Rate()
-	if band == now {
-		r.banded = 0
-		return
-	}
-	if band != r.band {
-		r.band, r.banded = band, 0
-	}
-	r.banded++
-	if band > now && r.banded >= bandUp || band < now && r.banded >= bandDown || !r.heard {
-		r.stats.rate.Store(int32(band))
-		r.banded = 0
-	}
-}
-
-// bandwidth is the frame rate that holds what an Opus packet with this TOC byte carries.
-func bandwidth(toc byte) pcm.Rate {
-	switch cfg := toc >> 3; {
-	case cfg < 4, cfg >= 16 && cfg < 20:
-		return pcm.Rate8k
-	case cfg < 12, cfg >= 20 && cfg < 24:
-		return pcm.Rate16k
-	default:
-		return pcm.Rate48k
-	}
-}
-
-// note keeps the recent loss in view: where packets are lost and the next ones carry a copy, a packet's
-// worth of extra delay lets that copy be used.
-func (r *Receiver) note(lost bool) {
-	r.recent++
-	if lost {
-		r.holes++
-	}
-	if r.recent < lossWindow {
-		return
-	}
-	switch {
-	case r.copies > lossWindow/10 && r.holes > lossWindow/100:
-		r.jb.Lookahead(pcm.Period)
-	case r.holes == 0 || r.copies == 0:
-		r.jb.Lookahead(0)
-	}
-	r.recent, r.holes, r.copies = 0, 0, 0
-}
-
-// carriesCopy reports whether an Opus packet holds forward error correction for its predecessor: the LBRR
-// flag of its first SILK frame (RFC 6716 section 4.2.3).
-func carriesCopy(b []byte) bool {
-	if len(b) < 2 || b[0] >= 16<<3 || b[0]&3 != 0 {
-		return false
-	}
-	frames := 1
-	if b[0]>>3 < 12 { // SILK only: 10, 20, 40 or 60 ms
-		frames = max(int(b[0]>>3&3), 1)
-	}
-	return b[1]&(0x80>>frames) != 0
 }
 
 // convert brings what is left in the fifo to another rate. It is at most a few frames, once per change.

@@ -32,6 +32,8 @@ type ReceiverConfig struct {
 	LevelExtID uint8                 // RFC 6464 header extension, 0 for none
 	Events     chan<- media.Event    // digits go here; nil drops them. Never blocked on
 	Jitter     jitter.Config
+	// InbandDigits has keys heard in the audio itself while EventPT is 0.
+	InbandDigits bool
 	// DecodeSilence has packets decoded even where they are known to hold nothing that would be heard.
 	DecodeSilence bool
 	// Clock tells the time of a tick, on the same scale as the arrival times; time.Now when nil. It is
@@ -89,6 +91,9 @@ func NewReceiver(cfg ReceiverConfig) *Receiver {
 	}
 	r := &Receiver{digits: dtmf.Receiver{ClockRate: 8000}, clock: cfg.Clock, epoch: cfg.Clock(), jb: jitter.New(cfg.Jitter), events: cfg.Events}
 	r.stats.level.Store(127)
+	if cfg.InbandDigits {
+		r.inband = new(inband)
+	}
 	r.gate = gate{off: cfg.DecodeSilence, after: gateAfter}
 	r.Update(cfg.Codecs, cfg.EventPT, cfg.LevelExtID)
 	rate := pcm.Rate8k

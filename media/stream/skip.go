@@ -50,11 +50,12 @@ func (r *Receiver) Skip() media.Kind {
 	if !r.state.CompareAndSwap(idle, reading) {
 		return media.Absent
 	}
-	r.skipping = true
+	// Somebody listens after all where keys are looked for in the audio.
+	r.skipping = r.inband == nil || r.types.Load().eventPT != 0
 	k := r.fill(r.playRate())
 	r.skipping = false
-	want := r.rate.Samples()
-	r.consume(want)
+	r.listen(k)
+	r.consume(r.rate.Samples())
 	r.leave()
 	return k
 }

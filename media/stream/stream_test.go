@@ -29,7 +29,8 @@ type line struct {
 	freq  float64
 	event chan media.Event
 	level uint8
-	skip  bool // the receiver skips
+	skip  bool              // the receiver skips
+	tone  func(n int) int16 // in place of the sine
 }
 
 func newLine(t testing.TB, c media.Codec, opts ...func(*SenderConfig, *ReceiverConfig)) *line {
@@ -64,6 +65,9 @@ func newLine(t testing.TB, c media.Codec, opts ...func(*SenderConfig, *ReceiverC
 func (l *line) step(amp float64) media.Kind {
 	for i := range l.in.Samples() {
 		l.in.Samples()[i] = int16(amp * math.Sin(2*math.Pi*l.freq*float64(l.phase)/float64(l.in.Rate())))
+		if l.tone != nil {
+			l.in.Samples()[i] = l.tone(l.phase)
+		}
 		l.phase++
 	}
 	n, err := l.enc.Encode(l.buf[:], &l.in)
