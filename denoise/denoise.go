@@ -1,6 +1,12 @@
-// Package denoise is the place of noise suppression in a member's chain of processors, and the settings by
-// which it is asked for. There is no suppressor in it yet: a leg whose settings ask for one is heard as it
-// is. A suppressor will be a mixer.Processor, one for each source, working in place on 20 ms frames.
+// Package denoise takes the noise out of a voice with a small neural network of our own: weights, features and
+// kernels are in the binary, and nothing else is needed to run it.
+//
+// A frame of 20 ms is two overlapping windows of 20 ms. Each is transformed into bins of 50 Hz, whatever the
+// sample rate, so that one set of weights serves 8, 16 and 48 kHz; the network sees 64 bands of them up to 8
+// kHz and answers with a gain for each band, a short complex filter for each of the low bins, and whether
+// somebody speaks. A Denoiser is a mixer.Processor, one for each source, with a level and a residual mode that
+// can be changed while it runs. docs/denoise.md says what it was trained on, how well it does and where it is
+// weak; train/ makes the weights.
 package denoise
 
 import (

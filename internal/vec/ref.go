@@ -35,13 +35,14 @@ func productRef(dst, a Rows, rows int, w Matrix, bias []float32, add Rows, relu 
 
 func sigmoid1(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }
 
-func gatesRef(h, x, g []float32) {
-	n := len(h)
-	for i := range h {
-		r := sigmoid1(x[i] + g[i])
-		z := sigmoid1(x[n+i] + g[n+i])
-		c := float32(math.Tanh(float64(x[2*n+i] + r*g[2*n+i])))
-		h[i] = c + z*(h[i]-c)
+func gatesRef(h, x, g []float32, n int) {
+	for ; len(h) > 0; h, x, g = h[n:], x[3*n:], g[3*n:] {
+		for i := range n {
+			r := sigmoid1(x[i] + g[i])
+			z := sigmoid1(x[n+i] + g[n+i])
+			c := float32(math.Tanh(float64(x[2*n+i] + r*g[2*n+i])))
+			h[i] = c + z*(h[i]-c)
+		}
 	}
 }
 

@@ -49,15 +49,14 @@ func Product(dst Rows, a Rows, rows int, w Matrix, bias []float32, add Rows, rel
 	product(dst, a, rows, w, bias, add, relu)
 }
 
-// Gates advances a gated recurrent unit with n states (a multiple of 8): x and g are the input's and the
-// state's share of its 3n gate values, in the order reset, update, candidate, biases included; h is the state,
-// replaced.
-func Gates(h, x, g []float32) {
-	n := len(h)
-	if n&7 != 0 || len(x) != 3*n || len(g) != 3*n {
+// Gates advances gated recurrent units of n states each (a multiple of 8) that lie one after the other: x and g
+// are the input's and the state's share of their 3n gate values each, in the order reset, update, candidate,
+// biases included; h are the states, replaced.
+func Gates(h, x, g []float32, n int) {
+	if n&7 != 0 || n <= 0 || len(h)%n != 0 || len(x) != 3*len(h) || len(g) != 3*len(h) {
 		panic("vec: gates of an odd shape")
 	}
-	gates(h, x, g)
+	gates(h, x, g, n)
 }
 
 // Sigmoid replaces every x by 1/(1+exp(-x)). The length is a multiple of 8.

@@ -31,7 +31,7 @@ func product8x8AVX2(p *productArgs)
 func product4x8AVX2(p *productArgs)
 
 //go:noescape
-func gatesAVX2(h, x, y *float32, n int)
+func gatesAVX2(h, x, y *float32, n, units int)
 
 //go:noescape
 func sigmoidAVX2(x *float32, n int)
@@ -131,11 +131,11 @@ func product(dst, a Rows, rows int, w Matrix, bias []float32, add Rows, relu boo
 	}
 }
 
-func gates(h, x, g []float32) {
+func gates(h, x, g []float32, n int) {
 	if !vectors {
-		gatesRef(h, x, g)
+		gatesRef(h, x, g, n)
 	} else if len(h) > 0 {
-		gatesAVX2(&h[0], &x[0], &g[0], len(h))
+		gatesAVX2(&h[0], &x[0], &g[0], n, len(h)/n)
 	}
 }
 

@@ -1091,15 +1091,18 @@ loop44:
 	VZEROUPPER
 	RET
 
-// func gatesAVX2(h, x, y *float32, n int)
-TEXT ·gatesAVX2(SB), NOSPLIT, $0-32
+// func gatesAVX2(h, x, y *float32, n, units int)
+TEXT ·gatesAVX2(SB), NOSPLIT, $0-40
 	MOVQ h+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ y+16(FP), DX
-	MOVQ n+24(FP), CX
-	MOVQ CX, BX
+	MOVQ n+24(FP), R8
+	MOVQ units+32(FP), R9
+	MOVQ R8, BX
 	SHLQ $2, BX
-loop45:
+unit45:
+	MOVQ R8, CX
+loop46:
 	VMOVUPS (SI), Y0
 	VADDPS (DX), Y0, Y0
 	VMOVUPS (SI)(BX*1), Y1
@@ -1170,7 +1173,11 @@ loop45:
 	ADDQ $32, SI
 	ADDQ $32, DX
 	SUBQ $8, CX
-	JNZ loop45
+	JNZ loop46
+	LEAQ (SI)(BX*2), SI
+	LEAQ (DX)(BX*2), DX
+	DECQ R9
+	JNZ unit45
 	VZEROUPPER
 	RET
 
@@ -1180,7 +1187,7 @@ TEXT ·mulAVX2(SB), NOSPLIT, $0-32
 	MOVQ a+8(FP), SI
 	MOVQ b+16(FP), DX
 	MOVQ n+24(FP), CX
-loop46:
+loop47:
 	VMOVUPS (SI), Y0
 	VMULPS (DX), Y0, Y0
 	VMOVUPS Y0, (DI)
@@ -1188,7 +1195,7 @@ loop46:
 	ADDQ $32, SI
 	ADDQ $32, DX
 	SUBQ $8, CX
-	JNZ loop46
+	JNZ loop47
 	VZEROUPPER
 	RET
 
@@ -1198,7 +1205,7 @@ TEXT ·powerAVX2(SB), NOSPLIT, $0-32
 	MOVQ re+8(FP), SI
 	MOVQ im+16(FP), DX
 	MOVQ n+24(FP), CX
-loop47:
+loop48:
 	VMOVUPS (SI), Y0
 	VMOVUPS (DX), Y1
 	VMULPS Y0, Y0, Y0
@@ -1208,7 +1215,7 @@ loop47:
 	ADDQ $32, SI
 	ADDQ $32, DX
 	SUBQ $8, CX
-	JNZ loop47
+	JNZ loop48
 	VZEROUPPER
 	RET
 
@@ -1221,7 +1228,7 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-56
 	MOVQ xr+32(FP), R9
 	MOVQ xi+40(FP), R10
 	MOVQ n+48(FP), CX
-loop48:
+loop49:
 	VMOVUPS (DI), Y0
 	VMOVUPS (SI), Y1
 	VMOVUPS (DX), Y2
@@ -1241,7 +1248,7 @@ loop48:
 	ADDQ $32, R9
 	ADDQ $32, R10
 	SUBQ $8, CX
-	JNZ loop48
+	JNZ loop49
 	VZEROUPPER
 	RET
 
@@ -1253,7 +1260,7 @@ TEXT ·overlapAVX2(SB), NOSPLIT, $0-48
 	MOVQ w+24(FP), R8
 	MOVQ k+32(FP), R9
 	MOVQ n+40(FP), CX
-loop49:
+loop50:
 	VMOVUPS (R8), Y0
 	VMOVUPS (DX), Y1
 	VBROADCASTSS (R9), Y2
@@ -1268,7 +1275,7 @@ loop49:
 	ADDQ $32, R8
 	ADDQ $0, R9
 	SUBQ $8, CX
-	JNZ loop49
+	JNZ loop50
 	VZEROUPPER
 	RET
 
@@ -1277,7 +1284,7 @@ TEXT ·fromInt16AVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
-loop50:
+loop51:
 	VPMOVSXWD (SI), Y0
 	VCVTDQ2PS Y0, Y0
 	VMULPS c38000000<>(SB), Y0, Y0
@@ -1285,7 +1292,7 @@ loop50:
 	ADDQ $32, DI
 	ADDQ $16, SI
 	SUBQ $8, CX
-	JNZ loop50
+	JNZ loop51
 	VZEROUPPER
 	RET
 
@@ -1294,7 +1301,7 @@ TEXT ·toInt16AVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
-loop51:
+loop52:
 	VMOVUPS (SI), Y0
 	VMULPS c47000000<>(SB), Y0, Y0
 	VMAXPS cc7000000<>(SB), Y0, Y0
@@ -1306,7 +1313,7 @@ loop51:
 	ADDQ $16, DI
 	ADDQ $32, SI
 	SUBQ $8, CX
-	JNZ loop51
+	JNZ loop52
 	VZEROUPPER
 	RET
 
@@ -1317,22 +1324,22 @@ TEXT ·packAVX2(SB), NOSPLIT, $0-40
 	MOVQ y+16(FP), DX
 	MOVQ w+24(FP), R8
 	MOVQ n+32(FP), CX
-loop52:
+loop53:
 	VMOVUPS (SI), Y0
 	VMOVUPS (DX), Y1
 	TESTQ R8, R8
-	JZ plain53
+	JZ plain54
 	VMULPS (R8), Y0, Y0
 	VMULPS (R8), Y1, Y1
 	ADDQ $32, R8
-plain53:
+plain54:
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	ADDQ $64, DI
 	ADDQ $32, SI
 	ADDQ $32, DX
 	SUBQ $8, CX
-	JNZ loop52
+	JNZ loop53
 	VZEROUPPER
 	RET
 
@@ -1350,11 +1357,11 @@ TEXT ·pass2AVX2(SB), NOSPLIT, $0-40
 	SHLQ $6, BX
 	LEAQ (SI)(AX*2), R8
 	ADDQ AX, R8
-places54:
+places55:
 	MOVQ R13, CX
 	LEAQ (DI)(BX*2), R9
 	ADDQ BX, R9
-neighbours55:
+neighbours56:
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
 	VMOVUPS 0(SI)(AX*1), Y2
@@ -1378,11 +1385,11 @@ neighbours55:
 	ADDQ $64, DI
 	ADDQ $64, R9
 	DECQ CX
-	JNZ neighbours55
+	JNZ neighbours56
 	ADDQ BX, DI
 	ADDQ $8, R10
 	DECQ R11
-	JNZ places54
+	JNZ places55
 	VZEROUPPER
 	RET
 
@@ -1400,11 +1407,11 @@ TEXT ·pass3AVX2(SB), NOSPLIT, $0-40
 	SHLQ $6, BX
 	LEAQ (SI)(AX*2), R8
 	ADDQ AX, R8
-places56:
+places57:
 	MOVQ R13, CX
 	LEAQ (DI)(BX*2), R9
 	ADDQ BX, R9
-neighbours57:
+neighbours58:
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
 	VMOVUPS 0(SI)(AX*1), Y2
@@ -1448,12 +1455,12 @@ neighbours57:
 	ADDQ $64, DI
 	ADDQ $64, R9
 	DECQ CX
-	JNZ neighbours57
+	JNZ neighbours58
 	ADDQ BX, DI
 	ADDQ BX, DI
 	ADDQ $16, R10
 	DECQ R11
-	JNZ places56
+	JNZ places57
 	VZEROUPPER
 	RET
 
@@ -1471,11 +1478,11 @@ TEXT ·pass4AVX2(SB), NOSPLIT, $0-40
 	SHLQ $6, BX
 	LEAQ (SI)(AX*2), R8
 	ADDQ AX, R8
-places58:
+places59:
 	MOVQ R13, CX
 	LEAQ (DI)(BX*2), R9
 	ADDQ BX, R9
-neighbours59:
+neighbours60:
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
 	VMOVUPS 0(SI)(AX*2), Y2
@@ -1531,13 +1538,13 @@ neighbours59:
 	ADDQ $64, DI
 	ADDQ $64, R9
 	DECQ CX
-	JNZ neighbours59
+	JNZ neighbours60
 	ADDQ BX, DI
 	ADDQ BX, DI
 	ADDQ BX, DI
 	ADDQ $24, R10
 	DECQ R11
-	JNZ places58
+	JNZ places59
 	VZEROUPPER
 	RET
 
@@ -1555,11 +1562,11 @@ TEXT ·pass5AVX2(SB), NOSPLIT, $0-40
 	SHLQ $6, BX
 	LEAQ (SI)(AX*2), R8
 	ADDQ AX, R8
-places60:
+places61:
 	MOVQ R13, CX
 	LEAQ (DI)(BX*2), R9
 	ADDQ BX, R9
-neighbours61:
+neighbours62:
 	VMOVUPS 0(SI)(AX*1), Y0
 	VMOVUPS 32(SI)(AX*1), Y1
 	VMOVUPS 0(SI)(AX*4), Y2
@@ -1649,14 +1656,14 @@ neighbours61:
 	ADDQ $64, DI
 	ADDQ $64, R9
 	DECQ CX
-	JNZ neighbours61
+	JNZ neighbours62
 	ADDQ BX, DI
 	ADDQ BX, DI
 	ADDQ BX, DI
 	ADDQ BX, DI
 	ADDQ $32, R10
 	DECQ R11
-	JNZ places60
+	JNZ places61
 	VZEROUPPER
 	RET
 
@@ -1678,7 +1685,7 @@ TEXT ·joinAVX2(SB), 0, $1024-40
 	SHLQ $4, AX
 	ADDQ AX, DX
 	ADDQ AX, R8
-blocks62:
+blocks63:
 	VMOVUPS 0(DX), Y8
 	VMOVUPS 32(DX), Y9
 	VMOVUPS 0(R8), Y10
@@ -1936,7 +1943,7 @@ blocks62:
 	SUBQ $512, DX
 	SUBQ $512, R8
 	DECQ CX
-	JNZ blocks62
+	JNZ blocks63
 	VZEROUPPER
 	RET
 
@@ -1954,7 +1961,7 @@ TEXT ·splitAVX2(SB), NOSPLIT, $0-64
 	LEAQ -28(R10)(AX*4), R12
 	VMOVUPS backwards<>(SB), Y15
 	VMOVUPS c3f000000<>(SB), Y14
-loop63:
+loop64:
 	VMOVUPS (R9), Y0
 	VMOVUPS (R10), Y1
 	VPERMPS (R11), Y15, Y2
@@ -1980,7 +1987,7 @@ loop63:
 	SUBQ $32, R11
 	SUBQ $32, R12
 	SUBQ $8, CX
-	JNZ loop63
+	JNZ loop64
 	VZEROUPPER
 	RET
 
@@ -1994,7 +2001,7 @@ TEXT ·mirrorAVX2(SB), NOSPLIT, $0-56
 	MOVQ yi+40(FP), R10
 	MOVQ bins+48(FP), AX
 	VMOVUPS backwards<>(SB), Y15
-loop64:
+loop65:
 	VMOVUPS (DX), Y0
 	VMOVUPS (R8), Y1
 	VMOVUPS (R9), Y2
@@ -2012,7 +2019,7 @@ loop64:
 	SUBQ $32, DI
 	SUBQ $32, SI
 	SUBQ $8, AX
-	JNZ loop64
+	JNZ loop65
 	VZEROUPPER
 	RET
 
@@ -2026,7 +2033,7 @@ TEXT ·directAVX2(SB), NOSPLIT, $0-56
 	MOVQ yi+40(FP), R10
 	MOVQ bins+48(FP), AX
 	VMOVUPS backwards<>(SB), Y15
-loop65:
+loop66:
 	VMOVUPS (DX), Y0
 	VMOVUPS (R8), Y1
 	VMOVUPS (R9), Y2
@@ -2042,6 +2049,6 @@ loop65:
 	ADDQ $32, DI
 	ADDQ $32, SI
 	SUBQ $8, AX
-	JNZ loop65
+	JNZ loop66
 	VZEROUPPER
 	RET

@@ -9,7 +9,7 @@ func product(dst, a Rows, rows int, w Matrix, bias []float32, add Rows, relu boo
 	productRef(dst, a, rows, w, bias, add, relu)
 }
 
-func gates(h, x, g []float32)                          { gatesRef(h, x, g) }
+func gates(h, x, g []float32, n int)                   { gatesRef(h, x, g, n) }
 func sigmoid(x []float32)                              { sigmoidRef(x) }
 func tanh(x []float32)                                 { tanhRef(x) }
 func log2(x []float32)                                 { log2Ref(x) }

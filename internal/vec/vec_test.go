@@ -150,10 +150,10 @@ func TestFunctionsAtTheEnds(t *testing.T) {
 func TestGates(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for _, n := range []int{8, 16, 32, 64} {
-		h, x, g := append(random(r, n, 0.5), guard), random(r, 3*n, 2), random(r, 3*n, 2)
+		h, x, g := append(random(r, 3*n, 0.5), guard), random(r, 9*n, 2), random(r, 9*n, 2)
 		want := append([]float32(nil), h...)
-		Gates(h[:n], x, g)
-		both(t, func(_ *testing.T, reference func(func())) { reference(func() { Gates(want[:n], x, g) }) })
+		Gates(h[:3*n], x, g, n)
+		both(t, func(_ *testing.T, reference func(func())) { reference(func() { Gates(want[:3*n], x, g, n) }) })
 		if e := apart(h, want); !(e < 1e-6) {
 			t.Errorf("%d states: off by %g", n, e)
 		}
@@ -310,8 +310,6 @@ func BenchmarkProduct(b *testing.B) {
 func BenchmarkGates(b *testing.B) {
 	h, x, g := make([]float32, 512), make([]float32, 1536), make([]float32, 1536)
 	for b.Loop() {
-		for i := 0; i < 512; i += 32 {
-			Gates(h[i:i+32], x[3*i:3*i+96], g[3*i:3*i+96])
-		}
+		Gates(h, x, g, 32)
 	}
 }

@@ -357,14 +357,17 @@ func (g *gen) functions() {
 }
 
 func (g *gen) gates() {
-	g.text("func gatesAVX2(h, x, y *float32, n int)", "gatesAVX2", 0, 32)
+	g.text("func gatesAVX2(h, x, y *float32, n, units int)", "gatesAVX2", 0, 40)
 	g.f("MOVQ h+0(FP), DI")
 	g.f("MOVQ x+8(FP), SI")
 	g.f("MOVQ y+16(FP), DX")
-	g.f("MOVQ n+24(FP), CX")
-	g.f("MOVQ CX, BX")
+	g.f("MOVQ n+24(FP), R8")
+	g.f("MOVQ units+32(FP), R9")
+	g.f("MOVQ R8, BX")
 	g.f("SHLQ $2, BX")
-	loop := g.label("loop")
+	unit, loop := g.label("unit"), g.label("loop")
+	g.f("%s:", unit)
+	g.f("MOVQ R8, CX")
 	g.f("%s:", loop)
 	r := g.load("(SI)")
 	g.f("VADDPS (DX), %s, %s", r, r)
@@ -386,6 +389,10 @@ func (g *gen) gates() {
 	g.f("ADDQ $32, DX")
 	g.f("SUBQ $8, CX")
 	g.f("JNZ %s", loop)
+	g.f("LEAQ (SI)(BX*2), SI")
+	g.f("LEAQ (DX)(BX*2), DX")
+	g.f("DECQ R9")
+	g.f("JNZ %s", unit)
 	g.f("VZEROUPPER")
 	g.f("RET")
 }

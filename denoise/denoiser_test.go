@@ -1,0 +1,260 @@
+package denoise
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"unsafe"
+
+	"github.com/cordboard/cordboard/media/pcm"
+)
+
+var rates = []pcm.Rate{pcm.Rate8k, pcm.Rate16k, pcm.Rate48k}
+
+// run passes samples through d frame by frame; the length is a whole number of frames.
+func run(d *Denoiser, r pcm.Rate, samples []int16) []int16 {
+	out := make([]int16, 0, len(samples))
+	var f pcm.Frame
+	f.Reset(r)
+	for n := r.Samples(); len(samples) >= n; samples = samples[n:] {
+		copy(f.Samples(), samples)
+		d.Process(&f)
+		out = append(out, f.Samples()...)
+	}
+	return out
+}
+
+func hiss(r pcm.Rate, seconds, level float64) []int16 {
+	g := rand.New(rand.NewPCG(1, 2))
+	out := make([]int16, int(seconds*50)*r.Samples())
+	for i := range out {
+		out[i] = int16(max(-32768, min(32767, g.NormFloat64()*level*32768)))
+	}
+	return out
+}
+
+func rms(x []int16) float64 {
+	var sum float64
+	for _, v := range x {
+		sum += float64(v) * float64(v)
+	}
+	return math.Sqrt(sum/float64(len(x))) / 32768
+}
+
+func db(ratio float64) float64 { return 20 * math.Log10(ratio) }
+
+// TestGolden: what the training framework makes of the same samples with the same weights, to within 2 steps
+// of 16 bits and 0.002 of voice activity, 10 ms later.
+func TestGolden(t *testing.T) {
+	for _, r := range rates {
+		b, err := os.ReadFile(fmt.Sprintf("testdata/golden_%d.raw", int(r)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := make([]int16, len(b)/2)
+		for i := range v {
+			v[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
+		}
+		n, half := int(r)*8/10, r.Samples()/2
+		in, want, activity := v[:n], v[n:2*n], v[2*n:]
+		d := New(Settings{Level: MaxLevel})
+		d.dry, d.wet = 0, 1 // the framework knows no beginning of being switched on
+		d.idle = false
+		var f pcm.Frame
+		f.Reset(r)
+		d.rate = r
+		worst := 0
+		for i := range n / (2 * half) {
+			copy(f.Samples(), in[2*half*i:])
+			d.Process(&f)
+			for j, got := range f.Samples() {
+				if at := 2*half*i + j - half; at >= 0 {
+					worst = max(worst, int(math.Abs(float64(got)-float64(want[at]))))
+				}
+			}
+			p := float64(max(activity[2*i], activity[2*i+1])) / 10000
+			if math.Abs(p-float64(d.VAD())) > 0.002 {
+				t.Errorf("%v, frame %d: voice activity %.4f, want %.4f", r, i, d.VAD(), p)
+			}
+		}
+		if worst > 2 {
+			t.Errorf("%v: up to %d steps of 16 bits off", r, worst)
+		}
+		if l := db(rms(want) / rms(in)); l > -0.1 {
+			t.Errorf("%v: the golden vector is %.2f dB against its input: nothing was suppressed", r, l)
+		}
+	}
+}
+
+// TestOffIsTheSame: level 0 is the input, bit for bit, 10 ms late.
+func TestOffIsTheSame(t *testing.T) {
+	for _, r := range rates {
+		in := hiss(r, 0.5, 0.5)
+		out, half := run(New(Settings{}), r, in), r.Samples()/2
+		for i, v := range out[half:] {
+			if v != in[i] {
+				t.Fatalf("%v: sample %d is %d, want %d", r, i, v, in[i])
+			}
+		}
+	}
+}
+
+// TestResidual: what is left and what is taken away add up to what came in.
+func TestResidual(t *testing.T) {
+	for _, level := range []int{30, MaxLevel} {
+		for _, r := range rates {
+			in, half := hiss(r, 0.6, 0.1), r.Samples()/2
+			left := run(New(Settings{Level: level}), r, in)
+			taken := run(New(Settings{Level: level, Residual: true}), r, in)
+			for i := 10 * half; i < len(in); i++ {
+				if e := int(left[i]) + int(taken[i]) - int(in[i-half]); e > 2 || e < -2 {
+					t.Fatalf("%v, level %d: sample %d: %d left, %d taken of %d", r, level, i, left[i], taken[i], in[i-half])
+				}
+			}
+		}
+	}
+}
+
+// TestSwitch: while suppression is switched, at any moment and level, no step from sample to sample is larger
+// than the tone's own, and after 60 ms off is off.
+func TestSwitch(t *testing.T) {
+	for _, r := range rates {
+		n := r.Samples()
+		in := make([]int16, 100*n)
+		for i := range in {
+			in[i] = int16(8000 * math.Sin(2*math.Pi*200*float64(i)/float64(r)))
+		}
+		own := 8000 * 2 * math.Pi * 200 / float64(r)
+		d := New(Settings{})
+		var out []int16
+		for i := range 100 {
+			if i%7 == 0 {
+				d.Set([]Settings{{Level: 100}, {}, {Level: 40}, {Level: 100, Residual: true}, {}}[i/7%5])
+			}
+			out = append(out, run(d, r, in[i*n:(i+1)*n])...)
+		}
+		for i := n; i < len(out); i++ {
+			if step := math.Abs(float64(out[i]) - float64(out[i-1])); step > 1.6*own+2 {
+				t.Fatalf("%v: a step of %.0f at sample %d of frame %d, the tone's own are %.0f", r, step, i%n, i/n, own)
+			}
+		}
+		d.Set(Settings{})
+		run(d, r, in[:3*n])
+		tail := run(d, r, in[3*n:10*n])
+		for i := n / 2; i < len(tail); i++ {
+			if tail[i] != in[3*n+i-n/2] {
+				t.Fatalf("%v: not off 60 ms after it was switched off", r)
+			}
+		}
+	}
+}
+
+// TestRecovers: a network that was poisoned lets the frame through and begins again.
+func TestRecovers(t *testing.T) {
+	for _, poison := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 1e-42} {
+		r := pcm.Rate16k
+		in := hiss(r, 3, 0.05)
+		d, clean := New(Settings{Level: MaxLevel}), New(Settings{Level: MaxLevel})
+		run(d, r, in[:16000])
+		run(clean, r, in[:16000])
+		for i := range d.memory.states {
+			for j := range d.memory.states[i] {
+				d.memory.states[i][j] = poison
+			}
+		}
+		d.memory.last[3] = poison
+		got, want := run(d, r, in[16000:]), run(clean, r, in[16000:])
+		if l, w := db(rms(got[16000:])), db(rms(want[16000:])); !(math.Abs(l-w) < 1) {
+			t.Errorf("poisoned with %v: %.1f dB a second later, %.1f without", poison, l, w)
+		}
+	}
+}
+
+// TestExtremes: the loudest input there is, and silence after it.
+func TestExtremes(t *testing.T) {
+	for _, r := range rates {
+		d := New(Settings{Level: MaxLevel})
+		in := make([]int16, 50*r.Samples())
+		for i := range in {
+			in[i] = int16(32767 - 65535*(i/3%2))
+		}
+		run(d, r, in)
+		out := run(d, r, make([]int16, 50*r.Samples()))
+		if l := rms(out[10*r.Samples():]); l > 1e-4 {
+			t.Errorf("%v: %.1f dBFS of silence after noise", r, db(l))
+		}
+		if v := d.VAD(); !(v >= 0 && v < 0.5) {
+			t.Errorf("%v: voice activity of silence: %v", r, v)
+		}
+	}
+}
+
+func TestRateChanges(t *testing.T) {
+	d := New(Settings{Level: MaxLevel})
+	for i := range 30 {
+		r := rates[i%3]
+		run(d, r, hiss(r, 0.1, 0.1))
+		fresh := New(Settings{Level: MaxLevel})
+		in := hiss(r, 0.2, 0.1)
+		d.Reset()
+		a, b := run(d, r, in), run(fresh, r, in)
+		for j := range a {
+			if a[j] != b[j] {
+				t.Fatalf("after %v: sample %d is %d, of a new one %d", r, j, a[j], b[j])
+			}
+		}
+	}
+	var f pcm.Frame
+	d.Process(&f) // without a rate: nothing happens
+}
+
+func TestCosts(t *testing.T) {
+	if n := unsafe.Sizeof(Denoiser{}); n > 20<<10 {
+		t.Errorf("a stream is %d bytes", n)
+	}
+	for _, r := range rates {
+		d := New(Settings{Level: MaxLevel})
+		var f pcm.Frame
+		f.Reset(r)
+		d.Process(&f)
+		if a := testing.AllocsPerRun(100, func() { d.Process(&f) }); a != 0 {
+			t.Errorf("%v: %v allocations", r, a)
+		}
+	}
+}
+
+func TestBrokenWeights(t *testing.T) {
+	for name, b := range map[string][]byte{
+		"empty": nil, "short": blob[:len(blob)-4], "long": append(append([]byte(nil), blob...), 0, 0, 0, 0),
+		"one bit": func() []byte { c := append([]byte(nil), blob...); c[len(c)-9] ^= 4; return c }(),
+	} {
+		if _, err := parse(b); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// BenchmarkProcess: a frame is 20 ms, two hops of 10 ms.
+func BenchmarkProcess(b *testing.B) {
+	for _, r := range rates {
+		for name, in := range map[string][]int16{"noise": hiss(r, 1, 0.1), "silence": make([]int16, 50*r.Samples())} {
+			b.Run(fmt.Sprintf("%v/%s", r, name), func(b *testing.B) {
+				d := New(Settings{Level: MaxLevel})
+				run(d, r, hiss(r, 1, 0.3))
+				var f pcm.Frame
+				f.Reset(r)
+				n, i := r.Samples(), 0
+				b.ReportAllocs()
+				for b.Loop() {
+					copy(f.Samples(), in[i*n:])
+					d.Process(&f)
+					i = (i + 1) % 50
+				}
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/2, "us/10ms")
+			})
+		}
+	}
+}
