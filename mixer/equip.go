@@ -76,7 +76,7 @@ func (p *plan) equip(e *Engine, s *shard, old *plan) error {
 			return err
 		}
 		p.fresh = append(p.fresh, enc)
-		p.stock = append(p.stock, stocked{key: a.key, stream: &stream{encoder: enc, resampler: a.key.resampler()}})
+		p.stock = append(p.stock, stocked{key: a.key, stream: newStream(enc, a.key)})
 	}
 	return nil
 }

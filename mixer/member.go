@@ -42,6 +42,7 @@ type source struct {
 	settled  atomic.Int32 // the rate plans go by
 	level    atomic.Uint32
 	finished atomic.Bool // a player that is done
+	idle     int         // ticks in a row, up to fallow, without audio
 	packets  int8        // ticks in a row, up to trusted, for which the Opus payload was there
 	relays   int         // listeners its packets are handed on to
 	seated   bool        // its socket may be polled

@@ -26,7 +26,6 @@ type plan struct {
 	stock    []stocked
 	tap      Tap
 	tapped   []media.Tapped // scratch for the tap, one entry for each member
-	silence  pcm.Frame
 
 	// What install does between two ticks, and gives back.
 	reuse   []reuse
@@ -53,7 +52,6 @@ type feed struct {
 // is not changed. The caller holds the room's lock.
 func build(e *Engine, s *shard, sc *scene, old *plan) (*plan, error) {
 	p := &plan{tap: sc.tap}
-	p.silence.Reset(pcm.Rate48k)
 	p.addFeeds(sc)
 	for i := range sc.seats {
 		if sc.seats[i].member != nil {

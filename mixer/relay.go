@@ -11,16 +11,19 @@ const (
 	// calm is the least number of ticks between two beginnings of forwarding to one listener: 2 s. The
 	// way back has no limit, since it is what the listener needs in order to hear all it should.
 	calm = 100
+	// fallow is how many ticks a source must say nothing for its listeners to be sent silence instead of
+	// nothing, which keeps what lies between here and them from closing: 2 s.
+	fallow = 100
 	// letGo bounds how often a command asks a source to let go of a listener that leaves. The one thing to
 	// wait for is a packet that is being sent at this moment.
 	letGo = 100_000
 )
 
 // fits reports whether the one voice the ear hears can be handed on to it as it is: the legs agree on the
-// codec, nothing is to be done to the audio, and the listener does not need forward error correction of
-// its own.
+// codec, nothing is to be done to the audio, there is audio, and the listener does not need forward error
+// correction of its own.
 func (a *ear) fits() bool {
-	if a.route != routeForward || !a.gains[a.via.slot].Unity() {
+	if a.route != routeForward || a.via.idle == fallow || !a.gains[a.via.slot].Unity() {
 		return false
 	}
 	f := a.sink.Format()

@@ -398,6 +398,57 @@ func TestLeavingEndsForwarding(t *testing.T) {
 	}
 }
 
+// TestSilenceIsNotForwarded: a party that sends nothing for two seconds is mixed again, so that its listener
+// gets silence and not nothing; with its first word it is forwarded.
+func TestSilenceIsNotForwarded(t *testing.T) {
+	h, r, legs := forwardRoom(t, media.Opus, 2)
+	h.ticks(5)
+	gone := &goneLine{line: legs[0]}
+	h.do(r, Leave{ID: "0"}, Join{ID: "0", Leg: gone})
+	h.ticks(calm + 5)
+	if !legs[1].relaying {
+		t.Fatal("not forwarded to begin with")
+	}
+	gone.gone = true
+	h.ticks(fallow - 1)
+	if !legs[1].relaying {
+		t.Error("mixed before two seconds of nothing")
+	}
+	silent := h.e.Stats().Silent
+	h.ticks(12)
+	if got := h.e.Stats().Silent - silent; legs[1].relaying || got < 10 {
+		t.Errorf("%d frames of silence after two seconds of nothing", got)
+	}
+	gone.gone = false
+	h.ticks(2)
+	if !legs[1].relaying {
+		t.Error("not forwarded again")
+	}
+}
+
+// goneLine is a line that can go silent.
+type goneLine struct {
+	*line
+	gone bool
+}
+
+func (l *goneLine) Skip() media.Kind {
+	k := l.line.Skip()
+	if l.gone {
+		return media.Absent
+	}
+	return k
+}
+
+func (l *goneLine) ReadFrame(f *pcm.Frame) media.Kind {
+	k := l.line.ReadFrame(f)
+	if l.gone {
+		f.Reset(f.Rate())
+		return media.Absent
+	}
+	return k
+}
+
 func TestForwardingTickAllocatesNothing(t *testing.T) {
 	h, r, legs := forwardRoom(t, media.Opus, 2)
 	for _, l := range legs {

@@ -37,8 +37,9 @@ type scratch struct {
 		rate pcm.Rate
 		sum  [pcm.MaxSamples]int32
 	}
-	mixed pcm.Frame
-	coded struct { // the mix at an encoder's rate, 0 where there is none yet
+	mixed   pcm.Frame
+	silence pcm.Frame
+	coded   struct { // the mix at an encoder's rate, 0 where there is none yet
 		to    pcm.Rate
 		frame pcm.Frame
 	}

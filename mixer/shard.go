@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"github.com/cordboard/cordboard/media/pcm"
 )
 
 const (
@@ -63,6 +65,7 @@ type shard struct {
 func newShard(e *Engine, i int) *shard {
 	s := &shard{engine: e, index: i, posts: make(chan post, queueLen)}
 	s.scratch.gate = e.cfg.GateLevel
+	s.scratch.silence.Reset(pcm.Rate48k)
 	return s
 }
 

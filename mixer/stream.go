@@ -14,12 +14,12 @@ const codecs = media.Opus + 1
 // stream is an encoder at work. It belongs to the shard.
 type stream struct {
 	encoder   codec.Encoder
-	resampler *pcm.Resampler // where the mix has another rate than the encoder takes
-	effort    int32          // the engine's effort the encoder is set to
-	ran       uint64         // the room's tick in which it last encoded
-	resampled uint64         // the room's tick in which the resampler last ran
-	past      [primers + 1]pcm.Frame
-	kept      int // frames in past since the last reset, the next one goes to kept % len(past)
+	resampler *pcm.Resampler          // where the mix has another rate than the encoder takes
+	effort    int32                   // the engine's effort the encoder is set to
+	ran       uint64                  // the room's tick in which it last encoded
+	resampled uint64                  // the room's tick in which the resampler last ran
+	past      *[primers + 1]pcm.Frame // what it encoded last; nil for codecs that remember nothing
+	kept      int                     // frames in past since the last reset, the next one goes to kept % len(past)
 }
 
 // primers is how many of the frames a listener heard last an encoder is given that it moves to. In the
@@ -28,9 +28,20 @@ type stream struct {
 // the same speech agree no better than that anywhere, so more gain nothing.
 const primers = 2
 
+func newStream(enc codec.Encoder, k key) *stream {
+	s := &stream{encoder: enc, resampler: k.resampler()}
+	if k.format.Codec == media.Opus {
+		s.past = new([primers + 1]pcm.Frame)
+	}
+	return s
+}
+
 // keep remembers a frame that was encoded. There is room for one more than is asked for, since an encoder
 // may have gone on by the time a listener that left it needs what it heard.
 func (s *stream) keep(f *pcm.Frame) {
+	if s.past == nil {
+		return
+	}
 	k := &s.past[s.kept%len(s.past)]
 	k.SetRate(f.Rate())
 	copy(k.Samples(), f.Samples())

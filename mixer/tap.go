@@ -43,7 +43,7 @@ func (r *Room) report(p *plan, sc *scratch) {
 		t.Codec, t.Payload = 0, nil
 		t.Muted, t.Held, t.Voice = f.muted, f.held, f.gate.voice > 0
 		if f.aside {
-			t.Kind, t.In, t.Level, t.Voice = media.Silence, &p.silence, pcm.LevelSilence, false
+			t.Kind, t.In, t.Level, t.Voice = media.Silence, &sc.silence, pcm.LevelSilence, false
 			continue
 		}
 		if sc.skipped&(1<<slot) != 0 {

@@ -107,6 +107,11 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 		level = f.measure(frame, sc.sounding&bit != 0)
 	}
 	s.gate.update(level, sc.gate)
+	if sounds := kind == media.Audio || kind == media.Concealed; sounds {
+		s.idle = 0
+	} else if s.idle < fallow {
+		s.idle++
+	}
 	if kind == media.Silence { // nothing is going to follow that the hangover is for
 		s.gate.open = min(s.gate.open, flush)
 	}
@@ -285,9 +290,7 @@ func (r *Room) send(p *plan, sc *scratch, c *class, m mixed, voice bool) {
 		sc.counts.encodeErrors++
 		n = 0
 	}
-	if opus {
-		s.keep(frame)
-	}
+	s.keep(frame)
 	s.ran = r.tick
 	out := media.OutFrame{Payload: sc.payload[:n], Tick: r.tick, Level: m.level, Voice: voice}
 	sc.speak(p, lead.format, m.only, out.Payload)
