@@ -27,6 +27,7 @@ type listener struct {
 	*browser
 	mu    sync.Mutex
 	heard map[string][]*rtp.Packet // by mid
+	calm  bool                     // the machine kept time, so gaps are ours
 }
 
 func newListener(t testing.TB, sections int) *listener {
@@ -90,7 +91,7 @@ func (l *listener) holds(mid string, packets []*rtp.Packet, hz float64, others .
 	for i, p := range packets {
 		if i > 0 {
 			last := packets[i-1]
-			if p.SSRC != last.SSRC || p.SequenceNumber != last.SequenceNumber+1 || p.Timestamp-last.Timestamp > 2*960 {
+			if p.SSRC != last.SSRC || p.SequenceNumber != last.SequenceNumber+1 || l.calm && p.Timestamp-last.Timestamp > 2*960 {
 				l.t.Errorf("section %s, packet %d of %d: ssrc %d after %d, number %d after %d, timestamp %d later",
 					mid, i, len(packets), p.SSRC, last.SSRC, p.SequenceNumber, last.SequenceNumber, p.Timestamp-last.Timestamp)
 			}
@@ -181,6 +182,10 @@ func TestStreams(t *testing.T) {
 	do(mixer.Streams{ID: "me", Sinks: sinks}, mixer.Leave{ID: "2"})
 	time.Sleep(1200 * time.Millisecond)
 
+	s := engine.Stats()
+	if l.calm = s.Skipped == 0 && s.LateMax < 40*time.Millisecond; !l.calm {
+		t.Logf("the machine stalled: %d ticks skipped, the latest %v late", s.Skipped, s.LateMax)
+	}
 	if main > 5 { // of the ticks before there were streams
 		t.Errorf("%d packets in the first section, with nothing to mix", main)
 	}
