@@ -40,14 +40,15 @@ func NewMusic() *Clip { return NewPCM(music(), musicRate, true) }
 
 func renderMusic() []int16 {
 	wave := make([]float64, len(chords)*chordLen)
+	long, short := padShape(), pluckShape()
 	for i, c := range chords {
 		at := i * chordLen
-		pad(wave, at, c.bass, 0.5)
+		pad(wave, long, at, c.bass, 0.5)
 		for _, n := range c.pad {
-			pad(wave, at, n, 0.3)
+			pad(wave, long, at, n, 0.3)
 		}
 		for k, n := range c.pluck {
-			pluck(wave, at+k*pluckLen, n, 0.22)
+			pluck(wave, short, (at+k*pluckLen)%len(wave), n, 0.22)
 		}
 	}
 	var energy float64
@@ -62,39 +63,59 @@ func renderMusic() []int16 {
 	return out
 }
 
+const (
+	swell = int(musicRate)         // of a pad's note: a second up, and a second down into the next chord
+	ring  = 3 * int(musicRate) / 2 // of a plucked note
+)
+
+// padShape and pluckShape are how a note's volume runs, computed once for all notes.
+func padShape() []float64 {
+	shape := make([]float64, chordLen+swell)
+	for i := range shape {
+		up := min(1, float64(i)/float64(swell))
+		down := min(1, float64(len(shape)-i)/float64(swell))
+		shape[i] = math.Sin(up*math.Pi/2) * math.Sin(down*math.Pi/2)
+	}
+	return shape
+}
+
+func pluckShape() []float64 {
+	shape := make([]float64, ring)
+	for i := range shape {
+		t := float64(i) / float64(musicRate)
+		shape[i] = min(1, t/0.012) * math.Exp(-t*3) * min(1, float64(ring-i)/400)
+	}
+	return shape
+}
+
 // pad adds a note that swells over a second and leaves over the next chord's first second. Two strings,
 // slightly apart, make it breathe.
-func pad(wave []float64, at, note int, volume float64) {
-	const swell = int(musicRate)
+func pad(wave, shape []float64, at, note int, volume float64) {
 	for _, detune := range [2]float64{-0.35, 0.35} {
-		add(wave, at, chordLen+swell, hertz(note)+detune, volume, [3]float64{1, 0.25, 0.08}, func(i int) float64 {
-			up := min(1, float64(i)/float64(swell))
-			down := min(1, float64(chordLen+swell-i)/float64(swell))
-			return math.Sin(up*math.Pi/2) * math.Sin(down*math.Pi/2)
-		})
+		add(wave, shape, at, hertz(note)+detune, volume, [3]float64{1, 0.25, 0.08})
 	}
 }
 
 // pluck adds a note that starts softly and rings out over a second and a half.
-func pluck(wave []float64, at, note int, volume float64) {
-	const ring = 3 * int(musicRate) / 2
-	add(wave, at, ring, hertz(note), volume, [3]float64{1, 0.3, 0.1}, func(i int) float64 {
-		t := float64(i) / float64(musicRate)
-		return min(1, t/0.012) * math.Exp(-t*3) * min(1, float64(ring-i)/400)
-	})
+func pluck(wave, shape []float64, at, note int, volume float64) {
+	add(wave, shape, at, hertz(note), volume, [3]float64{1, 0.3, 0.1})
 }
 
 // add adds a note with its partials, going round at the end so that the loop has no seam.
-func add(wave []float64, at, n int, freq, volume float64, partials [3]float64, shape func(i int) float64) {
+func add(wave, shape []float64, at int, freq, volume float64, partials [3]float64) {
 	for k, p := range partials {
 		if freq*float64(k+1) > 3300 {
 			break // nothing a telephone would not carry
 		}
 		dsin, dcos := math.Sincos(2 * math.Pi * freq * float64(k+1) / float64(musicRate))
-		sin, cos := 0.0, 1.0
-		for i := range n {
-			wave[(at+i)%len(wave)] += volume * p * shape(i) * sin
-			sin, cos = sin*dcos+cos*dsin, cos*dcos-sin*dsin
+		sin, cos := 0.0, volume*p
+		for left, to := shape, wave[at:]; len(left) > 0; to = wave {
+			n := min(len(left), len(to))
+			for i, s := range left[:n] {
+				to[i] += s * sin
+				sin, cos = sin*dcos+cos*dsin, cos*dcos-sin*dsin
+			}
+			left = left[n:]
 		}
 	}
 }
