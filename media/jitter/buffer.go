@@ -80,7 +80,7 @@ type Packet struct {
 
 // Config says how far the delay may go. The zero Config is a good one.
 type Config struct {
-	Min time.Duration // smallest target, 5 ms when zero
+	Min time.Duration // smallest target, 4 ms when zero
 	Max time.Duration // largest delay, 160 ms when zero
 }
 
@@ -94,8 +94,11 @@ const (
 	longHole = 5      // frames of nothing after which a talkspurt starts afresh
 	horizon  = 10_000 // ms the percentile looks back
 	baseSpan = 2_000  // ms the base looks back
-	startAt  = 8      // ms, the target before anything is known
-	margin   = 4      // ms between the percentile and the target
+	startAt  = 5      // ms, the target before anything is known
+	margin   = 4      // ms between the percentile and the target,
+	sure     = 2      // and once the percentile rests on sureOf packets
+	sureOf   = 200
+	excess   = 4      // ms of slack beyond target and step that are left alone
 	patience = 3 * 50 // pops a wish to adjust waits for silence before it is urgent
 )
 
@@ -163,7 +166,7 @@ type Stats struct {
 // New makes an empty buffer.
 func New(cfg Config) *Buffer {
 	if cfg.Min <= 0 {
-		cfg.Min = 5 * time.Millisecond
+		cfg.Min = 4 * time.Millisecond
 	}
 	if cfg.Max <= 0 {
 		cfg.Max = 160 * time.Millisecond

@@ -89,12 +89,16 @@ func (d *delay) learn(now int32, ms int64) {
 		hist[l]++
 		count++
 	}
+	beyond := int64(margin)
+	if count >= sureOf {
+		beyond = sure
+	}
 	rank := count - count/100 // the 99th percentile
 	var want int64
 	for l, c := range hist {
 		rank -= int(c)
 		if rank <= 0 {
-			want = (int64(l) + 1 + margin) * ms
+			want = (int64(l) + 1 + beyond) * ms
 			break
 		}
 	}
@@ -125,13 +129,13 @@ func (d *delay) wish(slack, queued, span, step int64, clock uint32) (adjust int3
 	rest := queued % step
 	var by int64
 	switch {
-	case low < d.target-2*ms:
+	case low < d.target-ms:
 		lack := d.target - low
 		by = (lack+step-1)/step*step - rest
 		urgent = lack > 8*ms
-	case d.known && low >= d.target+step+6*ms && span >= step:
+	case d.known && low >= d.target+step+excess*ms && span >= step:
 		by = -((low-d.target-3*ms)/step*step + rest)
-		urgent = low >= d.target+2*step+6*ms
+		urgent = low >= d.target+2*step+excess*ms
 	case d.known && rest >= ms:
 		by = -rest
 	}
