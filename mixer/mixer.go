@@ -12,15 +12,27 @@
 // plan no longer fits (a source carries another rate, a sink wants another format, a prompt has ended) it
 // asks the planner for a new one and goes on with the old.
 //
-// Work is shared inside a tick. A source is read, processed and measured once. Listeners that hear the
-// same sources at the same gains have one mix between them, and those of them that want the same format one
-// encoder, so the silent majority of a conference costs one encode; a listener gets a mix of its own only
-// while its own voice is in the others'. A voice that is silent is left out of the sum, and a listener for
-// whom nothing is left gets a constant payload without any encoder. Sums are exact: a mix is the total less
-// the listener's own voice and whatever it must not hear, brought to 16 bits once, at the end.
+// Nobody commands how a listener gets its audio; it follows from what it hears:
+//
+//	one voice at 0 dB, nothing done to it, the legs agree    its packets are handed on as they arrive
+//	the same otherwise                                       that voice's frame, encoded
+//	several voices, gains, prompts                           a mix of its own or shared, encoded
+//	nothing, or nothing but silence                          a constant payload, no encoder
+//	on hold                                                  music, encoded once for a shard and codec
+//
+// From handing on to mixing a listener goes in the tick that needs it, the other way at most every two
+// seconds. Its encoder is warmed up with what the listener heard last, whoever encoded that.
+//
+// Work is shared inside a tick. A source is read, processed and measured once, and one that nobody hears
+// is not decoded. Listeners that hear the same sources at the same gains have one mix between them, and
+// those of them that want the same format one encoder, so the silent majority of a conference costs one
+// encode; a listener gets a mix of its own only while its own voice is in the others'. A voice that is silent is
+// left out of the sum. Sums are exact: a mix is the total less the listener's own voice and whatever it must
+// not hear, brought to 16 bits once, at the end. What was encoded of one voice alone goes to the tap as well.
 //
 // An Engine has a fixed number of shards, each one goroutine with its own phase of the 20 ms. A room stays
-// on its shard unless that is too busy and another is not. What panics inside a room's tick ends that room and no other.
+// on its shard unless that is too busy and another is not. When all are, processors that can do less do, and
+// Opus is encoded with less effort; Admit says when there is no room for another call. What panics inside a room's tick ends that room and no other.
 package mixer
 
 import (

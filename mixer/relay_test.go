@@ -455,18 +455,35 @@ func TestForwardingTickAllocatesNothing(t *testing.T) {
 		l.sinks = nil
 	}
 	h.do(r, SetTap{Tap: tapFunc(func(uint64, []media.Tapped) {})})
-	quiet := &quietLine{line: legs[0]}
-	h.do(r, Leave{ID: "0"}, Join{ID: "0", Leg: quiet})
+	h.do(r, Leave{ID: "0"}, Join{ID: "0", Leg: &quietLine{line: legs[0]}})
+	h.do(r, Leave{ID: "1"}, Join{ID: "1", Leg: &quietLine{line: legs[1]}})
 	h.ticks(20)
 	if n := testing.AllocsPerRun(50, h.tick); n != 0 {
 		t.Errorf("%v allocations in a tick that forwards", n)
 	}
+	forwarded := h.e.Stats().Forwarded
+	if n := testing.AllocsPerRun(50, func() {
+		legs[1].format.LossPercent ^= 1 // begin and end it again and again
+		for i := range r.plan.ears {
+			r.plan.ears[i].switched = 0
+		}
+		h.e.effort.Store(int32(h.s.ticks) % int32(len(efforts)))
+		h.tick()
+	}); n != 0 {
+		t.Errorf("%v allocations in a tick that begins or ends forwarding", n)
+	}
+	h.s.scratch.flush(&h.s.meter)
+	if s := h.e.Stats(); s.Forwarded == forwarded || s.Encodes == 0 {
+		t.Error("nothing was forwarded or nothing encoded")
+	}
 }
+
+var threeBytes = []byte("abc")
 
 // quietLine allocates nothing itself.
 type quietLine struct{ *line }
 
-func (l *quietLine) Payload() (media.Codec, []byte)         { return media.Opus, []byte("abc") }
+func (l *quietLine) Payload() (media.Codec, []byte)         { return media.Opus, threeBytes }
 func (l *quietLine) Relay(uint64, media.RelaySink) bool     { return true }
 func (l *quietLine) Unrelay(media.RelaySink) bool           { return true }
 func (l *quietLine) Skip() media.Kind                       { return media.Audio }

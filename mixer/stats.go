@@ -124,14 +124,14 @@ func (m *meter) observe(late, took time.Duration) {
 // counts collects what rooms did within a tick, without atomics.
 type counts struct {
 	mixes, encodes, shared, silent uint64
-	primed, encodeErrors           uint64
+	primed, encodeErrors, light    uint64 // light: encoder calls of codecs other than Opus
 	decoded, undecoded, replans    uint64
 	events, forwarded, polled      uint64
 }
 
 // cost is about what the work counted takes, in microseconds.
 func (c *counts) cost() uint64 {
-	return 100*(c.encodes+c.primed) + 20*c.decoded + 2*(c.mixes+c.undecoded+c.silent+c.shared+c.forwarded)
+	return 100*(c.encodes+c.primed-c.light) + 10*c.decoded + 2*(c.mixes+c.undecoded+c.silent+c.shared+c.forwarded)
 }
 
 func (s *scratch) flush(m *meter) {

@@ -278,8 +278,9 @@ func (r *Room) send(p *plan, sc *scratch, c *class, m mixed, voice bool) {
 		}
 		frame = &sc.coded.frame
 	}
-	opus := lead.format.Codec == media.Opus
-	if opus && s.effort != sc.effort {
+	if lead.format.Codec != media.Opus {
+		sc.counts.light++
+	} else if s.effort != sc.effort {
 		r.strain(s, lead.format, sc)
 	}
 	r.prime(lead, s, frame.Rate(), sc)
