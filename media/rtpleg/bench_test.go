@@ -64,22 +64,20 @@ func BenchmarkReceive(b *testing.B) {
 	}
 }
 
-func benchReceive(b *testing.B, polled bool) {
+// crowd is benchLegs legs that another process speaks to, until stop.
+func crowd(b *testing.B, polled bool) (legs []*Leg, stop func()) {
 	x := newIntruder(b, netip.AddrPort{})
 	party := x.conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	_ = x.conn.Close()
 	targets := []string{party.String()}
 	p := pool(b)
-	var legs []*Leg
 	for range benchLegs {
 		l, err := New(Config{Socket: socket(b, p), Session: Session{Codec: media.PCMU, Remote: party}})
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { _ = l.Close() })
-		if s, ok := any(l).(media.Poller); ok && polled {
-			s.SetPolled(true)
-		}
+		l.SetPolled(polled)
 		l.Start()
 		legs = append(legs, l)
 		targets = append(targets, l.Local().String())
@@ -89,24 +87,28 @@ func benchReceive(b *testing.B, polled bool) {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	defer func() {
+	return legs, func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-	}()
-	count := func() (n uint64) {
-		for _, l := range legs {
-			n += l.Stats().PacketsIn
-		}
-		return n
 	}
+}
+
+func packetsIn(legs []*Leg) (n uint64) {
+	for _, l := range legs {
+		n += l.Stats().PacketsIn
+	}
+	return n
+}
+
+func benchReceive(b *testing.B, polled bool) {
+	legs, stop := crowd(b, polled)
+	defer stop()
 	var f pcm.Frame
 	f.Reset(pcm.Rate8k)
 	next := time.Now()
 	tick := func() {
 		for _, l := range legs {
-			if s, ok := any(l).(media.Poller); ok && polled {
-				s.Poll(next)
-			}
+			l.Poll(next)
 			l.ReadFrame(&f)
 		}
 		next = next.Add(pcm.Period)
@@ -116,12 +118,54 @@ func benchReceive(b *testing.B, polled bool) {
 		tick()
 	}
 	for b.Loop() {
-		before, cpu, begin := count(), processTime(), time.Now()
+		before, cpu, begin := packetsIn(legs), processTime(), time.Now()
 		for time.Since(begin) < benchTime {
 			tick()
 		}
 		cpu = processTime() - cpu
-		n := count() - before
+		n := packetsIn(legs) - before
+		b.ReportMetric(float64(cpu.Nanoseconds())/1000/float64(n), "cpu-us/packet")
+		b.ReportMetric(float64(n)/time.Since(begin).Seconds()/benchLegs, "packets/s/leg")
+	}
+}
+
+// BenchmarkRelay is what a packet costs from the socket of one leg to that of another, with the parties in
+// another process and nobody listening.
+func BenchmarkRelay(b *testing.B) {
+	legs, stop := crowd(b, false)
+	defer stop()
+	var f pcm.Frame
+	f.Reset(pcm.Rate8k)
+	next := time.Now()
+	tick := uint64(0)
+	beat := func() {
+		tick++
+		for _, l := range legs {
+			l.Skip()
+			l.WriteFrame(media.OutFrame{Tick: tick})
+		}
+		next = next.Add(pcm.Period)
+		time.Sleep(time.Until(next))
+	}
+	for range 50 {
+		beat()
+	}
+	standing := make([]bool, len(legs))
+	for begun := 0; begun < len(legs); beat() {
+		for i, l := range legs {
+			if !standing[i] && l.Relay(tick+1, legs[i^1]) {
+				standing[i] = true
+				begun++
+			}
+		}
+	}
+	for b.Loop() {
+		before, cpu, begin := packetsIn(legs), processTime(), time.Now()
+		for time.Since(begin) < benchTime {
+			beat()
+		}
+		cpu = processTime() - cpu
+		n := packetsIn(legs) - before
 		b.ReportMetric(float64(cpu.Nanoseconds())/1000/float64(n), "cpu-us/packet")
 		b.ReportMetric(float64(n)/time.Since(begin).Seconds()/benchLegs, "packets/s/leg")
 	}
