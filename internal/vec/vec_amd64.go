@@ -11,12 +11,24 @@ import (
 // vectors is whether this CPU runs the routines in vec_amd64.s. The tests turn it off.
 var vectors = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
+// wide is whether it runs those of 16 values as well. The tests turn it off.
+var wide = vectors && cpu.X86.HasAVX512F
+
 // productArgs is what the product routines are handed. Strides are in bytes. They count rows down to zero.
 type productArgs struct {
 	dst, a, w, bias, add                   *float32 // at 0, 8, 16, 24, 32
 	dstStride, aStride, wStride, addStride uintptr  // at 40, 48, 56, 64
 	inner, rows, blocks, relu              uintptr  // at 72, 80, 88, 96
 }
+
+//go:noescape
+func product8x48AVX512(p *productArgs)
+
+//go:noescape
+func product8x32AVX512(p *productArgs)
+
+//go:noescape
+func gatesAVX512(h, x, y *float32, n, units int)
 
 //go:noescape
 func product4x24AVX2(p *productArgs)
@@ -104,6 +116,14 @@ func product(dst, a Rows, rows int, w Matrix, bias []float32, add Rows, relu boo
 		p.relu = 1
 	}
 	switch {
+	case wide && rows&7 == 0 && w.Cols%48 == 0:
+		p.blocks = uintptr(w.Cols / 48)
+		product8x48AVX512(&p)
+		return
+	case wide && rows&7 == 0 && w.Cols%32 == 0:
+		p.blocks = uintptr(w.Cols / 32)
+		product8x32AVX512(&p)
+		return
 	case w.Cols%24 == 0:
 		p.blocks = uintptr(w.Cols / 24)
 		product4x24AVX2(&p)
@@ -132,9 +152,13 @@ func product(dst, a Rows, rows int, w Matrix, bias []float32, add Rows, relu boo
 }
 
 func gates(h, x, g []float32, n int) {
-	if !vectors {
+	switch {
+	case !vectors:
 		gatesRef(h, x, g, n)
-	} else if len(h) > 0 {
+	case len(h) == 0:
+	case wide && n&15 == 0:
+		gatesAVX512(&h[0], &x[0], &g[0], n, len(h)/n)
+	default:
 		gatesAVX2(&h[0], &x[0], &g[0], n, len(h)/n)
 	}
 }

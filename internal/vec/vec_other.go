@@ -2,8 +2,8 @@
 
 package vec
 
-// vectors is false where there are no routines; a variable because the tests turn it off elsewhere.
-var vectors = false
+// vectors and wide are false where there are no routines; variables because the tests turn them off elsewhere.
+var vectors, wide = false, false
 
 func product(dst, a Rows, rows int, w Matrix, bias []float32, add Rows, relu bool) {
 	productRef(dst, a, rows, w, bias, add, relu)

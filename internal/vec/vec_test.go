@@ -3,6 +3,7 @@ package vec
 import (
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 )
 
@@ -17,6 +18,16 @@ func both(t *testing.T, f func(t *testing.T, run func(func()))) {
 		defer func() { vectors = was }()
 		do()
 	})
+}
+
+// TestMain runs everything with the widest routines this CPU has, then with those of eight values alone.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if wide {
+		wide = false
+		code = max(code, m.Run())
+	}
+	os.Exit(code)
 }
 
 const guard = 12345678

@@ -16,16 +16,29 @@ type gen struct {
 	order  []string
 	free   []int // vector registers not in use
 	labels int
+	wide   bool // registers of 16 values (AVX-512) instead of 8
+}
+
+func (g *gen) bytes() int {
+	if g.wide {
+		return 64
+	}
+	return 32
 }
 
 func main() {
 	g := &gen{consts: map[string]uint32{}}
+	g.wide = true
+	g.product("product8x48AVX512", 8, 3)
+	g.product("product8x32AVX512", 8, 2)
+	g.gates("gatesAVX512")
+	g.wide = false
+	g.gates("gatesAVX2")
 	g.product("product4x24AVX2", 4, 3)
 	g.product("product4x16AVX2", 4, 2)
 	g.product("product8x8AVX2", 8, 1)
 	g.product("product4x8AVX2", 4, 1)
 	g.functions()
-	g.gates()
 	g.elementwise()
 	g.pack()
 	for _, r := range []int{2, 3, 4, 5} {
@@ -53,10 +66,32 @@ func main() {
 
 func (g *gen) f(format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
+	if g.wide {
+		line = wider(line)
+	}
 	if !strings.HasSuffix(line, ":") && !strings.HasPrefix(line, "TEXT") && !strings.HasPrefix(line, "//") {
 		line = "\t" + line
 	}
 	g.out.WriteString(line + "\n")
+}
+
+// wider makes of an instruction on eight values the one on sixteen: a repeated value in memory is read once and
+// spread on the way.
+func wider(line string) string {
+	name, rest, _ := strings.Cut(line, " ")
+	switch {
+	case strings.Contains(rest, "<>(SB)") && name == "VMOVUPS":
+		name = "VBROADCASTSS"
+	case strings.Contains(rest, "<>(SB)"):
+		name += ".BCST"
+	case name == "VXORPS":
+		name = "VPXORD"
+	case name == "VROUNDPS":
+		name = "VRNDSCALEPS"
+	default:
+		return line
+	}
+	return name + " " + rest
 }
 
 // text begins a routine with its contract.
@@ -68,7 +103,11 @@ func (g *gen) text(comment, name string, frame, args int) {
 	}
 	g.f("TEXT ·%s(SB), %s, $%d-%d", name, flag, frame, args)
 	g.free = nil
-	for i := 15; i >= 0; i-- {
+	last := 15
+	if g.wide {
+		last = 31
+	}
+	for i := last; i >= 0; i-- {
 		g.free = append(g.free, i)
 	}
 }
@@ -97,13 +136,16 @@ func (g *gen) reg() string {
 	}
 	r := g.free[n-1]
 	g.free = g.free[:n-1]
+	if g.wide {
+		return fmt.Sprintf("Z%d", r)
+	}
 	return fmt.Sprintf("Y%d", r)
 }
 
 func (g *gen) done(regs ...string) {
 	for _, r := range regs {
 		var n int
-		fmt.Sscanf(r, "Y%d", &n)
+		fmt.Sscanf(r[1:], "%d", &n)
 		g.free = append(g.free, n)
 	}
 }
@@ -127,7 +169,7 @@ func (g *gen) store(r, mem string) {
 	g.done(r)
 }
 
-// product is a routine for blocks of r rows and v vectors of 8 columns. Its argument is a *productArgs, whose
+// product is a routine for blocks of r rows and v vectors of columns. Its argument is a *productArgs, whose
 // fields are read at the offsets below.
 func (g *gen) product(name string, r, v int) {
 	g.text(fmt.Sprintf("func %s(p *productArgs)", name), name, 16, 8)
@@ -156,12 +198,12 @@ func (g *gen) product(name string, r, v int) {
 	g.f("TESTQ R13, R13")
 	g.f("JZ %s", noBias)
 	for j := range v {
-		g.f("VMOVUPS %d(R13), %s", 32*j, acc[0][j])
+		g.f("VMOVUPS %d(R13), %s", g.bytes()*j, acc[0][j])
 		for i := 1; i < r; i++ {
 			g.f("VMOVAPS %s, %s", acc[0][j], acc[i][j])
 		}
 	}
-	g.f("ADDQ $%d, R13", 32*v)
+	g.f("ADDQ $%d, R13", g.bytes()*v)
 	g.f("JMP %s", begin)
 	g.f("%s:", noBias)
 	for i := range acc {
@@ -189,11 +231,18 @@ func (g *gen) product(name string, r, v int) {
 	step := func(off int, w string) {
 		ws := make([]string, v)
 		for j := range v {
-			ws[j] = g.load(fmt.Sprintf("%d%s", 32*j, w))
+			ws[j] = g.load(fmt.Sprintf("%d%s", g.bytes()*j, w))
 		}
 		for i := range r {
+			from := fmt.Sprintf("%d(%s)%s", off, bases[i/3], []string{"", "(BX*1)", "(BX*2)"}[i%3])
+			if g.wide {
+				for j := range v {
+					g.f("VFMADD231PS.BCST %s, %s, %s", from, ws[j], acc[i][j])
+				}
+				continue
+			}
 			b := g.reg()
-			g.f("VBROADCASTSS %d(%s)%s, %s", off, bases[i/3], []string{"", "(BX*1)", "(BX*2)"}[i%3], b)
+			g.f("VBROADCASTSS %s, %s", from, b)
 			for j := range v {
 				g.f("VFMADD231PS %s, %s, %s", ws[j], b, acc[i][j])
 			}
@@ -223,11 +272,11 @@ func (g *gen) product(name string, r, v int) {
 	g.f("MOVQ R14, CX")
 	for i := range acc {
 		for j := range v {
-			g.f("VADDPS %d(CX), %s, %s", 32*j, acc[i][j], acc[i][j])
+			g.f("VADDPS %d(CX), %s, %s", g.bytes()*j, acc[i][j], acc[i][j])
 		}
 		g.f("ADDQ 64(DI), CX")
 	}
-	g.f("ADDQ $%d, R14", 32*v)
+	g.f("ADDQ $%d, R14", g.bytes()*v)
 	g.f("%s:", noAdd)
 	g.f("CMPQ 96(DI), $0")
 	g.f("JEQ %s", noRelu)
@@ -243,12 +292,12 @@ func (g *gen) product(name string, r, v int) {
 	g.f("MOVQ R11, CX")
 	for i := range acc {
 		for j := range v {
-			g.f("VMOVUPS %s, %d(CX)", acc[i][j], 32*j)
+			g.f("VMOVUPS %s, %d(CX)", acc[i][j], g.bytes()*j)
 		}
 		g.f("ADDQ 40(DI), CX")
 	}
-	g.f("ADDQ $%d, R11", 32*v)
-	g.f("ADDQ $%d, R12", 32*v)
+	g.f("ADDQ $%d, R11", g.bytes()*v)
+	g.f("ADDQ $%d, R12", g.bytes()*v)
 	g.f("DECQ AX")
 	g.f("JNZ %s", cols)
 	for range r {
@@ -356,8 +405,8 @@ func (g *gen) functions() {
 	}
 }
 
-func (g *gen) gates() {
-	g.text("func gatesAVX2(h, x, y *float32, n, units int)", "gatesAVX2", 0, 40)
+func (g *gen) gates(name string) {
+	g.text(fmt.Sprintf("func %s(h, x, y *float32, n, units int)", name), name, 0, 40)
 	g.f("MOVQ h+0(FP), DI")
 	g.f("MOVQ x+8(FP), SI")
 	g.f("MOVQ y+16(FP), DX")
@@ -384,10 +433,10 @@ func (g *gen) gates() {
 	g.f("VFMADD231PS %s, %s, %s", h, z, c)
 	g.store(c, "(DI)")
 	g.done(h, z)
-	g.f("ADDQ $32, DI")
-	g.f("ADDQ $32, SI")
-	g.f("ADDQ $32, DX")
-	g.f("SUBQ $8, CX")
+	g.f("ADDQ $%d, DI", g.bytes())
+	g.f("ADDQ $%d, SI", g.bytes())
+	g.f("ADDQ $%d, DX", g.bytes())
+	g.f("SUBQ $%d, CX", g.bytes()/4)
 	g.f("JNZ %s", loop)
 	g.f("LEAQ (SI)(BX*2), SI")
 	g.f("LEAQ (DX)(BX*2), DX")
