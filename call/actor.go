@@ -12,6 +12,7 @@ import (
 	"github.com/cordboard/cordboard/internal/id"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/prompt"
 	"github.com/cordboard/cordboard/mixer"
 	"github.com/cordboard/cordboard/recorder"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -210,10 +211,14 @@ func (a *actor) connect(l *leg, replaces string) error {
 	}
 	cmds := make([]mixer.Command, 0, 3)
 	old := a.leg(replaces)
-	if old != nil && old.joined && old.alive() {
+	swap := old != nil && old.joined && old.alive()
+	if swap {
 		cmds = append(cmds, mixer.Leave{ID: old.wire.ID})
 	}
 	cmds = append(cmds, mixer.Join{ID: l.wire.ID, Leg: m})
+	if l.wire.AGC = a.b.cfg.AGC; l.wire.AGC {
+		cmds = append(cmds, mixer.AGC{ID: l.wire.ID, On: true})
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), hangupLimit)
 	defer cancel()
 	if err := a.room.Do(ctx, cmds...); err != nil {
@@ -228,7 +233,7 @@ func (a *actor) connect(l *leg, replaces string) error {
 		a.rec.AddParty(l.party())
 	}
 	if old != nil && old.alive() {
-		if old.joined && len(cmds) == 2 {
+		if swap {
 			old.joined = false
 			if a.rec != nil {
 				a.rec.RemoveParty(old.wire.ID)
@@ -239,6 +244,9 @@ func (a *actor) connect(l *leg, replaces string) error {
 	if a.call.State != wire.CallConnected {
 		a.call.State, a.call.Answered = wire.CallConnected, &now
 		defer a.publishCall("call.connected", "server")
+	}
+	if !swap {
+		a.chime(l, prompt.Entry())
 	}
 	a.log.Info("leg connected", "leg", l.wire.ID, "pipeline", m.String())
 	a.refresh()
@@ -261,6 +269,7 @@ func (a *actor) endLeg(l *leg, c Cause, actorName string, tell bool) {
 			a.log.Warn("leave room failed", "leg", l.wire.ID, "cause", err)
 		}
 		cancel()
+		a.chime(l, prompt.Exit())
 		if a.rec != nil {
 			a.rec.RemoveParty(l.wire.ID)
 		}
@@ -344,6 +353,11 @@ func (a *actor) shut() {
 	a.refresh()
 	a.b.forget(a)
 	a.publish("room.closed", "server", wire.Room{ID: a.call.Room, CallID: a.id, Members: []wire.Member{}, Matrix: []wire.MatrixCell{}})
+}
+
+// knows says whether an agent has or had a leg in the call. Safe for concurrent use.
+func (a *actor) knows(agent string) bool {
+	return agent != "" && slices.ContainsFunc(a.snap.Load().Legs, func(l wire.Leg) bool { return l.Agent == agent })
 }
 
 func (a *actor) leg(lid string) *leg {

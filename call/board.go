@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -27,11 +28,15 @@ type Config struct {
 	RingTimeout time.Duration `toml:"ring_timeout"`
 	// KeepEnded is how many ended calls can still be read.
 	KeepEnded int `toml:"keep_ended"`
+	// Tones and DTMFRelay are the settings of a call that says nothing else, AGC that of a leg.
+	Tones     wire.TonePolicy  `toml:"tones"`
+	DTMFRelay wire.RelayPolicy `toml:"dtmf_relay"`
+	AGC       bool             `toml:"agc"`
 }
 
 // DefaultConfig is what an empty configuration means.
 func DefaultConfig() Config {
-	return Config{MaxCalls: 500, RingTimeout: 60 * time.Second, KeepEnded: 1000}
+	return Config{MaxCalls: 500, RingTimeout: 60 * time.Second, KeepEnded: 1000, Tones: wire.TonesOff, DTMFRelay: wire.RelayNone}
 }
 
 // Validate reports the first value that cannot be.
@@ -43,6 +48,10 @@ func (c Config) Validate() error {
 		return errors.New("call: keep_ended must not be negative")
 	case c.RingTimeout <= 0:
 		return errors.New("call: ring_timeout must be positive")
+	case !slices.Contains(wire.Enums["TonePolicy"], string(c.Tones)):
+		return fmt.Errorf("call: tones is one of %v, not %q", wire.Enums["TonePolicy"], c.Tones)
+	case !slices.Contains(wire.Enums["RelayPolicy"], string(c.DTMFRelay)):
+		return fmt.Errorf("call: dtmf_relay is one of %v, not %q", wire.Enums["RelayPolicy"], c.DTMFRelay)
 	}
 	return nil
 }
@@ -59,7 +68,9 @@ type Deps struct {
 	// QueueOf says which queue a called number leads to, for the call's picture and its recordings; it must
 	// not wait. With an error, or nil, the call has no queue: who may call is Admit's to say.
 	QueueOf func(to string) (string, error)
-	Now     func() time.Time // nil: time.Now
+	// Capacity says whether the machine has room for one more call; nil: always. Its error is a *problem.Error.
+	Capacity func() error
+	Now      func() time.Time // nil: time.Now
 }
 
 // Board holds all calls of this server. Safe for concurrent use.
@@ -117,6 +128,8 @@ type NewCall struct {
 	Agent              string // who places it
 	Actor              string
 	Variables          map[string]string
+	Tones              wire.TonePolicy  // "": as configured
+	DTMFRelay          wire.RelayPolicy // "": as configured
 }
 
 // Incoming takes a call from a trunk. The leg is new: it rings nowhere until somebody rings or answers it.
@@ -155,7 +168,7 @@ func (b *Board) Create(ctx context.Context, n NewCall) (wire.Call, error) {
 	}
 	a, err := b.open(wire.Call{
 		Direction: wire.Outbound, Trunk: n.Trunk, From: n.From, FromName: n.FromName, To: n.To,
-		ClientRef: n.ClientRef, Variables: n.Variables,
+		ClientRef: n.ClientRef, Variables: n.Variables, Tones: n.Tones, DTMFRelay: n.DTMFRelay,
 	})
 	if err != nil {
 		return wire.Call{}, err
@@ -171,14 +184,14 @@ func (b *Board) Create(ctx context.Context, n NewCall) (wire.Call, error) {
 	if n.To == "" {
 		return c, nil
 	}
-	if _, err := b.DialLeg(ctx, a.id, DialRequest{Trunk: n.Trunk, To: n.To, From: n.From, FromName: n.FromName}, wire.RoleCustomer, n.Actor); err != nil {
+	if _, err := b.dialLeg(ctx, a, DialRequest{Trunk: n.Trunk, To: n.To, From: n.From, FromName: n.FromName}, wire.RoleCustomer, n.Actor); err != nil {
 		_ = b.EndCall(context.WithoutCancel(ctx), a.id, CauseUnavailable, n.Actor)
 		return wire.Call{}, err
 	}
 	return b.Call(a.id)
 }
 
-// DialLeg calls somebody through a trunk into a call that is there.
+// DialLeg calls somebody through a trunk into a call that is there. A server without room for it answers 503.
 func (b *Board) DialLeg(ctx context.Context, callID string, req DialRequest, role wire.Role, actorName string) (wire.Leg, error) {
 	a, err := b.call(callID)
 	if err != nil {
@@ -187,6 +200,14 @@ func (b *Board) DialLeg(ctx context.Context, callID string, req DialRequest, rol
 	if b.deps.Dialer == nil {
 		return wire.Leg{}, problem.New(http.StatusServiceUnavailable, "no_trunk", "no trunk is configured to call out")
 	}
+	if err := b.capacity(); err != nil {
+		return wire.Leg{}, err
+	}
+	return b.dialLeg(ctx, a, req, role, actorName)
+}
+
+// dialLeg is DialLeg for a call that has been let in.
+func (b *Board) dialLeg(ctx context.Context, a *actor, req DialRequest, role wire.Role, actorName string) (wire.Leg, error) {
 	if req.Timeout == 0 {
 		req.Timeout = b.cfg.RingTimeout
 	}
@@ -209,11 +230,18 @@ func (b *Board) DialLeg(ctx context.Context, callID string, req DialRequest, rol
 }
 
 // Attach joins a leg that signalling has already negotiated. A leg it replaces leaves in the same tick.
-// The error is a *problem.Error: 404 for a call that is not there, 409 room_full for a ninth member.
+// The error is a *problem.Error: 404 for a call that is not there, 409 room_full for a ninth member, 503 when
+// the machine has no room for it. One who comes back to a call, on another leg, is always let in: the call
+// runs, and running calls do not suffer for new ones.
 func (b *Board) Attach(ctx context.Context, callID string, at Attach) (Progress, wire.Leg, error) {
 	a, err := b.call(callID)
 	if err != nil {
 		return nil, wire.Leg{}, err
+	}
+	if at.Replaces == "" && !a.knows(at.Agent) {
+		if err := b.capacity(); err != nil {
+			return nil, wire.Leg{}, err
+		}
 	}
 	l := a.newLeg(wire.Leg{Kind: at.Kind, Direction: wire.Inbound, Role: at.Role, Agent: at.Agent, Address: at.Address, State: wire.LegNew}, at.Endpoint)
 	var w wire.Leg
@@ -273,6 +301,12 @@ func (b *Board) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+func (b *Board) isDraining() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.draining
+}
+
 // Live is the number of calls alive.
 func (b *Board) Live() int {
 	b.mu.Lock()
@@ -280,8 +314,31 @@ func (b *Board) Live() int {
 	return len(b.calls)
 }
 
+// capacity asks the machine for room, and counts when there is none.
+func (b *Board) capacity() error {
+	if b.deps.Capacity == nil {
+		return nil
+	}
+	err := b.deps.Capacity()
+	if err != nil {
+		b.refused.Add(1)
+	}
+	return err
+}
+
 // open makes the call's room and starts its actor.
 func (b *Board) open(c wire.Call) (*actor, error) {
+	if c.Tones == "" {
+		c.Tones = b.cfg.Tones
+	}
+	if c.DTMFRelay == "" {
+		c.DTMFRelay = b.cfg.DTMFRelay
+	}
+	if !b.isDraining() {
+		if err := b.capacity(); err != nil {
+			return nil, err
+		}
+	}
 	b.mu.Lock()
 	if b.draining {
 		b.mu.Unlock()
@@ -290,6 +347,7 @@ func (b *Board) open(c wire.Call) (*actor, error) {
 	if len(b.calls) >= b.cfg.MaxCalls {
 		n := len(b.calls)
 		b.mu.Unlock()
+		b.refused.Add(1)
 		return nil, &problem.Error{Status: http.StatusServiceUnavailable, Code: "call_limit", Detail: "the limit of simultaneous calls is reached", RetryAfter: 10, Limit: b.cfg.MaxCalls, Use: n}
 	}
 	c.ID, c.Room, c.State = id.New(id.Call), id.New(id.Room), wire.CallNew

@@ -34,6 +34,10 @@ type fakeLeg struct {
 	mu    sync.Mutex
 	stats media.Stats
 	sent  []string // digits
+	heard []byte   // what was sent to it, PCMU
+
+	quiet   bool // says nothing
+	refuses bool // digits
 }
 
 func (f *fakeLeg) setStats(s media.Stats) { f.mu.Lock(); f.stats = s; f.mu.Unlock() }
@@ -45,19 +49,31 @@ func newFakeLeg() *fakeLeg {
 
 func (f *fakeLeg) Rate() pcm.Rate { return pcm.Rate8k }
 func (f *fakeLeg) ReadFrame(dst *pcm.Frame) media.Kind {
+	if f.quiet {
+		dst.Reset(dst.Rate())
+		return media.Silence
+	}
 	for i := range dst.Samples() {
 		dst.Samples()[i] = int16(i%40) * 100
 	}
 	return media.Audio
 }
-func (f *fakeLeg) Format() media.Format      { return media.Format{Codec: media.PCMU} }
-func (f *fakeLeg) WriteFrame(media.OutFrame) {}
+func (f *fakeLeg) Format() media.Format { return media.Format{Codec: media.PCMU} }
+func (f *fakeLeg) WriteFrame(o media.OutFrame) {
+	f.mu.Lock()
+	f.heard = append(f.heard, o.Payload...)
+	f.mu.Unlock()
+}
+
 func (f *fakeLeg) SendDigits(s string, _ time.Duration) error {
 	if s == "x" {
 		return errors.New("no such key: x")
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.refuses {
+		return errors.New("no telephone events")
+	}
 	f.sent = append(f.sent, s)
 	return nil
 }

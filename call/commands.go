@@ -124,6 +124,7 @@ func (b *Board) hold(ctx context.Context, lid, actorName string, on bool) error 
 type LegPatch struct {
 	Muted, Deafened *bool
 	GainDB          *float64
+	AGC             *bool
 	Denoise         *wire.Denoise
 }
 
@@ -152,6 +153,9 @@ func (b *Board) PatchLeg(ctx context.Context, lid string, p LegPatch, actorName 
 		if p.GainDB != nil {
 			cmds = append(cmds, mixer.Gain{ID: lid, DB: *p.GainDB})
 		}
+		if p.AGC != nil {
+			cmds = append(cmds, mixer.AGC{ID: lid, On: *p.AGC})
+		}
 		if len(cmds) > 0 {
 			if err := a.room.Do(ctx, cmds...); err != nil {
 				return err
@@ -161,6 +165,7 @@ func (b *Board) PatchLeg(ctx context.Context, lid string, p LegPatch, actorName 
 		set(&l.wire.Muted, p.Muted)
 		set(&l.wire.Deafened, p.Deafened)
 		set(&l.wire.GainDB, p.GainDB)
+		set(&l.wire.AGC, p.AGC)
 		w = l.wire
 		a.refresh()
 		switch {
@@ -193,6 +198,23 @@ func (b *Board) Digits(ctx context.Context, lid, digits string, tone time.Durati
 		}
 		return nil
 	})
+}
+
+// PatchCall changes a call's settings.
+func (b *Board) PatchCall(ctx context.Context, callID string, p wire.CallPatch, actorName string) (wire.Call, error) {
+	a, err := b.call(callID)
+	if err != nil {
+		return wire.Call{}, err
+	}
+	var c wire.Call
+	err = a.do(ctx, func() error {
+		set(&a.call.Tones, p.Tones)
+		set(&a.call.DTMFRelay, p.DTMFRelay)
+		c = a.snapshot()
+		a.publish("call.changed", actorName, c)
+		return nil
+	})
+	return c, err
 }
 
 // SetVariables merges variables into a call; an empty value removes one.

@@ -106,6 +106,7 @@ func (l *leg) mediaEvent(e media.Event) {
 			d.Digit = ""
 		}
 		l.a.publish("leg.dtmf", string(l.wire.Role), d)
+		l.a.relayDigit(l, e)
 	case media.EventReconnecting:
 		if l.wire.State != wire.LegReconnecting {
 			l.wire.State = wire.LegReconnecting

@@ -16,6 +16,7 @@ import (
 	"github.com/cordboard/cordboard/internal/conf"
 	"github.com/cordboard/cordboard/internal/store"
 	"github.com/cordboard/cordboard/media/webrtcleg"
+	"github.com/cordboard/cordboard/mixer"
 	"github.com/cordboard/cordboard/recorder"
 	"github.com/cordboard/cordboard/signaling/agentapi"
 	"github.com/cordboard/cordboard/signaling/siptrunk"
@@ -48,6 +49,20 @@ type config struct {
 type mixerConfig struct {
 	// Shards is the number of goroutines that mix; 0 is one per core.
 	Shards int `toml:"shards"`
+	// Poll lets the ticks read the sockets of telephone legs.
+	Poll bool `toml:"poll"`
+	// MaxBusy is how busy the least busy shard may be for another call to be let in, as a fraction of 1.
+	MaxBusy float64 `toml:"max_busy"`
+	// MaxLate is the share of that shard's ticks that may begin late.
+	MaxLate float64 `toml:"max_late"`
+}
+
+// validate reports what is out of range. mixer.Config takes 0 for the default; here it is a mistake.
+func (c mixerConfig) validate() error {
+	if c.MaxBusy <= 0 || c.MaxLate <= 0 {
+		return errors.New("mixer: max_busy and max_late must be above 0")
+	}
+	return mixer.Config{Shards: c.Shards, MaxBusy: c.MaxBusy, MaxLate: c.MaxLate}.Validate()
 }
 
 type recorderConfig struct {
@@ -69,6 +84,7 @@ func defaults() config {
 		HTTP:          agentapi.DefaultConfig(),
 		SIP:           siptrunk.DefaultConfig(),
 		WebRTC:        webrtcleg.Config{UDPPort: 7882, IPs: []string{}, PublicIPs: []string{}, DisconnectedAfter: webrtcleg.DefaultDisconnectedAfter, LostAfter: webrtcleg.DefaultLostAfter},
+		Mixer:         mixerConfig{Poll: true, MaxBusy: mixer.DefaultMaxBusy, MaxLate: mixer.DefaultMaxLate},
 		Calls:         call.DefaultConfig(),
 		Recorder:      recorderConfig{Enabled: true, Config: recorder.Defaults()},
 		Store:         store.Config{Dir: "data/store"},
@@ -124,7 +140,7 @@ func (c *config) complete() error {
 		}
 		c.SIP.AdvertisedIP = ip
 	}
-	errs := []error{c.HTTP.Validate(), c.SIP.Validate(), c.WebRTC.Validate(), c.Calls.Validate(), c.Store.Validate()}
+	errs := []error{c.HTTP.Validate(), c.SIP.Validate(), c.WebRTC.Validate(), c.Calls.Validate(), c.Store.Validate(), c.Mixer.validate()}
 	if c.Recorder.Enabled {
 		errs = append(errs, c.Recorder.Validate())
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"sync"
@@ -99,7 +100,10 @@ func build(cfg config) (_ *node, err error) {
 		return nil, err
 	}
 	n.restored = n.bus.Last()
-	if n.engine, err = mixer.New(mixer.Config{Shards: cfg.Mixer.Shards, Music: func() media.Source { return prompt.NewMusic() }}); err != nil {
+	if n.engine, err = mixer.New(mixer.Config{
+		Shards: cfg.Mixer.Shards, NoPoll: !cfg.Mixer.Poll, MaxBusy: cfg.Mixer.MaxBusy, MaxLate: cfg.Mixer.MaxLate,
+		Music: func() media.Source { return prompt.NewMusic() }, OnEffort: n.effort,
+	}); err != nil {
 		return nil, err
 	}
 	if cfg.Recorder.Enabled {
@@ -107,7 +111,9 @@ func build(cfg config) (_ *node, err error) {
 			return nil, err
 		}
 	}
-	if n.board, err = call.New(cfg.Calls, call.Deps{Engine: n.engine, Recorder: n.recorder, Bus: n.bus, Log: n.log}); err != nil {
+	if n.board, err = call.New(cfg.Calls, call.Deps{
+		Engine: n.engine, Recorder: n.recorder, Bus: n.bus, Log: n.log, Capacity: n.engine.Admit,
+	}); err != nil {
 		return nil, err
 	}
 	if err = n.buildDesk(); err != nil {
@@ -189,7 +195,7 @@ func (n *node) plainLeg(_ context.Context, req agentapi.RTPRequest) (media.Leg, 
 	if err != nil {
 		return nil, netip.AddrPort{}, err
 	}
-	leg, err := rtpleg.New(rtpleg.Config{Socket: sock, Session: rtpleg.Session{Remote: req.Remote, Codec: req.Codec, PT: req.PayloadType, EventPT: req.Events}})
+	leg, err := rtpleg.New(rtpleg.Config{Socket: sock, Session: rtpleg.Session{Remote: req.Remote, Codec: req.Codec, PT: req.PayloadType, EventPT: req.Events, Ptime: req.Ptime}})
 	if err != nil {
 		sock.Release()
 		return nil, netip.AddrPort{}, err
@@ -197,6 +203,12 @@ func (n *node) plainLeg(_ context.Context, req agentapi.RTPRequest) (media.Leg, 
 	addr := sock.Addr()
 	leg.Start()
 	return leg, addr, nil
+}
+
+// effort tells that the mixer tries less hard, or harder again.
+func (n *node) effort(complexity int8, load float64) {
+	n.log.Warn("mixer effort changed", "complexity", complexity, "load", math.Round(load*100)/100)
+	n.bus.Publish("node.effort_changed", "", "server", wire.Effort{Complexity: int(complexity), Load: load})
 }
 
 func (n *node) isDraining() bool {

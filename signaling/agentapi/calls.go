@@ -92,6 +92,7 @@ func postCall(q *request) error {
 	c, err := q.s.deps.Calls.Create(q.ctx(), call.NewCall{
 		To: in.To, From: in.From, FromName: in.FromName, Trunk: in.Trunk,
 		ClientRef: in.ClientRef, Agent: in.Agent, Actor: q.actor(), Variables: in.Variables,
+		Tones: in.Tones, DTMFRelay: in.DTMFRelay,
 	})
 	if err != nil {
 		return err
@@ -137,6 +138,24 @@ func getCall(q *request) error {
 		return err
 	}
 	q.header("ETag", tagOf(c.Variables))
+	return q.reply(http.StatusOK, c)
+}
+
+func patchCall(q *request) error {
+	var in wire.CallPatch
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	if in.Tones != nil && *in.Tones == "" || in.DTMFRelay != nil && *in.DTMFRelay == "" {
+		return invalid("", "unknown_value", "a setting must not be empty")
+	}
+	c, err := q.callFor(q.maySteer)
+	if err != nil {
+		return err
+	}
+	if c, err = q.s.deps.Calls.PatchCall(q.ctx(), c.ID, in, q.actor()); err != nil {
+		return err
+	}
 	return q.reply(http.StatusOK, c)
 }
 
@@ -237,7 +256,9 @@ func postRoom(q *request) error {
 	if err := q.decode(&in); err != nil {
 		return err
 	}
-	c, err := q.s.deps.Calls.Create(q.ctx(), call.NewCall{ClientRef: in.ClientRef, Variables: in.Variables, Actor: q.actor()})
+	c, err := q.s.deps.Calls.Create(q.ctx(), call.NewCall{
+		ClientRef: in.ClientRef, Variables: in.Variables, Actor: q.actor(), Tones: in.Tones, DTMFRelay: in.DTMFRelay,
+	})
 	if err != nil {
 		return err
 	}

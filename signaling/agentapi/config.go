@@ -29,6 +29,8 @@ type Config struct {
 	Sockets int `toml:"sockets"`
 	// RTPAllow are the networks plain RTP legs may send to, besides loopback.
 	RTPAllow []netip.Prefix `toml:"rtp_allow"`
+	// Prompts is the folder of recorded announcements that can be played by name; empty: none.
+	Prompts string `toml:"prompts"`
 }
 
 // DefaultConfig is what an empty configuration means.

@@ -31,6 +31,9 @@ type Calls interface {
 	Digits(ctx context.Context, legID, digits string, tone time.Duration) error
 	Play(ctx context.Context, legID string, src media.Source, what wire.PlaySource, exclusive bool, actor string) (wire.Playback, error)
 	StopPlay(ctx context.Context, legID, playID, actor string) error
+	PlayRoom(ctx context.Context, roomID string, src media.Source, what wire.PlaySource, to []string, exclusive bool, actor string) (wire.Playback, error)
+	StopPlayRoom(ctx context.Context, roomID, playID, actor string) error
+	PatchCall(ctx context.Context, callID string, p wire.CallPatch, actor string) (wire.Call, error)
 	HangupLeg(ctx context.Context, legID, code, actor string) error
 	EndCall(ctx context.Context, callID, code, actor string) error
 	SetVariables(ctx context.Context, callID string, vars map[string]string, actor string) (wire.Call, error)
@@ -110,6 +113,7 @@ type RTPRequest struct {
 	Remote              netip.AddrPort
 	Codec               media.Codec
 	PayloadType, Events uint8 // Events 0: no telephone events
+	Ptime               time.Duration
 }
 
 // RTPFunc makes a function an RTP.

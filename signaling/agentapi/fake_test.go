@@ -65,7 +65,7 @@ func newFakeCalls() *fakeCalls {
 	return &fakeCalls{
 		call: wire.Call{
 			ID: callID, State: wire.CallConnected, Direction: wire.Inbound, From: "+38612345678", To: "100", Room: roomID,
-			Recording: recID, Created: at, Answered: &at, Variables: map[string]string{"order": "17"}, Legs: []wire.Leg{
+			Recording: recID, Tones: wire.TonesOff, DTMFRelay: wire.RelayNone, Created: at, Answered: &at, Variables: map[string]string{"order": "17"}, Legs: []wire.Leg{
 				{ID: customer, CallID: callID, Kind: wire.LegSIP, State: wire.LegConnected, Direction: wire.Inbound, Role: wire.RoleCustomer, Created: at},
 				{ID: aliceLeg, CallID: callID, Kind: wire.LegWebRTC, State: wire.LegConnected, Direction: wire.Inbound, Role: wire.RoleAgent, Agent: "alice", Created: at, Answered: &at},
 			},
@@ -155,6 +155,32 @@ func (f *fakeCalls) Play(ctx context.Context, l string, src media.Source, what w
 
 func (f *fakeCalls) StopPlay(ctx context.Context, l, p, _ string) error {
 	return f.do(ctx, "stop_play", l, p)
+}
+
+func (f *fakeCalls) PlayRoom(ctx context.Context, r string, src media.Source, what wire.PlaySource, to []string, _ bool, _ string) (wire.Playback, error) {
+	if src == nil {
+		return wire.Playback{}, errors.New("nothing to play")
+	}
+	return wire.Playback{ID: "play_1", RoomID: r, To: to, Source: what}, f.do(ctx, "play", string(what), r, strings.Join(to, ","))
+}
+
+func (f *fakeCalls) StopPlayRoom(ctx context.Context, r, p, _ string) error {
+	return f.do(ctx, "stop", p, r)
+}
+
+func (f *fakeCalls) PatchCall(ctx context.Context, _ string, p wire.CallPatch, _ string) (wire.Call, error) {
+	if err := f.do(ctx, "patch call"); err != nil {
+		return wire.Call{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p.Tones != nil {
+		f.call.Tones = *p.Tones
+	}
+	if p.DTMFRelay != nil {
+		f.call.DTMFRelay = *p.DTMFRelay
+	}
+	return f.call, nil
 }
 
 func (f *fakeCalls) HangupLeg(ctx context.Context, l, code, actor string) error {

@@ -11,7 +11,6 @@ import (
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/media"
-	"github.com/cordboard/cordboard/media/prompt"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -170,6 +169,9 @@ func (q *request) joinRTP(in wire.LegRequest) error {
 		return invalid("/address", "invalid", "address must be IP:port")
 	}
 	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
+	if ip := remote.Addr(); ip.Zone() != "" || ip.IsUnspecified() || ip.IsMulticast() || ip == broadcast {
+		return invalid("/address", "invalid", "address must be that of one host")
+	}
 	if !q.s.allows(remote.Addr()) {
 		return forbidden("", "plain RTP goes to loopback and to the networks of http.rtp_allow only")
 	}
@@ -177,15 +179,20 @@ func (q *request) joinRTP(in wire.LegRequest) error {
 	if !ok {
 		return invalid("/codec", "unknown_value", "codec must be one of PCMU, PCMA, G722, opus")
 	}
-	if in.PayloadType < 0 || in.PayloadType > 127 || (in.PayloadType >= 64 && in.PayloadType <= 95) {
-		return invalid("/payload_type", "out_of_range", "payload_type must lie between 0 and 127 and not between 64 and 95")
+	pt, err := payloadType(codec, in.PayloadType)
+	if err != nil {
+		return err
 	}
-	if in.EventType < 0 || in.EventType > 127 || (in.EventType != 0 && in.EventType < 96) {
-		return invalid("/event_type", "out_of_range", "event_type must be 0 or lie between 96 and 127")
+	if in.EventType != 0 && (in.EventType < 96 || in.EventType > 127 || in.EventType == int(pt)) {
+		return invalid("/event_type", "out_of_range", "event_type must be 0 or lie between 96 and 127, and not be the payload type")
+	}
+	ptime, err := packetTime(codec, in.PtimeMS)
+	if err != nil {
+		return err
 	}
 	leg, local, err := q.s.deps.RTP.NewLeg(q.ctx(), RTPRequest{
 		Remote: remote, Codec: codec,
-		PayloadType: uint8(in.PayloadType), Events: uint8(in.EventType),
+		PayloadType: pt, Events: uint8(in.EventType), Ptime: ptime,
 	})
 	if err != nil {
 		return err
@@ -196,6 +203,40 @@ func (q *request) joinRTP(in wire.LegRequest) error {
 	}
 	q.header("Location", "/v1/legs/"+l.ID)
 	return q.reply(http.StatusCreated, wire.LegAnswer{Leg: l, Address: local.String()})
+}
+
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// fixed are the payload types that RFC 3551 gives to codecs once and for all.
+var fixed = map[media.Codec]int{media.PCMU: 0, media.PCMA: 8, media.G722: 9}
+
+// payloadType checks a codec's payload type: its own fixed one, which is also the default, or a dynamic one
+// (RFC 3551 section 3).
+func payloadType(c media.Codec, pt int) (uint8, error) {
+	own, hasOwn := fixed[c]
+	if pt == 0 && hasOwn {
+		return uint8(own), nil
+	}
+	if pt >= 96 && pt <= 127 || hasOwn && pt == own {
+		return uint8(pt), nil
+	}
+	if hasOwn {
+		return 0, invalid("/payload_type", "out_of_range", "payload_type of %v must be %d or lie between 96 and 127", c, own)
+	}
+	return 0, invalid("/payload_type", "out_of_range", "payload_type of %v must lie between 96 and 127", c)
+}
+
+// packetTime checks how much audio we are to send in a packet.
+func packetTime(c media.Codec, ms int) (time.Duration, error) {
+	switch {
+	case ms == 0:
+		ms = 20
+	case c == media.Opus && ms != 20:
+		return 0, invalid("/ptime_ms", "out_of_range", "ptime_ms of opus must be 20")
+	case ms != 20 && ms != 40 && ms != 60:
+		return 0, invalid("/ptime_ms", "out_of_range", "ptime_ms must be 20, 40 or 60")
+	}
+	return time.Duration(ms) * time.Millisecond, nil
 }
 
 // allows says whether plain RTP may be sent to an address.
@@ -310,8 +351,8 @@ func patchLeg(q *request) error {
 	if in.Denoise != nil && (in.Denoise.In < 0 || in.Denoise.In > 100 || in.Denoise.Out < 0 || in.Denoise.Out > 100) {
 		return invalid("/denoise", "out_of_range", "denoise lies between 0 and 100")
 	}
-	if in.Muted != nil || in.Deafened != nil || in.GainDB != nil || in.Denoise != nil {
-		l, err = q.s.deps.Calls.PatchLeg(q.ctx(), l.ID, call.LegPatch{Muted: in.Muted, Deafened: in.Deafened, GainDB: in.GainDB, Denoise: in.Denoise}, q.actor())
+	if in.Muted != nil || in.Deafened != nil || in.GainDB != nil || in.AGC != nil || in.Denoise != nil {
+		l, err = q.s.deps.Calls.PatchLeg(q.ctx(), l.ID, call.LegPatch{Muted: in.Muted, Deafened: in.Deafened, GainDB: in.GainDB, AGC: in.AGC, Denoise: in.Denoise}, q.actor())
 		if err != nil {
 			return err
 		}
@@ -435,48 +476,4 @@ func postDigits(q *request) error {
 		return err
 	}
 	return q.reply(http.StatusNoContent, nil)
-}
-
-func postPlay(q *request) error {
-	var in wire.PlayRequest
-	if err := q.decode(&in); err != nil {
-		return err
-	}
-	l, err := q.legFor(q.maySteer)
-	if err != nil {
-		return err
-	}
-	if in.Stop != "" {
-		if err := q.s.deps.Calls.StopPlay(q.ctx(), l.ID, in.Stop, q.actor()); err != nil {
-			return err
-		}
-		return q.reply(http.StatusNoContent, nil)
-	}
-	src, err := sound(in)
-	if err != nil {
-		return err
-	}
-	p, err := q.s.deps.Calls.Play(q.ctx(), l.ID, src, in.Source, in.Exclusive, q.actor())
-	if err != nil {
-		return err
-	}
-	return q.reply(http.StatusCreated, p)
-}
-
-// sound makes what a request wants played.
-func sound(in wire.PlayRequest) (media.Source, error) {
-	switch in.Source {
-	case wire.PlayBeep:
-		return prompt.Beep(), nil
-	case wire.PlayMusic:
-		return prompt.NewMusic(), nil
-	case wire.PlayRingback:
-		return prompt.Ringback(in.Country), nil
-	case wire.PlayTone:
-		if in.Hz < 20 || in.Hz > 3800 {
-			return nil, invalid("/hz", "out_of_range", "hz must lie between 20 and 3800")
-		}
-		return prompt.NewTone(-16, true, prompt.Step{Freqs: [2]float64{in.Hz}, For: time.Second}), nil
-	}
-	return nil, invalid("/source", "required", "say what to play, or what to stop")
 }

@@ -135,6 +135,10 @@ func routes() []Route {
 			Response: wire.Call{}, Statuses: []int{200, 404}, Handler: getCall,
 		},
 		{
+			Method: patch, Pattern: "/v1/calls/{call}", Grant: "call:write", Summary: "Change a call's settings (merge patch)",
+			Request: wire.CallPatch{}, Types: []string{typeMerge}, Response: wire.Call{}, Statuses: []int{200, 404, 422}, Handler: patchCall,
+		},
+		{
 			Method: get, Pattern: "/v1/calls/{call}/legs", Grant: "call:read", Own: "call:read:own", Summary: "A call's legs",
 			Response: wire.LegList{}, Statuses: []int{200, 404}, Handler: getCallLegs,
 		},
@@ -232,6 +236,11 @@ func routes() []Route {
 		{
 			Method: patch, Pattern: "/v1/rooms/{room}/matrix", Grant: "room:control", Summary: "Replace who hears whom, between two ticks",
 			Request: wire.Matrix{}, Types: []string{typeMerge}, Response: wire.Matrix{}, Statuses: []int{200, 404, 412, 422}, Handler: patchMatrix,
+		},
+
+		{
+			Method: post, Pattern: "/v1/rooms/{room}/play", Grant: "room:control", Summary: "Play something to all in a room or to some, or stop it",
+			Request: wire.PlayRequest{}, Response: wire.Playback{}, Statuses: []int{201, 204, 404, 409, 422}, Handler: postRoomPlay,
 		},
 
 		// Recordings.

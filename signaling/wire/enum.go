@@ -14,7 +14,9 @@ var Enums = map[string][]string{
 	"AgentState":     values(AgentOffline, AgentNotReady, AgentReady, AgentReserved, AgentBusy, AgentWrapup, AgentSignoutPending),
 	"OfferState":     values(OfferOpen, OfferAccepted, OfferDeclined, OfferExpired, OfferWithdrawn),
 	"NodeState":      values(NodeOK, NodeDraining),
-	"PlaySource":     values(PlayTone, PlayBeep, PlayMusic, PlayRingback),
+	"PlaySource":     values(PlayTone, PlayBeep, PlayMusic, PlayRingback, PlayFile),
+	"TonePolicy":     values(TonesOff, TonesConference, TonesAlways),
+	"RelayPolicy":    values(RelayNone, RelayAll),
 }
 
 func values[T ~string](vs ...T) []string {

@@ -70,7 +70,8 @@ var EventTypes = map[string]any{
 	"archive.degraded": ArchiveStatus{},
 	"archive.restored": ArchiveStatus{},
 
-	"node.draining": Node{},
+	"node.draining":       Node{},
+	"node.effort_changed": Effort{},
 }
 
 // UnmarshalJSON gives Data the type that EventTypes names; the data of an unknown type stays plain JSON

@@ -71,6 +71,7 @@ type LegRequest struct {
 	Codec       string  `json:"codec,omitempty"`        // rtp: PCMU, PCMA, G722 or opus
 	PayloadType int     `json:"payload_type,omitempty"` // rtp
 	EventType   int     `json:"event_type,omitempty"`   // rtp: payload type of RFC 4733 events, 0 for none
+	PtimeMS     int     `json:"ptime_ms,omitempty"`     // rtp: what we send in a packet, 20 (default), 40 or 60
 }
 
 // LegAnswer is a leg that has joined.
@@ -85,6 +86,7 @@ type LegPatch struct {
 	Muted    *bool    `json:"muted,omitempty"`
 	Deafened *bool    `json:"deafened,omitempty"`
 	GainDB   *float64 `json:"gain_db,omitempty"` // -24 to 24
+	AGC      *bool    `json:"agc,omitempty"`
 	Denoise  *Denoise `json:"denoise,omitempty"`
 	SDP      *string  `json:"sdp,omitempty"`     // webrtc: an offer that restarts ICE or has other audio sections; the answer comes back in a LegAnswer
 	Receive  *Receive `json:"receive,omitempty"` // webrtc: mix or streams
@@ -105,21 +107,27 @@ const (
 	PlayBeep     PlaySource = "beep"
 	PlayMusic    PlaySource = "music"
 	PlayRingback PlaySource = "ringback"
+	PlayFile     PlaySource = "file" // a recorded announcement of the server's prompt folder
 )
 
-// PlayRequest plays something to one leg.
+// PlayRequest plays something to one leg, or to a room.
 type PlayRequest struct {
 	Source    PlaySource `json:"source,omitempty"`
-	Hz        float64    `json:"hz,omitempty"`      // tone
-	Country   string     `json:"country,omitempty"` // ringback
-	Exclusive bool       `json:"exclusive,omitempty"`
-	Stop      string     `json:"stop,omitempty"` // instead of a source: the playback to stop
+	Hz        float64    `json:"hz,omitempty"`        // tone
+	Country   string     `json:"country,omitempty"`   // ringback
+	File      string     `json:"file,omitempty"`      // file: its name, "welcome.wav"
+	Loop      bool       `json:"loop,omitempty"`      // file: over and over
+	To        []string   `json:"to,omitempty"`        // room: the legs that hear it; none: all who are not on hold
+	Exclusive bool       `json:"exclusive,omitempty"` // its listeners hear nothing else meanwhile
+	Stop      string     `json:"stop,omitempty"`      // instead of a source: the playback to stop
 }
 
-// Playback is something that is played to a leg.
+// Playback is something that is played to a leg, or to a room.
 type Playback struct {
 	ID     string     `json:"id"`
-	LegID  string     `json:"leg_id"`
+	LegID  string     `json:"leg_id"` // "" for one to a room
+	RoomID string     `json:"room_id,omitempty"`
+	To     []string   `json:"to,omitempty"` // of a room's: the legs; absent for all
 	Source PlaySource `json:"source"`
 }
 
@@ -142,12 +150,16 @@ type CallRequest struct {
 	Agent     string            `json:"agent,omitempty"` // who places it; for an agent's token always the agent
 	ClientRef string            `json:"client_ref,omitempty"`
 	Variables map[string]string `json:"variables,omitempty"`
+	Tones     TonePolicy        `json:"tones,omitempty"`      // default by configuration
+	DTMFRelay RelayPolicy       `json:"dtmf_relay,omitempty"` // default by configuration
 }
 
 // RoomRequest makes a room with no party in it yet, for programs that bring their own legs.
 type RoomRequest struct {
 	ClientRef string            `json:"client_ref,omitempty"`
 	Variables map[string]string `json:"variables,omitempty"`
+	Tones     TonePolicy        `json:"tones,omitempty"`      // default by configuration
+	DTMFRelay RelayPolicy       `json:"dtmf_relay,omitempty"` // default by configuration
 }
 
 // VariablesPatch changes a call's variables; null removes one.

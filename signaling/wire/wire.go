@@ -23,6 +23,8 @@ type Call struct {
 	Legs      []Leg             `json:"legs"`
 	Recording string            `json:"recording,omitempty"` // the running recording
 	Variables map[string]string `json:"variables,omitempty"`
+	Tones     TonePolicy        `json:"tones,omitempty"`
+	DTMFRelay RelayPolicy       `json:"dtmf_relay,omitempty"`
 	Quality   *QualitySummary   `json:"quality,omitempty"` // of all legs, once there is something to measure
 	Cause     string            `json:"cause,omitempty"`   // why it ended, a stable code
 	Created   time.Time         `json:"created"`
@@ -86,9 +88,10 @@ type Leg struct {
 	Agent     string    `json:"agent,omitempty"`
 	Address   string    `json:"address,omitempty"`
 	Codec     string    `json:"codec,omitempty"`
-	Muted     bool      `json:"muted"`    // the room does not hear the party
-	Deafened  bool      `json:"deafened"` // the party does not hear the room
-	GainDB    float64   `json:"gain_db"`  // on the party's voice
+	Muted     bool      `json:"muted"`         // the room does not hear the party
+	Deafened  bool      `json:"deafened"`      // the party does not hear the room
+	GainDB    float64   `json:"gain_db"`       // on the party's voice
+	AGC       bool      `json:"agc,omitempty"` // the party\'s voice is brought to the level of speech
 	Hold      Hold      `json:"hold"`
 	Denoise   Denoise   `json:"denoise"`
 	Receive   Receive   `json:"receive,omitempty"` // webrtc: mix (absent) or streams
@@ -146,7 +149,7 @@ type LegStats struct {
 	// Quality is the last second and Summary all of them; absent before the first.
 	Quality  *Quality        `json:"quality,omitempty"`
 	Summary  *QualitySummary `json:"summary,omitempty"`
-	Degraded bool            `json:"degraded"` // the MOS fell below 3.5 and has not come back to 3.6
+	Degraded bool            `json:"degraded,omitempty"` // the MOS fell below 3.5 and has not come back to 3.6
 }
 
 // Room is a mixer with its hearing matrix.

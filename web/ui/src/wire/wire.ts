@@ -246,6 +246,8 @@ export interface LegRequest {
   payload_type?: number;
   /** rtp: payload type of RFC 4733 events, 0 for none */
   event_type?: number;
+  /** rtp: what we send in a packet, 20 (default), 40 or 60 */
+  ptime_ms?: number;
 }
 
 /** LegAnswer is a leg that has joined. */
@@ -263,6 +265,7 @@ export interface LegPatch {
   deafened?: boolean;
   /** -24 to 24 */
   gain_db?: number;
+  agc?: boolean;
   denoise?: Denoise;
   /** webrtc: an offer that restarts ICE or has other audio sections; the answer comes back in a LegAnswer */
   sdp?: string;
@@ -279,25 +282,36 @@ export interface DigitsRequest {
 }
 
 /** PlaySource is what can be played. */
-export type PlaySource = "tone" | "beep" | "music" | "ringback";
-export const playSourceValues: readonly PlaySource[] = ["tone", "beep", "music", "ringback"];
+export type PlaySource = "tone" | "beep" | "music" | "ringback" | "file";
+export const playSourceValues: readonly PlaySource[] = ["tone", "beep", "music", "ringback", "file"];
 
-/** PlayRequest plays something to one leg. */
+/** PlayRequest plays something to one leg, or to a room. */
 export interface PlayRequest {
   source?: PlaySource;
   /** tone */
   hz?: number;
   /** ringback */
   country?: string;
+  /** file: its name, "welcome.wav" */
+  file?: string;
+  /** file: over and over */
+  loop?: boolean;
+  /** room: the legs that hear it; none: all who are not on hold */
+  to?: string[];
+  /** its listeners hear nothing else meanwhile */
   exclusive?: boolean;
   /** instead of a source: the playback to stop */
   stop?: string;
 }
 
-/** Playback is something that is played to a leg. */
+/** Playback is something that is played to a leg, or to a room. */
 export interface Playback {
   id: string;
+  /** "" for one to a room */
   leg_id: string;
+  room_id?: string;
+  /** of a room's: the legs; absent for all */
+  to?: string[];
   source: PlaySource;
 }
 
@@ -323,12 +337,20 @@ export interface CallRequest {
   agent?: string;
   client_ref?: string;
   variables?: Record<string, string>;
+  /** default by configuration */
+  tones?: TonePolicy;
+  /** default by configuration */
+  dtmf_relay?: RelayPolicy;
 }
 
 /** RoomRequest makes a room with no party in it yet, for programs that bring their own legs. */
 export interface RoomRequest {
   client_ref?: string;
   variables?: Record<string, string>;
+  /** default by configuration */
+  tones?: TonePolicy;
+  /** default by configuration */
+  dtmf_relay?: RelayPolicy;
 }
 
 /** VariablesPatch changes a call's variables; null removes one. */
@@ -440,6 +462,29 @@ export interface ProblemField {
   detail?: string;
 }
 
+/** TonePolicy says when those in a call hear a tone because somebody comes or goes. */
+export type TonePolicy = "off" | "conference" | "always";
+export const tonePolicyValues: readonly TonePolicy[] = ["off", "conference", "always"];
+
+/** RelayPolicy says who is sent the digits a party presses. */
+export type RelayPolicy = "none" | "all";
+export const relayPolicyValues: readonly RelayPolicy[] = ["none", "all"];
+
+/** CallPatch changes a call's settings; what is absent stays (JSON Merge Patch, RFC 7396). */
+export interface CallPatch {
+  tones?: TonePolicy;
+  dtmf_relay?: RelayPolicy;
+}
+
+/** Effort is how hard the server tries to make audio sound well; the data of node.effort_changed. When the
+ * machine has too much to do, quality goes before audio does. */
+export interface Effort {
+  /** what Opus encoders are kept to, 0 to 10; 10 limits nothing */
+  complexity: number;
+  /** busy fraction of the hottest core of the mixer */
+  load: number;
+}
+
 /** Call is one interaction: its legs, its room and its recordings. */
 export interface Call {
   id: string;
@@ -458,6 +503,8 @@ export interface Call {
   /** the running recording */
   recording?: string;
   variables?: Record<string, string>;
+  tones?: TonePolicy;
+  dtmf_relay?: RelayPolicy;
   /** of all legs, once there is something to measure */
   quality?: QualitySummary;
   /** why it ended, a stable code */
@@ -500,6 +547,8 @@ export interface Leg {
   deafened: boolean;
   /** on the party's voice */
   gain_db: number;
+  /** the party\'s voice is brought to the level of speech */
+  agc?: boolean;
   hold: Hold;
   denoise: Denoise;
   /** webrtc: mix (absent) or streams */
@@ -553,7 +602,7 @@ export interface LegStats {
   quality?: Quality;
   summary?: QualitySummary;
   /** the MOS fell below 3.5 and has not come back to 3.6 */
-  degraded: boolean;
+  degraded?: boolean;
 }
 
 /** Room is a mixer with its hearing matrix. */
@@ -813,6 +862,7 @@ export interface EventMap {
   "archive.degraded": ArchiveStatus;
   "archive.restored": ArchiveStatus;
   "node.draining": Node;
+  "node.effort_changed": Effort;
 }
 
 export type EventType = keyof EventMap;

@@ -1,0 +1,92 @@
+package call
+
+import (
+	"context"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/cordboard/cordboard/internal/id"
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/prompt"
+	"github.com/cordboard/cordboard/mixer"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// A relayed key is held as long as the party held it, within what the far side can take for one key.
+const (
+	shortestKey = 60 * time.Millisecond
+	longestKey  = time.Second
+)
+
+// relayDigit sends a key that a party pressed on to the others who are not on hold, as the call wants it: as
+// an RFC 4733 event where the leg agreed to those, else as the tones themselves. Neither is kept anywhere,
+// so it goes on while a recording is paused: that is when somebody keys in a card number for a machine
+// at the other end.
+func (a *actor) relayDigit(from *leg, e media.Event) {
+	if a.call.DTMFRelay != wire.RelayAll || from.wire.Hold.Local || from.wire.Muted {
+		return
+	}
+	tone := min(max(e.Duration, shortestKey), longestKey)
+	var deaf []string
+	for _, l := range a.legs {
+		if l == from || !l.joined || l.wire.Hold.Local || l.wire.Deafened {
+			continue
+		}
+		if l.media.SendDigits(string(e.Digit), tone) != nil {
+			deaf = append(deaf, l.wire.ID)
+		}
+	}
+	if len(deaf) > 0 {
+		a.sound("play digit", keyTone(e.Digit, tone), deaf)
+	}
+}
+
+// keys are the keys of a telephone in their rows, lows and highs the frequencies of a row and a column
+// (ITU-T Q.23).
+const keys = "123A456B789C*0#D"
+
+var (
+	lows  = [4]float64{697, 770, 852, 941}
+	highs = [4]float64{1209, 1336, 1477, 1633}
+)
+
+// keyTone is the two tones of a key.
+func keyTone(digit byte, d time.Duration) *prompt.Tone {
+	i := max(strings.IndexByte(keys, digit), 0)
+	return prompt.NewTone(-12, false, prompt.Step{Freqs: [2]float64{lows[i/4], highs[i%4]}, For: d})
+}
+
+// sound plays something short to legs, in passing: nobody is told, and nothing waits for it.
+func (a *actor) sound(what string, src media.Source, to []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), hangupLimit)
+	defer cancel()
+	if err := a.room.Do(ctx, mixer.Play{ID: id.New(id.Playback), Source: src, To: to}); err != nil {
+		a.log.Info(what+" failed", "cause", err)
+	}
+}
+
+// chime lets those who are there hear that somebody comes or goes, as the call wants it.
+func (a *actor) chime(l *leg, tone *prompt.Tone) {
+	least := math.MaxInt
+	switch a.call.Tones {
+	case wire.TonesConference:
+		least = 2
+	case wire.TonesAlways:
+		least = 1
+	}
+	var to []string
+	others := 0
+	for _, o := range a.legs {
+		if o == l || !o.joined {
+			continue
+		}
+		others++
+		if !o.wire.Hold.Local {
+			to = append(to, o.wire.ID)
+		}
+	}
+	if others >= least && len(to) > 0 && a.call.State != wire.CallEnded {
+		a.sound("play tone", tone, to)
+	}
+}
