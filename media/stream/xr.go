@@ -62,7 +62,7 @@ func (r *Reporter) appendXR(dst []byte, now time.Time, sender bool) []byte {
 		dst = binary.BigEndian.AppendUint32(dst, r.xr.theirRR)
 		dst = binary.BigEndian.AppendUint32(dst, uint32(now.Sub(r.xr.at)*65536/time.Second))
 	}
-	if v, ok := r.rx.voip(r.roundTrip); ok {
+	if v, ok := r.rx.voip(r.tx.target.Load().codec, r.roundTrip); ok {
 		dst = appendVoIP(dst, v)
 	}
 	if len(dst) == start+8 {
@@ -72,18 +72,14 @@ func (r *Reporter) appendXR(dst []byte, now time.Time, sender bool) []byte {
 	return dst
 }
 
-// voip is the receiver's view of the party's stream.
-func (r *Receiver) voip(roundTrip time.Duration) (quality.VoIP, bool) {
+// voip is the receiver's view of the party's stream, in codec c.
+func (r *Receiver) voip(c media.Codec, roundTrip time.Duration) (quality.VoIP, bool) {
 	var s media.Stats
 	r.Stats(&s)
 	s.RoundTrip = roundTrip
 	j := r.jb.Stats()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := media.PCMU // the tick knows better; its codecs of 8 kHz are rated within 0.1 of each other
-	if r.rtpClock == media.Opus.ClockRate() {
-		c = media.Opus
-	}
 	v, ok := r.reception.VoIP(s, c, pcm.Period)
 	v.JBNominal, v.JBMaximum, v.JBAbsolute = j.Target, max(j.Target, j.Delay), maxDelay
 	return v, ok
