@@ -70,3 +70,10 @@ func Factor(db float64) float32 {
 		return float32(math.Pow(10, db/20))
 	}
 }
+
+// round is the nearest sample, halves away from zero, limited to 16 bits. The sign of noise is a coin toss
+// to a branch predictor, so none decides here.
+func round(x float32) int16 {
+	half := math.Float32frombits(math.Float32bits(x)&(1<<31) | 0x3f000000)
+	return int16(max(math.MinInt16, min(math.MaxInt16, int64(x+half))))
+}

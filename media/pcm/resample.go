@@ -244,16 +244,3 @@ func (r *Resampler) ProcessFrame(dst, src *Frame) {
 	dst.SetRate(r.to)
 	r.Process(dst.Samples(), src.Samples())
 }
-
-func round(x float32) int16 {
-	switch {
-	case x >= math.MaxInt16:
-		return math.MaxInt16
-	case x <= math.MinInt16:
-		return math.MinInt16
-	case x >= 0:
-		return int16(x + 0.5)
-	default:
-		return int16(x - 0.5)
-	}
-}
