@@ -196,21 +196,24 @@ func (d *Denoiser) suppress(sig *signal, s *scratch, dry, wet float32) {
 
 func toward(now, want float32) float32 { return now + max(-ramp, min(ramp, want-now)) }
 
+// at is the gain of an upper bin: between those of the bands whose centres it lies between.
+func (a *answer) at(bin int) float32 {
+	u := &upper[bin-low]
+	g := a.gain[u.band]
+	return g + (a.gain[u.band+1]-g)*u.part
+}
+
 // apply writes what frame t's spectrum is to be changed by, beyond being made as loud as it returns: that
 // alone goes for the bins above the network's, so they are never transformed.
 func (d *Denoiser) apply(a *answer, s *scratch, t, known int) (loud float32) {
 	x, c := &s.spectra[t], &s.change[t]
-	at := func(i int) float32 {
-		u := &upper[i]
-		return a.gain[u.band] + (a.gain[u.band+1]-a.gain[u.band])*u.part
-	}
-	last := at(min(known, bins-1) - low)
+	last := a.at(min(known, bins-1))
 	scale := s.scale[:]
 	for b := range low {
 		scale[b] = d.wet * (a.gain[b] - last)
 	}
 	for b := low; b < known; b++ {
-		scale[b] = d.wet * (at(b-low) - last)
+		scale[b] = d.wet * (a.at(b) - last)
 	}
 	clear(scale[known:])
 	vec.Mul(c.re[:], x.re[:], scale)

@@ -108,8 +108,8 @@ func (a *answer) read(out []float32) {
 		}
 		if p < low/step {
 			for k := range taps {
-				copy(a.tap[k][0][p*step:][:step], row[step*(1+2*k):])
-				copy(a.tap[k][1][p*step:][:step], row[step*(2+2*k):])
+				*(*[step]float32)(a.tap[k][0][p*step:]) = [step]float32(row[step*(1+2*k):])
+				*(*[step]float32)(a.tap[k][1][p*step:]) = [step]float32(row[step*(2+2*k):])
 			}
 		}
 	}

@@ -49,6 +49,9 @@ func gatesAVX2(h, x, y *float32, n, units int)
 func sigmoidAVX2(x *float32, n int)
 
 //go:noescape
+func tanhAVX512(x *float32, n int)
+
+//go:noescape
 func tanhAVX2(x *float32, n int)
 
 //go:noescape
@@ -164,9 +167,16 @@ func gates(h, x, g []float32, n int) {
 }
 
 func sigmoid(x []float32) { each(x, sigmoidAVX2, sigmoidRef) }
-func tanh(x []float32)    { each(x, tanhAVX2, tanhRef) }
 func log2(x []float32)    { each(x, log2AVX2, log2Ref) }
 func exp2(x []float32)    { each(x, exp2AVX2, exp2Ref) }
+
+func tanh(x []float32) {
+	if wide && len(x)&15 == 0 {
+		each(x, tanhAVX512, tanhRef)
+		return
+	}
+	each(x, tanhAVX2, tanhRef)
+}
 
 func each(x []float32, v func(*float32, int), ref func([]float32)) {
 	if !vectors {

@@ -1697,11 +1697,44 @@ next64:
 	VZEROUPPER
 	RET
 
+// func tanhAVX512(x *float32, n int)
+TEXT ·tanhAVX512(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), DI
+	MOVQ n+8(FP), CX
+loop65:
+	VMOVUPS (DI), Z0
+	VMULPS.BCST c4038aa3b<>(SB), Z0, Z0
+	VMINPS.BCST c42fc0000<>(SB), Z0, Z0
+	VMAXPS.BCST cc2fc0000<>(SB), Z0, Z0
+	VRNDSCALEPS $0, Z0, Z1
+	VSUBPS Z1, Z0, Z0
+	VBROADCASTSS c39218489<>(SB), Z2
+	VFMADD213PS.BCST c3aaec3ff<>(SB), Z0, Z2
+	VFMADD213PS.BCST c3c1d955b<>(SB), Z0, Z2
+	VFMADD213PS.BCST c3d635847<>(SB), Z0, Z2
+	VFMADD213PS.BCST c3e75fdf0<>(SB), Z0, Z2
+	VFMADD213PS.BCST c3f317218<>(SB), Z0, Z2
+	VFMADD213PS.BCST c3f800000<>(SB), Z0, Z2
+	VCVTPS2DQ Z1, Z1
+	VPSLLD $23, Z1, Z1
+	VPADDD Z1, Z2, Z0
+	VADDPS.BCST c3f800000<>(SB), Z0, Z0
+	VBROADCASTSS c3f800000<>(SB), Z2
+	VDIVPS Z0, Z2, Z0
+	VBROADCASTSS c3f800000<>(SB), Z2
+	VFNMADD132PS.BCST c40000000<>(SB), Z2, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ $64, DI
+	SUBQ $16, CX
+	JNZ loop65
+	VZEROUPPER
+	RET
+
 // func sigmoidAVX2(x *float32, n int)
 TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-16
 	MOVQ x+0(FP), DI
 	MOVQ n+8(FP), CX
-loop65:
+loop66:
 	VMOVUPS (DI), Y0
 	VMULPS cbfb8aa3b<>(SB), Y0, Y0
 	VMINPS c42fc0000<>(SB), Y0, Y0
@@ -1724,7 +1757,7 @@ loop65:
 	VMOVUPS Y0, (DI)
 	ADDQ $32, DI
 	SUBQ $8, CX
-	JNZ loop65
+	JNZ loop66
 	VZEROUPPER
 	RET
 
@@ -1732,7 +1765,7 @@ loop65:
 TEXT ·tanhAVX2(SB), NOSPLIT, $0-16
 	MOVQ x+0(FP), DI
 	MOVQ n+8(FP), CX
-loop66:
+loop67:
 	VMOVUPS (DI), Y0
 	VMULPS c4038aa3b<>(SB), Y0, Y0
 	VMINPS c42fc0000<>(SB), Y0, Y0
@@ -1757,7 +1790,7 @@ loop66:
 	VMOVUPS Y0, (DI)
 	ADDQ $32, DI
 	SUBQ $8, CX
-	JNZ loop66
+	JNZ loop67
 	VZEROUPPER
 	RET
 
@@ -1765,7 +1798,7 @@ loop66:
 TEXT ·log2AVX2(SB), NOSPLIT, $0-16
 	MOVQ x+0(FP), DI
 	MOVQ n+8(FP), CX
-loop67:
+loop68:
 	VMOVUPS (DI), Y0
 	VMOVDQU c3f3504f3<>(SB), Y2
 	VPSUBD Y2, Y0, Y1
@@ -1787,7 +1820,7 @@ loop67:
 	VMOVUPS Y0, (DI)
 	ADDQ $32, DI
 	SUBQ $8, CX
-	JNZ loop67
+	JNZ loop68
 	VZEROUPPER
 	RET
 
@@ -1795,7 +1828,7 @@ loop67:
 TEXT ·exp2AVX2(SB), NOSPLIT, $0-16
 	MOVQ x+0(FP), DI
 	MOVQ n+8(FP), CX
-loop68:
+loop69:
 	VMOVUPS (DI), Y0
 	VMINPS c42fc0000<>(SB), Y0, Y0
 	VMAXPS cc2fc0000<>(SB), Y0, Y0
@@ -1814,7 +1847,7 @@ loop68:
 	VMOVUPS Y0, (DI)
 	ADDQ $32, DI
 	SUBQ $8, CX
-	JNZ loop68
+	JNZ loop69
 	VZEROUPPER
 	RET
 
@@ -1824,7 +1857,7 @@ TEXT ·mulAVX2(SB), NOSPLIT, $0-32
 	MOVQ a+8(FP), SI
 	MOVQ b+16(FP), DX
 	MOVQ n+24(FP), CX
-loop69:
+loop70:
 	VMOVUPS (SI), Y0
 	VMULPS (DX), Y0, Y0
 	VMOVUPS Y0, (DI)
@@ -1832,7 +1865,7 @@ loop69:
 	ADDQ $32, SI
 	ADDQ $32, DX
 	SUBQ $8, CX
-	JNZ loop69
+	JNZ loop70
 	VZEROUPPER
 	RET
 
@@ -1842,7 +1875,7 @@ TEXT ·powerAVX2(SB), NOSPLIT, $0-32
 	MOVQ re+8(FP), SI
 	MOVQ im+16(FP), DX
 	MOVQ n+24(FP), CX
-loop70:
+loop71:
 	VMOVUPS (SI), Y0
 	VMOVUPS (DX), Y1
 	VMULPS Y0, Y0, Y0
@@ -1852,7 +1885,7 @@ loop70:
 	ADDQ $32, SI
 	ADDQ $32, DX
 	SUBQ $8, CX
-	JNZ loop70
+	JNZ loop71
 	VZEROUPPER
 	RET
 
@@ -1865,7 +1898,7 @@ TEXT ·turnAVX2(SB), NOSPLIT, $0-56
 	MOVQ xr+32(FP), R9
 	MOVQ xi+40(FP), R10
 	MOVQ n+48(FP), CX
-loop71:
+loop72:
 	VMOVUPS (DI), Y0
 	VMOVUPS (SI), Y1
 	VMOVUPS (DX), Y2
@@ -1885,7 +1918,7 @@ loop71:
 	ADDQ $32, R9
 	ADDQ $32, R10
 	SUBQ $8, CX
-	JNZ loop71
+	JNZ loop72
 	VZEROUPPER
 	RET
 
@@ -1897,7 +1930,7 @@ TEXT ·overlapAVX2(SB), NOSPLIT, $0-48
 	MOVQ w+24(FP), R8
 	MOVQ k+32(FP), R9
 	MOVQ n+40(FP), CX
-loop72:
+loop73:
 	VMOVUPS (R8), Y0
 	VMOVUPS (DX), Y1
 	VBROADCASTSS (R9), Y2
@@ -1912,7 +1945,7 @@ loop72:
 	ADDQ $32, R8
 	ADDQ $0, R9
 	SUBQ $8, CX
-	JNZ loop72
+	JNZ loop73
 	VZEROUPPER
 	RET
 
@@ -1921,7 +1954,7 @@ TEXT ·fromInt16AVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
-loop73:
+loop74:
 	VPMOVSXWD (SI), Y0
 	VCVTDQ2PS Y0, Y0
 	VMULPS c38000000<>(SB), Y0, Y0
@@ -1929,7 +1962,7 @@ loop73:
 	ADDQ $32, DI
 	ADDQ $16, SI
 	SUBQ $8, CX
-	JNZ loop73
+	JNZ loop74
 	VZEROUPPER
 	RET
 
@@ -1938,7 +1971,7 @@ TEXT ·toInt16AVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
-loop74:
+loop75:
 	VMOVUPS (SI), Y0
 	VMULPS c47000000<>(SB), Y0, Y0
 	VMAXPS cc7000000<>(SB), Y0, Y0
@@ -1950,7 +1983,7 @@ loop74:
 	ADDQ $16, DI
 	ADDQ $32, SI
 	SUBQ $8, CX
-	JNZ loop74
+	JNZ loop75
 	VZEROUPPER
 	RET
 
@@ -1961,22 +1994,22 @@ TEXT ·packAVX2(SB), NOSPLIT, $0-40
 	MOVQ y+16(FP), DX
 	MOVQ w+24(FP), R8
 	MOVQ n+32(FP), CX
-loop75:
+loop76:
 	VMOVUPS (SI), Y0
 	VMOVUPS (DX), Y1
 	TESTQ R8, R8
-	JZ plain76
+	JZ plain77
 	VMULPS (R8), Y0, Y0
 	VMULPS (R8), Y1, Y1
 	ADDQ $32, R8
-plain76:
+plain77:
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	ADDQ $64, DI
 	ADDQ $32, SI
 	ADDQ $32, DX
 	SUBQ $8, CX
-	JNZ loop75
+	JNZ loop76
 	VZEROUPPER
 	RET
 
@@ -1994,11 +2027,11 @@ TEXT ·pass2AVX2(SB), NOSPLIT, $0-40
 	SHLQ $6, BX
 	LEAQ (SI)(AX*2), R8
 	ADDQ AX, R8
-places77:
+places78:
 	MOVQ R13, CX
 	LEAQ (DI)(BX*2), R9
 	ADDQ BX, R9
-neighbours78:
+neighbours79:
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
 	VMOVUPS 0(SI)(AX*1), Y2
@@ -2022,11 +2055,11 @@ neighbours78:
 	ADDQ $64, DI
 	ADDQ $64, R9
 	DECQ CX
-	JNZ neighbours78
+	JNZ neighbours79
 	ADDQ BX, DI
 	ADDQ $8, R10
 	DECQ R11
-	JNZ places77
+	JNZ places78
 	VZEROUPPER
 	RET
 
@@ -2044,11 +2077,11 @@ TEXT ·pass3AVX2(SB), NOSPLIT, $0-40
 	SHLQ $6, BX
 	LEAQ (SI)(AX*2), R8
 	ADDQ AX, R8
-places79:
+places80:
 	MOVQ R13, CX
 	LEAQ (DI)(BX*2), R9
 	ADDQ BX, R9
-neighbours80:
+neighbours81:
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
 	VMOVUPS 0(SI)(AX*1), Y2
@@ -2092,12 +2125,12 @@ neighbours80:
 	ADDQ $64, DI
 	ADDQ $64, R9
 	DECQ CX
-	JNZ neighbours80
+	JNZ neighbours81
 	ADDQ BX, DI
 	ADDQ BX, DI
 	ADDQ $16, R10
 	DECQ R11
-	JNZ places79
+	JNZ places80
 	VZEROUPPER
 	RET
 
@@ -2115,11 +2148,11 @@ TEXT ·pass4AVX2(SB), NOSPLIT, $0-40
 	SHLQ $6, BX
 	LEAQ (SI)(AX*2), R8
 	ADDQ AX, R8
-places81:
+places82:
 	MOVQ R13, CX
 	LEAQ (DI)(BX*2), R9
 	ADDQ BX, R9
-neighbours82:
+neighbours83:
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
 	VMOVUPS 0(SI)(AX*2), Y2
@@ -2175,13 +2208,13 @@ neighbours82:
 	ADDQ $64, DI
 	ADDQ $64, R9
 	DECQ CX
-	JNZ neighbours82
+	JNZ neighbours83
 	ADDQ BX, DI
 	ADDQ BX, DI
 	ADDQ BX, DI
 	ADDQ $24, R10
 	DECQ R11
-	JNZ places81
+	JNZ places82
 	VZEROUPPER
 	RET
 
@@ -2199,11 +2232,11 @@ TEXT ·pass5AVX2(SB), NOSPLIT, $0-40
 	SHLQ $6, BX
 	LEAQ (SI)(AX*2), R8
 	ADDQ AX, R8
-places83:
+places84:
 	MOVQ R13, CX
 	LEAQ (DI)(BX*2), R9
 	ADDQ BX, R9
-neighbours84:
+neighbours85:
 	VMOVUPS 0(SI)(AX*1), Y0
 	VMOVUPS 32(SI)(AX*1), Y1
 	VMOVUPS 0(SI)(AX*4), Y2
@@ -2293,14 +2326,14 @@ neighbours84:
 	ADDQ $64, DI
 	ADDQ $64, R9
 	DECQ CX
-	JNZ neighbours84
+	JNZ neighbours85
 	ADDQ BX, DI
 	ADDQ BX, DI
 	ADDQ BX, DI
 	ADDQ BX, DI
 	ADDQ $32, R10
 	DECQ R11
-	JNZ places83
+	JNZ places84
 	VZEROUPPER
 	RET
 
@@ -2322,7 +2355,7 @@ TEXT ·joinAVX2(SB), 0, $1024-40
 	SHLQ $4, AX
 	ADDQ AX, DX
 	ADDQ AX, R8
-blocks85:
+blocks86:
 	VMOVUPS 0(DX), Y8
 	VMOVUPS 32(DX), Y9
 	VMOVUPS 0(R8), Y10
@@ -2580,7 +2613,7 @@ blocks85:
 	SUBQ $512, DX
 	SUBQ $512, R8
 	DECQ CX
-	JNZ blocks85
+	JNZ blocks86
 	VZEROUPPER
 	RET
 
@@ -2598,7 +2631,7 @@ TEXT ·splitAVX2(SB), NOSPLIT, $0-64
 	LEAQ -28(R10)(AX*4), R12
 	VMOVUPS backwards<>(SB), Y15
 	VMOVUPS c3f000000<>(SB), Y14
-loop86:
+loop87:
 	VMOVUPS (R9), Y0
 	VMOVUPS (R10), Y1
 	VPERMPS (R11), Y15, Y2
@@ -2624,7 +2657,7 @@ loop86:
 	SUBQ $32, R11
 	SUBQ $32, R12
 	SUBQ $8, CX
-	JNZ loop86
+	JNZ loop87
 	VZEROUPPER
 	RET
 
@@ -2638,7 +2671,7 @@ TEXT ·mirrorAVX2(SB), NOSPLIT, $0-56
 	MOVQ yi+40(FP), R10
 	MOVQ bins+48(FP), AX
 	VMOVUPS backwards<>(SB), Y15
-loop87:
+loop88:
 	VMOVUPS (DX), Y0
 	VMOVUPS (R8), Y1
 	VMOVUPS (R9), Y2
@@ -2656,7 +2689,7 @@ loop87:
 	SUBQ $32, DI
 	SUBQ $32, SI
 	SUBQ $8, AX
-	JNZ loop87
+	JNZ loop88
 	VZEROUPPER
 	RET
 
@@ -2670,7 +2703,7 @@ TEXT ·directAVX2(SB), NOSPLIT, $0-56
 	MOVQ yi+40(FP), R10
 	MOVQ bins+48(FP), AX
 	VMOVUPS backwards<>(SB), Y15
-loop88:
+loop89:
 	VMOVUPS (DX), Y0
 	VMOVUPS (R8), Y1
 	VMOVUPS (R9), Y2
@@ -2686,6 +2719,6 @@ loop88:
 	ADDQ $32, DI
 	ADDQ $32, SI
 	SUBQ $8, AX
-	JNZ loop88
+	JNZ loop89
 	VZEROUPPER
 	RET

@@ -385,24 +385,31 @@ func (g *gen) log2(x string) {
 
 // functions are routines of one slice, 8 values at a time.
 func (g *gen) functions() {
+	g.wide = true
+	g.function("tanhAVX512", g.tanh)
+	g.wide = false
 	for _, k := range []struct {
 		name string
 		do   func(string)
 	}{{"sigmoid", g.sigmoid}, {"tanh", g.tanh}, {"log2", g.log2}, {"exp2", g.pow2}} {
-		g.text(fmt.Sprintf("func %sAVX2(x *float32, n int)", k.name), k.name+"AVX2", 0, 16)
-		g.f("MOVQ x+0(FP), DI")
-		g.f("MOVQ n+8(FP), CX")
-		loop := g.label("loop")
-		g.f("%s:", loop)
-		x := g.load("(DI)")
-		k.do(x)
-		g.store(x, "(DI)")
-		g.f("ADDQ $32, DI")
-		g.f("SUBQ $8, CX")
-		g.f("JNZ %s", loop)
-		g.f("VZEROUPPER")
-		g.f("RET")
+		g.function(k.name+"AVX2", k.do)
 	}
+}
+
+func (g *gen) function(name string, do func(string)) {
+	g.text(fmt.Sprintf("func %s(x *float32, n int)", name), name, 0, 16)
+	g.f("MOVQ x+0(FP), DI")
+	g.f("MOVQ n+8(FP), CX")
+	loop := g.label("loop")
+	g.f("%s:", loop)
+	x := g.load("(DI)")
+	do(x)
+	g.store(x, "(DI)")
+	g.f("ADDQ $%d, DI", g.bytes())
+	g.f("SUBQ $%d, CX", g.bytes()/4)
+	g.f("JNZ %s", loop)
+	g.f("VZEROUPPER")
+	g.f("RET")
 }
 
 func (g *gen) gates(name string) {
