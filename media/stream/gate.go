@@ -18,7 +18,7 @@ const (
 	// Of the packets behind a closed gate some are decoded all the same, to see whether the signs tell
 	// the truth: every probeSoon-th in the first second, every probeLater-th from then on.
 	probeSoon  = 5
-	probeLater = 10
+	probeLater = 20
 	probeShy   = 50
 	// doubtLevel in -dBov: a party that says it is silent and is this loud is not believed again.
 	doubtLevel = 50

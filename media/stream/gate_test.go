@@ -62,7 +62,7 @@ func talk(seconds int) (samples []int16, what string) {
 // The same packets go to a receiver with the gate and to one without. Wherever a word begins after a pause,
 // its first 20 ms must be there, as loud as without the gate.
 func TestGateLosesNoOnset(t *testing.T) {
-	speech, what := talk(40)
+	speech, what := talk(30)
 	for _, tc := range []struct {
 		name   string
 		format media.Format
