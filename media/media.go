@@ -290,10 +290,14 @@ type Stats struct {
 
 // Tapped is one member's share of one tick, as a recorder gets it. All pointers are borrowed for the call.
 type Tapped struct {
-	Member string     // the member's id
-	Kind   Kind       // what In is
-	In     *pcm.Frame // the party's voice as the room hears it, after its processors, before mute; at the source's rate
-	// Codec and Payload are the encoded form of In where one exists (no processor ran), else 0 and nil.
+	Member string // the member's id
+	Kind   Kind   // what In is
+	// In is the party's voice as the room hears it, after its processors, before mute; at the source's rate. It
+	// is nil where nobody hears the party in a mix and Payload stands for it, so that nothing was decoded.
+	In *pcm.Frame
+	// Codec and Payload are the encoded form of In where one exists: the party's own payload, if no processor
+	// ran, or where that is not Opus, what the room has just encoded of exactly this voice for a listener in
+	// Opus. Else 0 and nil.
 	Codec   Codec
 	Payload []byte
 	Muted   bool // the room does not hear this member now
