@@ -1,6 +1,7 @@
 package webrtcleg
 
 import (
+	"context"
 	"crypto"
 	"crypto/x509"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cordboard/cordboard/media"
@@ -43,70 +45,175 @@ func (p print) matches(der []byte) bool {
 	return err == nil && strings.EqualFold(got, p.value)
 }
 
-// association is a leg's DTLS: it makes the keys, and brings the browser's goodbye.
+// association is a leg's DTLS: it makes the keys, and brings the browser's goodbye. A connection of package
+// dtls keeps three goroutines and their buffers, for what is one alert in an hour: so once there are keys its
+// state is put aside, and made a connection again when an alert comes, or when we say goodbye.
+//
+//	idle -> handshake -> asleep <-> awake -> over
+//
+// Where the browser began the handshake we stay awake, for it may ask for the end of it again.
 type association struct {
 	leg    *Leg
 	prints []print
 	client bool // we begin
-	done   chan struct{}
 
-	mu   sync.Mutex
-	in   *packetio.Buffer // nil before the first check
-	conn *dtls.Conn
+	mu    sync.Mutex
+	begun bool
+	over  bool
+	state []byte // once there are keys: what a connection is made from
+	awake *pipe  // the connection that takes what comes
+	tasks sync.WaitGroup
 }
+
+const (
+	alertRecord = 21 // content type (RFC 6347 section 4.1, RFC 5246 section 6.2.1)
+	epochAt     = 3  // where the epoch stands in a record; 0 is in the clear
+	recordSize  = 13 // of a record's header
+	// awakeFor is how long an alert keeps the association awake that was no goodbye, settle how long a
+	// connection has for what came just before it was put aside.
+	awakeFor = time.Second
+	settle   = 100 * time.Millisecond
+)
 
 // secure begins the handshake. Called once, on the first authentic check.
 func (l *Leg) secure() {
 	d := &l.dtls
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.in != nil || l.over() {
+	if d.begun || d.over {
 		return
 	}
-	d.in = packetio.NewBuffer()
-	d.in.SetLimitCount(64)
-	d.done = make(chan struct{})
-	go d.run()
+	d.begun = true
+	d.wake(d.handshake)
 }
 
-// push takes a datagram from the socket's reader.
+// wake starts a goroutine with a connection of its own. Called under the lock.
+func (d *association) wake(f func(p *pipe)) {
+	p := newPipe(d.leg)
+	d.awake = p
+	d.tasks.Go(func() { f(p) })
+}
+
+// push takes a datagram from the port's reader.
 func (d *association) push(b []byte) {
-	d.mu.Lock()
-	in := d.in
-	d.mu.Unlock()
-	if in != nil {
-		_, _ = in.Write(b) // a flood is dropped; DTLS repeats what counts
+	if len(b) < recordSize {
+		return
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.over:
+		return
+	case d.awake != nil:
+	case d.state != nil && b[0] == alertRecord && (b[epochAt] != 0 || b[epochAt+1] != 0):
+		d.wake(d.listen)
+	default: // not begun, or what nobody needs any more
+		return
+	}
+	_, _ = d.awake.in.Write(b) // a flood is dropped; DTLS repeats what counts
 }
 
-// run shakes hands and then waits for the browser's goodbye or for close.
-func (d *association) run() {
-	defer close(d.done)
-	conn, err := d.dial()
+// handshake makes the keys.
+func (d *association) handshake(p *pipe) {
+	conn, err := d.dial(p)
 	if err == nil {
-		d.mu.Lock()
-		d.conn = conn
-		d.mu.Unlock()
+		d.use(p, conn)
 		err = conn.HandshakeContext(d.leg.ctx)
 	}
 	if err == nil {
 		err = d.leg.unlock(conn, d.client)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		d.leg.end(fmt.Errorf("%w: dtls: %w", ErrLost, err))
+	case !d.client || !d.sleep(p):
+		d.goodbye(conn)
+	}
+}
+
+// listen finds out what an alert says.
+func (d *association) listen(p *pipe) {
+	conn, err := d.resume(p)
+	if err != nil { // the one thing that can end it before it has begun is the alert
+		d.leg.end(ErrPeerClosed)
 		return
 	}
+	d.use(p, conn)
+	_ = conn.SetReadDeadline(time.Now().Add(awakeFor))
+	if !d.goodbye(conn) && !d.sleep(p) {
+		_ = conn.SetReadDeadline(time.Time{})
+		d.goodbye(conn)
+	}
+}
+
+func (d *association) use(p *pipe, conn *dtls.Conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p.conn = conn
+}
+
+// goodbye waits until the browser or we end the connection, which ends the leg; it reports false when the
+// deadline passed before.
+func (d *association) goodbye(conn *dtls.Conn) bool {
 	var data [1]byte // nobody agreed to any
 	for {
-		if _, err := conn.Read(data[:]); errors.Is(err, io.EOF) {
+		_, err := conn.Read(data[:])
+		var late net.Error
+		switch {
+		case errors.Is(err, io.EOF):
 			d.leg.end(ErrPeerClosed)
-			return
+			return true
+		case errors.As(err, &late) && late.Timeout():
+			return false
 		}
 	}
 }
 
-func (d *association) dial() (*dtls.Conn, error) {
-	shared := []dtls.Option{
+// sleep puts the connection aside. It reports false when the leg is over or it cannot be.
+func (d *association) sleep(p *pipe) bool {
+	state, ok := p.conn.ConnectionState()
+	if !ok {
+		return false
+	}
+	b, err := state.MarshalBinary()
+	if err != nil {
+		return false
+	}
+	d.mu.Lock()
+	if d.over {
+		d.mu.Unlock()
+		return false
+	}
+	d.state, d.awake = b, nil // what comes from now on wakes another
+	d.mu.Unlock()
+	_ = p.conn.SetReadDeadline(time.Now().Add(settle))
+	if !d.goodbye(p.conn) {
+		p.mute.Store(true) // it is no goodbye
+		_ = p.conn.Close()
+	}
+	return true
+}
+
+// resume makes a connection from the state put aside.
+func (d *association) resume(p *pipe) (*dtls.Conn, error) {
+	d.mu.Lock()
+	b := d.state
+	d.mu.Unlock()
+	var state dtls.State
+	if err := state.UnmarshalBinary(b); err != nil {
+		return nil, err
+	}
+	conn, err := dtls.ResumeWithOptions(&state, p, pipeAddr{}, d.options()...)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), awakeFor)
+	defer cancel()
+	return conn, conn.HandshakeContext(ctx) // nothing goes over the wire
+}
+
+func (d *association) options() []dtls.Option {
+	return []dtls.Option{
 		dtls.WithCertificates(d.leg.cert.Certificate),
 		dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80),
 		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
@@ -120,12 +227,16 @@ func (d *association) dial() (*dtls.Conn, error) {
 			return errFingerprint
 		}),
 	}
+}
+
+func (d *association) dial(p *pipe) (*dtls.Conn, error) {
+	shared := d.options()
 	if d.client {
 		opts := make([]dtls.ClientOption, 0, len(shared))
 		for _, o := range shared {
 			opts = append(opts, o)
 		}
-		return dtls.ClientWithOptions(d, pipeAddr{}, opts...)
+		return dtls.ClientWithOptions(p, pipeAddr{}, opts...)
 	}
 	opts := []dtls.ServerOption{
 		dtls.WithClientAuth(dtls.RequireAnyClientCert),
@@ -134,58 +245,77 @@ func (d *association) dial() (*dtls.Conn, error) {
 	for _, o := range shared {
 		opts = append(opts, o)
 	}
-	return dtls.ServerWithOptions(d, pipeAddr{}, opts...)
+	return dtls.ServerWithOptions(p, pipeAddr{}, opts...)
 }
 
-// close says goodbye and returns when the goroutine has ended.
+// close says goodbye and returns when the goroutines have ended.
 func (d *association) close() {
 	d.mu.Lock()
-	conn, in, done := d.conn, d.in, d.done
-	if d.in == nil {
-		d.in = packetio.NewBuffer() // so that none begins
+	d.over = true
+	p, asleep := d.awake, d.awake == nil && d.state != nil
+	if asleep {
+		p = newPipe(d.leg)
+	}
+	var conn *dtls.Conn
+	if p != nil {
+		conn = p.conn
 	}
 	d.mu.Unlock()
-	if done == nil {
-		return
+	if asleep {
+		conn, _ = d.resume(p) // a browser that we cannot tell will notice
 	}
 	if conn != nil {
 		_ = conn.Close() // what fails after the goodbye is of no use to anybody
 	}
-	_ = in.Close()
-	<-done
+	if p != nil {
+		_ = p.in.Close()
+	}
+	d.tasks.Wait()
 }
 
-// What follows makes an association the net.PacketConn under its own DTLS: in from the socket's reader, out
-// over the leg's route, whichever that is.
+// pipe is the net.PacketConn under one connection: in from the port's reader, out over the leg's route,
+// whichever that is.
+type pipe struct {
+	leg  *Leg
+	in   *packetio.Buffer
+	mute atomic.Bool
+	conn *dtls.Conn // under the association's lock, but for its own goroutine
+}
+
+func newPipe(l *Leg) *pipe {
+	p := &pipe{leg: l, in: packetio.NewBuffer()}
+	p.in.SetLimitCount(64)
+	return p
+}
 
 // ReadFrom implements net.PacketConn.
-func (d *association) ReadFrom(b []byte) (int, net.Addr, error) {
-	n, err := d.in.Read(b)
+func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, err := p.in.Read(b)
 	return n, pipeAddr{}, err
 }
 
 // WriteTo implements net.PacketConn.
-func (d *association) WriteTo(b []byte, _ net.Addr) (int, error) {
-	if r := d.leg.route.Load(); r != nil {
+func (p *pipe) WriteTo(b []byte, _ net.Addr) (int, error) {
+	if r := p.leg.route.Load(); r != nil && !p.mute.Load() {
 		r.via.send(b, r.to) // what is lost is repeated
 	}
 	return len(b), nil
 }
 
 // Close implements net.PacketConn.
-func (d *association) Close() error { return d.in.Close() }
+func (p *pipe) Close() error { return p.in.Close() }
 
 // LocalAddr implements net.PacketConn.
-func (d *association) LocalAddr() net.Addr { return pipeAddr{} }
+func (p *pipe) LocalAddr() net.Addr { return pipeAddr{} }
 
 // SetDeadline implements net.PacketConn.
-func (d *association) SetDeadline(t time.Time) error { return d.SetReadDeadline(t) }
+func (p *pipe) SetDeadline(t time.Time) error { return p.SetReadDeadline(t) }
 
 // SetReadDeadline implements net.PacketConn.
-func (d *association) SetReadDeadline(t time.Time) error { return d.in.SetReadDeadline(t) }
+func (p *pipe) SetReadDeadline(t time.Time) error { return p.in.SetReadDeadline(t) }
 
 // SetWriteDeadline implements net.PacketConn: writes never wait.
-func (d *association) SetWriteDeadline(time.Time) error { return nil }
+func (p *pipe) SetWriteDeadline(time.Time) error { return nil }
 
 // pipeAddr stands for the browser, whose address may change under DTLS.
 type pipeAddr struct{}

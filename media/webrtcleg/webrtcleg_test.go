@@ -211,6 +211,16 @@ func wait(t testing.TB, leg *webrtcleg.Leg, want media.EventKind, limit time.Dur
 	}
 }
 
+// until waits for a state of the browser's connection.
+func (b *browser) until(s webrtc.PeerConnectionState) {
+	b.t.Helper()
+	for limit := time.Now().Add(5 * time.Second); b.pc.ConnectionState() != s; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(limit) {
+			b.t.Fatalf("the browser is %v, not %v", b.pc.ConnectionState(), s)
+		}
+	}
+}
+
 func connect(t testing.TB, a *webrtcleg.API, tcp bool) (*browser, *webrtcleg.Leg) {
 	t.Helper()
 	b := newBrowser(t, tcp)
@@ -225,12 +235,7 @@ func connect(t testing.TB, a *webrtcleg.API, tcp bool) (*browser, *webrtcleg.Leg
 	}
 	b.accept(answer)
 	wait(t, leg, media.EventConnected, 5*time.Second)
-	for until := time.Now().Add(5 * time.Second); b.pc.ConnectionState() != webrtc.PeerConnectionStateConnected; {
-		if time.Now().After(until) {
-			t.Fatalf("the browser is %v", b.pc.ConnectionState())
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	b.until(webrtc.PeerConnectionStateConnected)
 	return b, leg
 }
 
@@ -311,6 +316,49 @@ func TestBrowserCloses(t *testing.T) {
 	}
 	if err := leg.AddCandidate("a=end-of-candidates\r\n"); !errors.Is(err, webrtcleg.ErrClosed) {
 		t.Errorf("candidate for a dead leg: %v", err)
+	}
+}
+
+// A browser that begins the handshake itself is served, and its goodbye and ours arrive.
+func TestBrowserBegins(t *testing.T) {
+	a := newAPI(t, webrtcleg.Config{})
+	for _, ours := range []bool{false, true} {
+		b := newBrowser(t, false)
+		leg, answer, err := a.NewLeg(t.Context(), strings.ReplaceAll(b.offer(nil), "a=setup:actpass", "a=setup:active"), webrtcleg.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(answer, "a=setup:passive") {
+			t.Fatalf("answer:\n%s", answer)
+		}
+		b.accept(answer)
+		wait(t, leg, media.EventConnected, 5*time.Second)
+		b.until(webrtc.PeerConnectionStateConnected)
+		if ours {
+			_ = leg.Close()
+			b.until(webrtc.PeerConnectionStateClosed)
+			continue
+		}
+		_ = b.pc.GracefulClose()
+		select {
+		case <-leg.Done():
+		case <-time.After(5 * time.Second):
+			t.Fatal("the leg lives on")
+		}
+		if !errors.Is(leg.Err(), webrtcleg.ErrPeerClosed) {
+			t.Errorf("ended with %v", leg.Err())
+		}
+	}
+}
+
+// Our goodbye reaches the browser, right after the handshake and long after it.
+func TestGoodbye(t *testing.T) {
+	a := newAPI(t, webrtcleg.Config{})
+	for _, later := range []time.Duration{0, 300 * time.Millisecond} {
+		b, leg := connect(t, a, false)
+		time.Sleep(later)
+		_ = leg.Close()
+		b.until(webrtc.PeerConnectionStateClosed)
 	}
 }
 
