@@ -4,6 +4,7 @@
 //	cordboard demo                             a whole contact centre on this machine, with a caller
 //	cordboard token --agent alice              mint a token for the API or the desktop
 //	cordboard config check                     say what is wrong with a configuration, or nothing
+//	cordboard denoise IN.wav OUT.wav           take the noise out of a recording
 //	cordboard version
 //
 // It is the only place that sees everything: it reads the configuration, builds the parts bottom up, runs
@@ -29,6 +30,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Run a demo contact centre on this machine, with a caller who rings when the agent is ready."`
 	Token   tokenCmd   `cmd:"" help:"Mint a token for the API or the desktop."`
 	Config  configCmd  `cmd:"" help:"Work with the configuration."`
+	Denoise denoiseCmd `cmd:"" help:"Take the noise out of a WAV file."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
