@@ -1,6 +1,10 @@
 package pcm
 
-import "math"
+import (
+	"math"
+
+	"github.com/cordboard/cordboard/internal/vec"
+)
 
 // AGC brings one voice to the level of speech that telephony is built around, -26 dBov in the sense of
 // ITU-T P.56 (23 dB below a full-scale sine), by at most 18 dB up or down. It measures speech alone, and
@@ -46,7 +50,7 @@ func (a *AGC) Process(f *Frame) {
 	if len(samples) == 0 {
 		return
 	}
-	power := float32(float64(energy(samples)) / float64(len(samples)) / (1 << 30))
+	power := float32(float64(vec.Energy(samples)) / float64(len(samples)) / (1 << 30))
 	a.window[a.n] = power
 	if a.n++; a.n == agcWindow {
 		a.n = 0

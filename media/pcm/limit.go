@@ -1,5 +1,7 @@
 package pcm
 
+import "github.com/cordboard/cordboard/internal/vec"
+
 // Limiter keeps a sum of voices inside 16 bits by turning it down for a moment instead of clipping it.
 // It looks at 2.5 ms at a time, adds no delay, comes down within one such block and goes back up over
 // about 200 ms. What a block's onset still exceeds is clipped. A sum that fits passes bit-exact. The zero
@@ -19,8 +21,10 @@ const (
 // Process limits one frame's sum into dst, which has the same length.
 func (l *Limiter) Process(dst []int16, sum []int32) {
 	dst = dst[:len(sum)]
-	if l.reduction == 0 && fits(dst, sum, Ceiling) {
-		return // as nearly always: all blocks would pass as they are
+	if l.reduction == 0 {
+		if lo, hi := vec.Narrow(dst, sum); lo >= -Ceiling && hi <= Ceiling {
+			return // as nearly always: all blocks pass as they are
+		}
 	}
 	for len(sum) > 0 {
 		n := max(1, min(len(sum), (len(dst)+blocksPerFrame-1)/blocksPerFrame))
@@ -33,10 +37,7 @@ func (l *Limiter) Process(dst []int16, sum []int32) {
 }
 
 func (l *Limiter) block(dst []int16, sum []int32) {
-	var lo, hi int32
-	for _, s := range sum {
-		lo, hi = min(lo, s), max(hi, s)
-	}
+	lo, hi := vec.Narrow(dst, sum)
 	peak := max(hi, -lo)
 	want := float32(0)
 	if peak > Ceiling {
@@ -49,7 +50,6 @@ func (l *Limiter) block(dst []int16, sum []int32) {
 		}
 	}
 	if want == 0 && l.reduction == 0 {
-		Clip(dst, sum)
 		return
 	}
 	gain, step := 1-l.reduction, (l.reduction-want)/float32(len(sum))

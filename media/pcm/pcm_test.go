@@ -152,7 +152,7 @@ func TestMixMinusIsExact(t *testing.T) {
 	}
 }
 
-// The loops that take eight at a time give what taking one at a time gives, at every length and limit.
+// The loops that take many at a time give what taking one at a time gives, at every length and limit.
 func TestLoopsAreExact(t *testing.T) {
 	noise := testaudio.Noise(7, 960, 3)
 	for _, n := range []int{0, 1, 7, 8, 9, 15, 160, 320, 960} {
