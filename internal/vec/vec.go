@@ -1,10 +1,12 @@
 // Package vec is the only home of vector instructions: products of small matrices, the gates of a recurrent
-// network, logarithms and exponentials, and the Fourier transform of two real signals at once.
+// network, logarithms and exponentials, the Fourier transform of two real signals at once, and the sums of
+// samples that a room needs.
 //
 // Every function is plain Go on slices. On amd64 with AVX2 and FMA the work is done by the routines in
 // vec_amd64.s, which gen/ writes; everywhere else, and in the tests as the measure, by the scalar reference in
 // ref.go. The two agree within the bounds that the tests state; they differ where a fused multiply-add rounds
-// once and the reference twice. Nothing here allocates, and nothing is retained.
+// once and the reference twice. The sums in mix.go are exact; their few routines are in mix_amd64.s. Nothing
+// here allocates, and nothing is retained.
 package vec
 
 // Matrix is the right-hand side of a product, Inner rows of Cols values, a row every Stride values.
