@@ -513,3 +513,30 @@ func TestSkippedAndLevelled(t *testing.T) {
 		}
 	}
 }
+
+func TestTwoLegsOverIPv6(t *testing.T) {
+	p, err := NewPortPool(netip.IPv6Loopback(), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sa, err := p.Get()
+	if err != nil {
+		t.Logf("no IPv6 here: %v", err)
+		return
+	}
+	sb := socket(t, p)
+	legs := make([]*Leg, 0, 2)
+	for _, s := range [][2]*Socket{{sa, sb}, {sb, sa}} {
+		l, err := New(Config{Socket: s[0], Session: Session{Codec: media.PCMU, Remote: s[1].Addr()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		l.Start()
+		legs = append(legs, l)
+	}
+	talk(t, legs[0], legs[1], 10, nil)
+	if s := eventually(legs[1], func(s media.Stats) bool { return s.PacketsIn == 10 }); s.PacketsIn != 10 || s.Foreign != 0 {
+		t.Errorf("%+v", s)
+	}
+}
