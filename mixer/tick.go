@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec/g711"
 	"github.com/cordboard/cordboard/media/pcm"
 )
 
@@ -123,17 +124,32 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 }
 
 // measure is the level of a frame: the sender's own figure where it gave one and nothing changed the
-// frame since.
+// frame since. Of a voice that was not decoded, since its packets are handed on, G.711 tells it for next to
+// nothing.
 func (f *feed) measure(frame *pcm.Frame, read bool) uint8 {
 	if f.leveler != nil && (len(f.processors) == 0 || !read) {
 		if level, _, ok := f.leveler.Level(); ok {
 			return min(level, pcm.LevelSilence)
 		}
 	}
-	if !read {
+	if !read && !(f.wanted && f.law(frame)) {
 		return pcm.LevelSilence
 	}
 	return pcm.Level(frame.Samples())
+}
+
+// law decodes the source's payload where that is G.711.
+func (f *feed) law(frame *pcm.Frame) bool {
+	if f.payload == nil {
+		return false
+	}
+	c, payload := f.payload.Payload()
+	if c != media.PCMU && c != media.PCMA || len(payload) != pcm.Rate8k.Samples() {
+		return false
+	}
+	frame.SetRate(pcm.Rate8k)
+	g711.Decode(frame.Samples(), payload, g711.Table(c))
+	return true
 }
 
 // class is the listeners of a tick that hear the same and want it in the same format.
