@@ -22,9 +22,9 @@ const (
 // relayDigit sends a key that a party pressed on to the others who are not on hold, as the call wants it: as
 // an RFC 4733 event where the leg agreed to those, else as the tones themselves. Neither is kept anywhere,
 // so it goes on while a recording is paused: that is when somebody keys in a card number for a machine
-// at the other end.
+// at the other end. What was heard in the party's audio is in the others' audio already.
 func (a *actor) relayDigit(from *leg, e media.Event) {
-	if a.call.DTMFRelay != wire.RelayAll || from.wire.Hold.Local || from.wire.Muted {
+	if a.call.DTMFRelay != wire.RelayAll || e.Inband || from.wire.Hold.Local || from.wire.Muted {
 		return
 	}
 	tone := min(max(e.Duration, shortestKey), longestKey)

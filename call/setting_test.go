@@ -129,6 +129,9 @@ func TestRelayedDigits(t *testing.T) {
 	_, err = b.PatchCall(b.ctx, c.ID, wire.CallPatch{DTMFRelay: &all}, "agt_a")
 	b.ok(err)
 	press('5')
+	n := len(b.digits())
+	from.leg.events <- media.Event{Kind: media.EventDigit, Digit: '7', Duration: 120 * time.Millisecond, Inband: true}
+	b.until("the digit in the audio", func() bool { return len(b.digits()) > n })
 	b.hears("the low tone of 5", old, 770)
 	b.hears("the high tone of 5", old, 1336)
 	w, err := b.StartRecording(b.ctx, c.ID, "agt_a")
@@ -143,7 +146,7 @@ func TestRelayedDigits(t *testing.T) {
 	if d := from.leg.digits(); len(d) != 0 {
 		t.Errorf("who pressed the keys was sent %q", d)
 	}
-	if d := b.digits(); !slices.Equal(d, []string{"1", "5", ""}) {
+	if d := b.digits(); !slices.Equal(d, []string{"1", "5", "7", ""}) {
 		t.Errorf("digits told: %q", d)
 	}
 }

@@ -257,6 +257,7 @@ type Event struct {
 	Kind     EventKind
 	Digit    byte          // EventDigit: one of 0-9 * # A-D
 	Duration time.Duration // EventDigit: how long the key was held
+	Inband   bool          // EventDigit: heard in the audio, where the room hears it too
 }
 
 // Stats counts what passed through a leg. All counts are totals since the leg began.

@@ -81,6 +81,7 @@ type Config struct {
 	RTPTimeout        time.Duration    // between packets; 15 s when zero, negative for never
 	Clock             func() time.Time // time.Now when nil
 	Jitter            jitter.Config
+	InbandDigits      bool // hear keys in the audio of a party that agreed to no telephone events
 }
 
 const maxDatagram = stream.MaxPacket + 64
@@ -167,7 +168,7 @@ func New(cfg Config) (*Leg, error) {
 	s := cfg.Session
 	l.rx = stream.NewReceiver(stream.ReceiverConfig{
 		Codecs: s.codecs(), EventPT: s.EventPT, LevelExtID: s.LevelExtID,
-		Events: l.events, Jitter: cfg.Jitter, Clock: cfg.Clock,
+		Events: l.events, Jitter: cfg.Jitter, Clock: cfg.Clock, InbandDigits: cfg.InbandDigits,
 	})
 	l.tx = stream.NewSender(s.sender(cfg.CNAME), l.send)
 	l.rep = stream.NewReporter(l.rx, l.tx, l.start)

@@ -34,6 +34,7 @@ func (r *Receiver) listen(k media.Kind) {
 		return
 	}
 	if e, ok := r.inband.hear(k, r.fifo[:r.rate.Samples()], r.rate); ok {
+		e.Inband = true
 		r.emit(e)
 	}
 }

@@ -42,7 +42,7 @@ func TestInbandDigits(t *testing.T) {
 				select {
 				case e := <-l.event:
 					got = append(got, e.Digit)
-					if e.Duration < 60e6 || e.Duration > 140e6 {
+					if e.Duration < 60e6 || e.Duration > 140e6 || !e.Inband {
 						t.Errorf("%v: %c lasted %v", tc.codec, e.Digit, e.Duration)
 					}
 				default:

@@ -54,7 +54,7 @@ func (p *rtpPort) Close() error {
 func (p *rtpPort) Start(params Params) (Leg, error) {
 	l, err := rtpleg.New(rtpleg.Config{
 		Socket: p.socket, Session: session(params), CNAME: "cordboard",
-		RTPTimeoutInitial: p.r.initial, RTPTimeout: p.r.running,
+		RTPTimeoutInitial: p.r.initial, RTPTimeout: p.r.running, InbandDigits: true,
 	})
 	if err != nil {
 		return nil, err

@@ -208,7 +208,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	if s.tcp != nil {
 		closers = append(closers, s.tcp)
-		serving.Go(func() { failed <- s.ua.TransportLayer().ServeTCP(s.tcp) })
+		serving.Go(func() { failed <- s.ua.TransportLayer().ServeTCP(guardedListener{s.tcp, s.log, s.newStreamParser}) })
 	}
 	s.log.Info("sip listening", "udp", s.Addr("udp"), "tcp", s.Addr("tcp"), "trunks", len(s.trunks))
 	close(s.ready)

@@ -50,7 +50,7 @@ type Timeline struct {
 }
 
 // TimelineMark is one entry of a timeline. Its type is that of an event where there is one, and beside these
-// leg.joined, leg.left, leg.quality_dropped, leg.quality_recovered, leg.forwarded and leg.mixed.
+// leg.quality_dropped, leg.quality_recovered and recording.gap.
 type TimelineMark struct {
 	Time     time.Time `json:"time"`
 	OffsetMS int64     `json:"offset_ms"` // since the call was created

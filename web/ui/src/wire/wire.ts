@@ -136,7 +136,7 @@ export interface Timeline {
 }
 
 /** TimelineMark is one entry of a timeline. Its type is that of an event where there is one, and beside these
- * leg.joined, leg.left, leg.quality_dropped, leg.quality_recovered, leg.forwarded and leg.mixed. */
+ * leg.quality_dropped, leg.quality_recovered and recording.gap. */
 export interface TimelineMark {
   time: string;
   /** since the call was created */
