@@ -65,6 +65,21 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	scripts/setup.sh build
 	scripts/fuzz.sh $${FUZZTIME:-30s}
 
+# Debian's python3-torch, python3-scipy and python3-soundfile. CORPUS is a folder as docs/denoise.md has it.
+PYTHON ?= /usr/bin/python3
+STEPS ?= 200000
+.PHONY: denoise-train
+denoise-train: ## train the noise suppressor: CORPUS=dir RUN=dir [STEPS=n]; goes on where it was stopped
+	cd denoise/train && OMP_NUM_THREADS=1 $(PYTHON) train.py --corpus $(CORPUS) --run $(RUN) --steps $(STEPS)
+
+.PHONY: denoise-eval
+denoise-eval: ## score what was trained on voices and noises it never heard: CORPUS=dir SPEECH=dir RUN=dir
+	cd denoise/train && OMP_NUM_THREADS=1 $(PYTHON) evaluate.py --corpus $(CORPUS) --speech $(SPEECH) $(RUN)/checkpoint.pt
+
+.PHONY: denoise-export
+denoise-export: ## make the embedded weights and the golden vectors of what was trained: RUN=dir
+	cd denoise/train && OMP_NUM_THREADS=1 $(PYTHON) export.py $(RUN)/checkpoint.pt ../weights.bin ../testdata
+
 .PHONY: generate
 generate: ## the TypeScript types from signaling/wire
 	go generate $(PACKAGES)

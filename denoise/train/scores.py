@@ -44,31 +44,45 @@ def third_octaves(rate=10000, size=512, bands=15, lowest=150):
     return m
 
 
-def stoi(y, s, rate=16000):
-    """Short-time objective intelligibility (Taal, Hendriks, Heusdens, Jensen 2011)."""
+def envelopes(y, s, rate):
+    """Magnitudes of the bands of the frames in which somebody speaks, of s and of y."""
     s, y = (resample_poly(x, 10000, rate) if rate != 10000 else x for x in (s, y))
-    # Frames more than 40 dB below the loudest are taken out.
     fs, fy = spectra(s, 256, 512)[0], spectra(y, 256, 512)[0]
     e = 20 * np.log10(np.linalg.norm(fs, axis=1) + 1e-12)
     keep = e > e.max() - 40
+
     def join(f):
         out = np.zeros(128 * (keep.sum() + 1))
         for i, x in enumerate(f[keep]):
             out[128 * i:128 * i + 256] += x
         return out
     m = third_octaves()
-    a, b = (np.sqrt(np.abs(spectra(join(f), 256, 512)[1]) ** 2 @ m.T) for f in (fs, fy))
-    n = 30
+    return (np.sqrt(np.abs(spectra(join(f), 256, 512)[1]) ** 2 @ m.T) for f in (fs, fy))
+
+
+def stretches(y, s, rate, score, n=30):
+    a, b = envelopes(y, s, rate)
     if len(a) < n:
         return np.nan
-    d = []
-    for i in range(n, len(a) + 1):
-        p, q = a[i - n:i], b[i - n:i]
+    return np.mean([score(a[i - n:i], b[i - n:i]) for i in range(n, len(a) + 1)])
+
+
+def stoi(y, s, rate=16000):
+    """Short-time objective intelligibility (Taal, Hendriks, Heusdens, Jensen 2011)."""
+    def score(p, q):
         q = q * np.linalg.norm(p, axis=0) / (np.linalg.norm(q, axis=0) + 1e-12)
         q = np.minimum(q, p * (1 + 10 ** (15 / 20)))
         p, q = p - p.mean(0), q - q.mean(0)
-        d.append((p * q).sum(0) / (np.linalg.norm(p, axis=0) * np.linalg.norm(q, axis=0) + 1e-12))
-    return np.mean(d)
+        return ((p * q).sum(0) / (np.linalg.norm(p, axis=0) * np.linalg.norm(q, axis=0) + 1e-12)).mean()
+    return stretches(y, s, rate, score)
 
 
-ALL = {'SI-SDR': si_sdr, 'STOI': stoi, 'segSNR': segmental_snr, 'LSD': log_spectral_distance}
+def estoi(y, s, rate=16000):
+    """The extended measure (Jensen, Taal 2016)."""
+    def unit(x, axis):
+        x = x - x.mean(axis, keepdims=True)
+        return x / (np.linalg.norm(x, axis=axis, keepdims=True) + 1e-12)
+    return stretches(y, s, rate, lambda p, q: (unit(unit(p, 0), 1) * unit(unit(q, 0), 1)).sum() / len(p))
+
+
+ALL = {'SI-SDR': si_sdr, 'STOI': stoi, 'ESTOI': estoi, 'segSNR': segmental_snr, 'LSD': log_spectral_distance}
