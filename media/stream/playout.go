@@ -37,22 +37,24 @@ type playout struct {
 	payloadCodec media.Codec
 	skipping     bool // nobody is going to hear this frame
 
-	silent bool          // the party is in a pause and says so
-	dtx    bool          // the party has been seen to stop sending in pauses
-	quiet  bool          // the last packet decoded was silence
-	gap    bool          // something other than a packet came before this one
-	heard  bool          // anything was ever decoded
-	run    time.Duration // of unbroken concealment
-	gate   gate
-	past   past
-	said   said
-	inband *inband  // nil where nobody asked for it
-	band   pcm.Rate // Opus bandwidth that differs from the rate
-	banded int
-	frames int
-	recent int // packets and holes since the loss was last looked at
-	holes  int
-	copies int // packets among them that carry forward error correction
+	silent  bool          // the party is in a pause and says so
+	dtx     bool          // the party has been seen to stop sending in pauses
+	quiet   bool          // the last packet decoded was silence
+	sounded uint8         // -dBov of the last packet decoded
+	boost   float32       // gain at the end of the concealment so far
+	gap     bool          // something other than a packet came before this one
+	heard   bool          // anything was ever decoded
+	run     time.Duration // of unbroken concealment
+	gate    gate
+	past    past
+	said    said
+	inband  *inband  // nil where nobody asked for it
+	band    pcm.Rate // Opus bandwidth that differs from the rate
+	banded  int
+	frames  int
+	recent  int // packets and holes since the loss was last looked at
+	holes   int
+	copies  int // packets among them that carry forward error correction
 }
 
 // said is what the party says of a frame (RFC 6464).
@@ -171,6 +173,9 @@ func (r *Receiver) play(it *jitter.Item, want int) media.Kind {
 		r.room(n)
 		if it.Next != nil && r.codec == media.Opus && r.dec != nil && it.PT == uint8(media.Opus) {
 			if got, err := r.dec.DecodeFEC(r.fifo[r.n:r.n+n], it.Next, n, r.rate); err == nil && got == n {
+				if r.run > 0 {
+					r.release(r.fifo[r.n : r.n+n])
+				}
 				r.n += n
 				r.run, r.gap = 0, false
 				r.stats.concealed.Add(1)
@@ -286,7 +291,10 @@ func (r *Receiver) decode(c media.Codec, it *jitter.Item, n int) media.Kind {
 	r.past.add(c, it.Payload, !r.gate.closed) // what a probe heard lacks what came before it
 	if r.run > fadeFrom || r.silent {
 		fadeIn(seg, r.rate)
+	} else if r.run > 0 {
+		r.release(seg)
 	}
+	r.sounded = level
 	pause := r.silent && r.gap
 	r.quiet = level > quietLevel
 	changed := false
@@ -312,16 +320,12 @@ func (r *Receiver) decode(c media.Codec, it *jitter.Item, n int) media.Kind {
 // adjust stretches or shrinks the got samples behind the fifo's end by about units RTP clock units.
 func (r *Receiver) adjust(got, units int) int {
 	by := units * int(r.rate) / int(r.playout.clock)
-	r.room(got + max(by, 0))
-	seg := r.fifo[r.n:]
-	switch {
-	case by < 0:
-		return shrink(seg, got, -by, r.rate, r.quiet)
-	case got+by <= len(seg):
-		return stretch(seg, got, min(by, r.rate.Samples()), r.rate, r.quiet)
-	default:
-		return got
+	if by < 0 {
+		return shrink(r.fifo[r.n:], got, -by, r.rate, r.quiet)
 	}
+	frame := r.rate.Samples()
+	r.room(got + frame) // a period may be longer than what is wanted
+	return stretch(r.fifo[r.n:], got, min(by, frame), r.rate, r.quiet)
 }
 
 // conceal makes up at least n samples and fades them out when the hole lasts.
@@ -343,6 +347,7 @@ func (r *Receiver) conceal(n int) media.Kind {
 	if err := r.dec.Conceal(seg, n, r.rate); err != nil {
 		clear(seg)
 	}
+	r.hold(seg)
 	if r.run+d > fadeFrom {
 		from, to := gainAt(r.run), gainAt(r.run+d)
 		for i, v := range seg {

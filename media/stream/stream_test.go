@@ -193,8 +193,8 @@ func TestRandomLossKeepsTheTone(t *testing.T) {
 		}
 		pct := 100 * float64(bad) / frames
 		t.Logf("%v: 5 %% loss, %.2f %% frames under 70 %% energy, jitter %+v", c, pct, l.rx.Jitter())
-		if pct > 1 {
-			t.Errorf("%v: %.2f %% frames under 70 %% energy, want 1", c, pct)
+		if pct > 0.5 {
+			t.Errorf("%v: %.2f %% frames under 70 %% energy, want 0.5", c, pct)
 		}
 	}
 }
@@ -212,7 +212,7 @@ func TestForwardErrorCorrection(t *testing.T) {
 	var s media.Stats
 	l.rx.Stats(&s)
 	t.Logf("%+v", s)
-	if s.FEC < s.Lost/2 {
+	if s.FEC < s.Lost*6/10 {
 		t.Errorf("%d of %d losses recovered", s.FEC, s.Lost)
 	}
 }
