@@ -82,6 +82,7 @@ function change(s: State, e: Event): State {
     case 'leg.changed':
     case 'leg.reconnecting':
     case 'leg.reconnected':
+    case 'leg.streams_changed':
     case 'leg.ended':
     case 'denoise.changed':
     case 'denoise.degraded':
@@ -111,6 +112,7 @@ function change(s: State, e: Event): State {
     case 'archive.degraded':
     case 'archive.restored':
     case 'node.draining':
+    case 'node.effort_changed':
       return s; // nothing the desktop shows
     default: {
       e satisfies never; // a new event must be thought about here
