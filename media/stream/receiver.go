@@ -3,10 +3,15 @@
 // for the pair. rtpleg and webrtcleg put sockets under them.
 //
 //	datagram -> Receiver.PushPacket -> jitter.Buffer | ReadFrame: Pop -> codec.Decoder -> fifo -> frame
+//	                                   '-> Sender.RelayPacket, of another party, as it arrives
 //	frame -> Sender.WriteFrame: sequence number, timestamp from the tick, RFC 6464 level -> datagram
 //
 // A packet may hold 10 to 120 ms; the fifo cuts that into the frames of the room. The fifo is also where
 // audio is stretched or shrunk when the jitter buffer wants another delay, and where concealment goes.
+//
+// Decoding is what costs. A packet is not decoded while the party is silent (see gate) or while nobody hears
+// it (Skip); the payloads stay in the jitter buffer for four packets, so that the decoder can be brought up to
+// date when it is needed again.
 package stream
 
 import (
