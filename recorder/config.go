@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/recorder/archive"
+	"github.com/cordboard/cordboard/recorder/listen"
+	"github.com/cordboard/cordboard/recorder/seal"
 )
 
 // Config is the recorder's part of the configuration. The zero Config is not valid; start from Defaults.
@@ -25,6 +27,33 @@ type Config struct {
 	UploadWorkers int `toml:"upload_workers"`
 	// Archive is where finished recordings go. Each that is named gets a copy; at least one is.
 	Archive ArchiveConfig `toml:"archive"`
+	// Keys sign and seal recordings.
+	Keys KeysConfig `toml:"keys"`
+	// Copy is the listening copy.
+	Copy CopyConfig `toml:"copy"`
+}
+
+// KeysConfig names the keys of recordings.
+type KeysConfig struct {
+	// SignFile is the Ed25519 key that signs manifests, made on first start; empty: manifests are not signed.
+	SignFile string `toml:"sign_file"`
+	// SealFile holds the keys that wrap the keys of recordings, and SealKeys are such keys themselves, for the
+	// environment: the first wraps, all unwrap. With either new recordings are encrypted, with neither they
+	// are not.
+	SealFile string `toml:"seal_file"`
+	SealKeys string `toml:"seal_keys"`
+}
+
+// CopyConfig says how the listening copy of a recording is made.
+type CopyConfig struct {
+	// Format is "opus", "wav" or empty: no copy.
+	Format string `toml:"format"`
+	// Pauses says what stands in the copy for a pause: "silence" or "cut".
+	Pauses string `toml:"pauses"`
+	// Marker puts a soft tone where a pause was.
+	Marker bool `toml:"marker"`
+	// CPUPercent is how much of one core making copies may take, 1 to 100.
+	CPUPercent int `toml:"cpu_percent"`
 }
 
 // ArchiveConfig names the archives.
@@ -71,6 +100,7 @@ func Defaults() Config {
 			Folder: "data/recordings",
 			S3:     S3Config{Region: "us-east-1", PathStyle: true, TLS: true},
 		},
+		Copy: CopyConfig{Pauses: PauseSilence, CPUPercent: 25},
 	}
 }
 
@@ -95,6 +125,20 @@ func (c Config) Validate() error {
 	if c.UploadWorkers < 1 || c.UploadWorkers > 64 {
 		bad("upload_workers", "%d is not between 1 and 64", c.UploadWorkers)
 	}
+	if k := c.Keys; k.SealFile != "" && k.SealKeys != "" {
+		bad("keys.seal_file", "set either seal_file or seal_keys")
+	}
+	switch listen.Format(c.Copy.Format) {
+	case "", listen.Opus, listen.WAV:
+	default:
+		bad("copy.format", "%q is none of %q, %q and \"\"", c.Copy.Format, listen.Opus, listen.WAV)
+	}
+	if c.Copy.Pauses != PauseSilence && c.Copy.Pauses != PauseCut {
+		bad("copy.pauses", "%q is neither %q nor %q", c.Copy.Pauses, PauseSilence, PauseCut)
+	}
+	if c.Copy.CPUPercent < 1 || c.Copy.CPUPercent > 100 {
+		bad("copy.cpu_percent", "%d is not between 1 and 100", c.Copy.CPUPercent)
+	}
 	s3 := c.Archive.S3
 	if c.Archive.Folder == "" && s3.Endpoint == "" {
 		bad("archive", "name a folder or an s3 endpoint")
@@ -116,6 +160,36 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// keys opens the keys; each is nil where none is configured.
+func (k KeysConfig) keys() (signer *seal.Signer, keeper seal.Keeper, err error) {
+	if k.SignFile != "" {
+		if signer, err = seal.OpenSigner(k.SignFile); err != nil {
+			return nil, nil, fmt.Errorf("recorder.keys.sign_file: %w", err)
+		}
+	}
+	keeper, err = k.Keeper()
+	return signer, keeper, err
+}
+
+// Keeper opens the keys that wrap the keys of recordings, nil where there are none.
+func (k KeysConfig) Keeper() (seal.Keeper, error) {
+	switch {
+	case k.SealFile != "":
+		ring, err := seal.LoadRing(k.SealFile)
+		if err != nil {
+			return nil, fmt.Errorf("recorder.keys.seal_file: %w", err)
+		}
+		return ring, nil
+	case k.SealKeys != "":
+		ring, err := seal.ParseRing(k.SealKeys)
+		if err != nil {
+			return nil, fmt.Errorf("recorder.keys.seal_keys: %w", err)
+		}
+		return ring, nil
+	}
+	return nil, nil
+}
+
 // archives builds the archives, the nearest first.
 func (c Config) archives() ([]archive.Archive, error) {
 	var list []archive.Archive
@@ -123,23 +197,27 @@ func (c Config) archives() ([]archive.Archive, error) {
 		list = append(list, archive.NewFolder(dir))
 	}
 	if s3 := c.Archive.S3; s3.Endpoint != "" {
-		secret := s3.SecretKey
-		if s3.SecretKeyFile != "" {
-			b, err := os.ReadFile(s3.SecretKeyFile)
-			if err != nil {
-				return nil, fmt.Errorf("recorder: read s3 secret: %w", err)
-			}
-			secret = strings.TrimSpace(string(b))
-		}
-		a, err := archive.NewS3(archive.S3Options{
-			Endpoint: s3.Endpoint, Bucket: s3.Bucket, Region: s3.Region,
-			Prefix: s3.Prefix, AccessKey: s3.AccessKey, SecretKey: secret, PathStyle: s3.PathStyle,
-			TLS: s3.TLS, Insecure: s3.Insecure,
-		})
+		a, err := s3.Open()
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, a)
 	}
 	return list, nil
+}
+
+// Open makes the archive of the bucket. It does not connect yet.
+func (c S3Config) Open() (archive.Archive, error) {
+	secret := c.SecretKey
+	if c.SecretKeyFile != "" {
+		b, err := os.ReadFile(c.SecretKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("recorder: read s3 secret: %w", err)
+		}
+		secret = strings.TrimSpace(string(b))
+	}
+	return archive.NewS3(archive.S3Options{
+		Endpoint: c.Endpoint, Bucket: c.Bucket, Region: c.Region, Prefix: c.Prefix, AccessKey: c.AccessKey, SecretKey: secret,
+		PathStyle: c.PathStyle, TLS: c.TLS, Insecure: c.Insecure,
+	})
 }

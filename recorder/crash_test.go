@@ -19,6 +19,7 @@ import (
 	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/recorder/seal"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -26,6 +27,20 @@ import (
 func crashDir() string { return os.Getenv("RECORDER_CRASH_DIR") }
 
 const crashRecordings = 4
+
+// crashConfig is the configuration on both sides of a crash. Where there is a key recordings are sealed.
+func crashConfig(dir string) Config {
+	c := testConfig(dir)
+	if path := filepath.Join(dir, "seal.keys"); fileExists(path) {
+		c.Keys.SealFile = path
+	}
+	return c
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
 
 // crashChild records in real time until it is killed, and prints each tick it has given to all recordings.
 func crashChild(dir string) {
@@ -35,7 +50,7 @@ func crashChild(dir string) {
 			os.Exit(1)
 		}
 	}
-	r, err := New(testConfig(dir), Deps{Bus: event.New(1024, 1, time.Now), Log: slog.New(slog.DiscardHandler)})
+	r, err := New(crashConfig(dir), Deps{Bus: event.New(1024, 1, time.Now), Log: slog.New(slog.DiscardHandler)})
 	fail(err)
 	go func() { fail(r.Run(context.Background())) }()
 	var recs []*Recording
@@ -119,8 +134,13 @@ func TestRecordCrash(t *testing.T) {
 	worst := time.Duration(0)
 	for n := range kills {
 		dir := t.TempDir()
+		if n%2 == 1 {
+			if err := seal.CreateRing(filepath.Join(dir, "seal.keys")); err != nil {
+				t.Fatal(err)
+			}
+		}
 		ids, ticks := crash(t, dir, 200*time.Millisecond+rand.N(1800*time.Millisecond))
-		g := newRig(t, testConfig(dir))
+		g := newRig(t, crashConfig(dir))
 		for _, recID := range ids {
 			w := g.await(t, "recording.stored", recID)
 			fed := time.Duration(ticks) * pcm.Period
@@ -130,7 +150,10 @@ func TestRecordCrash(t *testing.T) {
 				if lost > time.Second {
 					t.Errorf("kill %d: %v of %s lost", n, lost, tr.ID)
 				}
-				path := g.archived(w, tr.Object)
+				path := filepath.Join(t.TempDir(), tr.ID+".ogg")
+				if err := os.WriteFile(path, g.track(t, w.ID, tr.ID), 0o600); err != nil {
+					t.Fatal(err)
+				}
 				opusinfo(t, path)
 				if s := decode(t, readFile(t, path)); len(s) != int(tr.DurationMS)*8 {
 					t.Errorf("kill %d: %s has %d samples, want %d", n, tr.ID, len(s), tr.DurationMS*8)

@@ -55,6 +55,7 @@ type header struct {
 	Policy    string            `json:"pause_policy"`
 	Started   time.Time         `json:"started"`
 	Monotonic int64             `json:"monotonic_ns"`
+	Sealed    bool              `json:"sealed,omitempty"`
 	Variables map[string]string `json:"variables,omitempty"`
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/cordboard/cordboard/internal/id"
 	"github.com/cordboard/cordboard/recorder/archive"
+	"github.com/cordboard/cordboard/recorder/chain"
+	"github.com/cordboard/cordboard/recorder/seal"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -19,6 +21,14 @@ const (
 	manifestName = "manifest.json"
 	peaksName    = "peaks.json"
 	journalName  = "journal"
+	envelopeName = "key.json"
+)
+
+// Suffixes of a track's files.
+const (
+	trackSuffix  = ".ogg"
+	sealedSuffix = ".sealed" // behind the name of any file that is sealed
+	chainSuffix  = ".chain"
 )
 
 // Manifest is the document of a finished recording: what the tracks are, when they were made and where
@@ -32,8 +42,12 @@ type Manifest struct {
 	Clock       ClockReading      `json:"clock"`
 	Counters    Counters          `json:"counters"`
 	Variables   map[string]string `json:"variables,omitempty"`
+	// Chains are the heads of the tracks' chains.
+	Chains []TrackChain `json:"chains,omitempty"`
+	// Envelope is the object with the recording's wrapped key; empty: the recording is not sealed.
+	Envelope string `json:"envelope,omitempty"`
 	// Signature covers the document with this field absent.
-	Signature *Signature `json:"signature,omitempty"`
+	Signature *seal.Signature `json:"signature,omitempty"`
 }
 
 // ClockReading is the start of the time line on both clocks: the wall's, which people read and which may
@@ -61,11 +75,14 @@ type Counters struct {
 	Silent    uint64 `json:"silent"`    // frames of silence
 }
 
-// Signature is a signature of the manifest.
-type Signature struct {
-	Algorithm string `json:"algorithm"`
-	KeyID     string `json:"key_id"`
-	Value     []byte `json:"value"`
+// TrackChain is the head of a track's chain and where the chain is.
+type TrackChain struct {
+	Track  string `json:"track"`
+	Object string `json:"object"`
+	chain.Head
+	// Broken is the first chunk that was not as its chain said when a crash was recovered from. The chain
+	// from there on tells what was found.
+	Broken *int `json:"broken,omitempty"`
 }
 
 // maxManifest bounds the manifests we read.
@@ -87,11 +104,24 @@ func ParseManifest(b []byte) (Manifest, error) {
 		return m, fmt.Errorf("recorder: manifest of %q", m.Recording.ID)
 	}
 	for _, t := range m.Recording.Tracks {
-		if !trackName(t.ID) || t.Object != t.ID+".ogg" || t.Bytes < 0 || t.OffsetMS < 0 || t.DurationMS < 0 {
+		if !ownObject(t) || t.Bytes < 0 || t.OffsetMS < 0 || t.DurationMS < 0 {
 			return m, fmt.Errorf("recorder: manifest with track %q in %q", t.ID, t.Object)
 		}
 	}
+	for _, c := range m.Chains {
+		if !trackName(c.Track) || c.Object != c.Track+chainSuffix {
+			return m, fmt.Errorf("recorder: manifest with chain of %q in %q", c.Track, c.Object)
+		}
+	}
+	if m.Envelope != "" && m.Envelope != envelopeName {
+		return m, fmt.Errorf("recorder: manifest with envelope %q", m.Envelope)
+	}
 	return m, nil
+}
+
+// ownObject reports whether a track is in a file of the name we give it.
+func ownObject(t wire.Track) bool {
+	return trackName(t.ID) && (t.Object == t.ID+trackSuffix || t.Object == t.ID+trackSuffix+sealedSuffix)
 }
 
 // trackName reports whether s is a name we give to tracks: lower-case letters, digits and dashes.
@@ -108,8 +138,20 @@ func readManifest(dir string) (Manifest, error) {
 	return ParseManifest(b)
 }
 
-// write puts the manifest into the folder, whole or not at all, to last.
-func (m Manifest) write(dir string) error {
+// write puts the manifest into the folder, signed if there is a key, whole or not at all, to last.
+func (m Manifest) write(dir string, signer *seal.Signer) error {
+	m.Signature = nil
+	if signer != nil {
+		b, err := json.Marshal(m)
+		if err != nil {
+			return fmt.Errorf("recorder: encode manifest: %w", err)
+		}
+		s, err := signer.Sign(b)
+		if err != nil {
+			return fmt.Errorf("recorder: sign manifest: %w", err)
+		}
+		m.Signature = &s
+	}
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return fmt.Errorf("recorder: encode manifest: %w", err)

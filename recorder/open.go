@@ -19,17 +19,21 @@ const trackType = "audio/ogg; codecs=opus"
 
 // OpenTrack opens a track for reading, wherever the recording is: in the spool, also while it still grows
 // (then what is there now), or in an archive. The caller closes it. Errors are problems: 404 for an
-// unknown recording or track, 503 when no archive answers.
+// unknown recording or track, 410 when the recording's key was erased, 503 when no archive or key service
+// answers. CopyTrack is the listening copy.
 func (r *Recorder) OpenTrack(ctx context.Context, recID, trackID string) (track io.ReadSeekCloser, size int64, contentType string, err error) {
 	w, err := r.Get(recID)
 	if err != nil {
 		return nil, 0, "", err
 	}
+	if trackID == CopyTrack {
+		return r.openCopy(ctx, w)
+	}
 	i := slices.IndexFunc(w.Tracks, func(t wire.Track) bool { return t.ID == trackID })
 	if i < 0 {
 		return nil, 0, "", problem.NotFound("track", trackID)
 	}
-	track, size, err = r.openObject(ctx, w, w.Tracks[i].Object)
+	track, size, err = r.openTrack(ctx, w, w.Tracks[i])
 	return track, size, trackType, err
 }
 

@@ -8,15 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec"
 	"github.com/cordboard/cordboard/media/pcm"
-	"github.com/cordboard/cordboard/recorder/archive"
 	"github.com/cordboard/cordboard/recorder/ogg"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -51,7 +48,7 @@ func (r *Recorder) Peaks(ctx context.Context, recID string) (wire.Peaks, error) 
 	}
 	p := wire.Peaks{RecordingID: w.ID, StepMS: int(peakStep.Milliseconds()), Tracks: []wire.TrackPeaks{}}
 	for _, t := range w.Tracks {
-		f, _, err := r.openObject(ctx, w, t.Object)
+		f, _, err := r.openTrack(ctx, w, t)
 		if err != nil {
 			return p, err
 		}
@@ -70,7 +67,7 @@ func (r *Recorder) Peaks(ctx context.Context, recID string) (wire.Peaks, error) 
 // keptPeaks reads a waveform made earlier.
 func (r *Recorder) keptPeaks(ctx context.Context, w wire.Recording) (wire.Peaks, bool) {
 	var p wire.Peaks
-	f, size, err := r.openObject(ctx, w, peaksName)
+	f, size, err := r.openDerived(ctx, w, peaksName)
 	if err != nil {
 		return p, false
 	}
@@ -90,20 +87,13 @@ func (r *Recorder) keepPeaks(ctx context.Context, w wire.Recording, p wire.Peaks
 		r.log.Warn("waveform not kept", "recording", w.ID, "cause", err)
 		return
 	}
-	path := filepath.Join(r.cfg.SpoolDir, w.ID+"."+peaksName)
-	defer os.Remove(path)
-	if err = os.WriteFile(path, b, 0o640); err == nil {
-		var size int64
-		var sum string
-		if size, sum, err = hashFile(path); err == nil {
-			for _, a := range r.archives {
-				if err = a.Put(ctx, folderKey(w)+peaksName, archive.File{Path: path, Size: size, SHA256: sum}); err == nil {
-					return
-				}
-			}
-		}
+	err = r.putDerived(ctx, w, peaksName, func(out io.Writer) error {
+		_, err := out.Write(b)
+		return err
+	})
+	if err != nil {
+		r.log.Warn("waveform not kept", "recording", w.ID, "cause", err)
 	}
-	r.log.Warn("waveform not kept", "recording", w.ID, "cause", err)
 }
 
 // trackPeaks decodes a track and returns the loudest sample of each step, 0 to 100 of full scale.

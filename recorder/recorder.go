@@ -34,6 +34,8 @@ import (
 	"github.com/cordboard/cordboard/internal/id"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/recorder/archive"
+	"github.com/cordboard/cordboard/recorder/listen"
+	"github.com/cordboard/cordboard/recorder/seal"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -42,6 +44,8 @@ type Deps struct {
 	Bus *event.Bus
 	Log *slog.Logger
 	Now func() time.Time
+	// Busy says that the machine has no time for listening copies; it may be nil.
+	Busy func() bool
 }
 
 // Recorder makes recordings and brings them to the archives. Safe for concurrent use.
@@ -57,6 +61,9 @@ type Recorder struct {
 	syncing  chan struct{} // tokens: disk syncs that may run at the same time
 	abandon  chan struct{} // closed when Run is over
 	peaking  chan struct{} // token: one waveform at a time
+	signer   *seal.Signer  // nil: manifests are not signed
+	keeper   seal.Keeper   // nil: recordings are not sealed
+	copies   *listen.Worker
 
 	mu      sync.Mutex
 	live    map[string]*Recording
@@ -65,7 +72,7 @@ type Recorder struct {
 	writers sync.WaitGroup
 }
 
-// New checks the configuration and starts nothing.
+// New checks the configuration, opens the archives' and the recordings' keys, and starts nothing.
 func New(cfg Config, deps Deps) (*Recorder, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -74,7 +81,11 @@ func New(cfg Config, deps Deps) (*Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newRecorder(cfg, deps, archives), nil
+	r := newRecorder(cfg, deps, archives)
+	if r.signer, r.keeper, err = cfg.Keys.keys(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 func newRecorder(cfg Config, deps Deps, archives []archive.Archive) *Recorder {
@@ -83,6 +94,7 @@ func newRecorder(cfg Config, deps Deps, archives []archive.Archive) *Recorder {
 		index: newIndex(filepath.Join(cfg.SpoolDir, indexName)), syncing: make(chan struct{}, 4), abandon: make(chan struct{}),
 		peaking: make(chan struct{}, 1), live: make(map[string]*Recording), waiting: make(map[string]*finishedRecording),
 	}
+	r.copies = listen.NewWorker(maxCopies, float64(cfg.Copy.CPUPercent)/100, deps.Busy)
 	if r.wall == nil {
 		r.wall = time.Now
 	}
@@ -116,8 +128,19 @@ func (r *Recorder) Start(ctx context.Context, req StartRequest) (*Recording, err
 	h := header{
 		Version: 1, ID: id.New(id.Recording), CallID: req.CallID, From: req.From, To: req.To, Queue: req.Queue,
 		Actor: req.Actor, Policy: r.cfg.PausePolicy, Started: now, Monotonic: int64(r.uptime()), Variables: maps.Clone(req.Variables),
+		Sealed: r.keeper != nil,
 	}
 	rec := r.newRecording(h)
+	var envelope []byte
+	if r.keeper != nil {
+		key, e, err := seal.NewKey(ctx, r.keeper, h.ID)
+		if err != nil {
+			e := problem.New(http.StatusServiceUnavailable, "recorder_unavailable", "the recording cannot be started: the key service does not answer")
+			e.CallID, e.Err = req.CallID, err
+			return nil, e
+		}
+		rec.key, envelope = key, e.Encode()
+	}
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
@@ -125,7 +148,7 @@ func (r *Recorder) Start(ctx context.Context, req StartRequest) (*Recording, err
 	}
 	r.live[h.ID] = rec // before its folder is there, so that no scan takes it for a leftover
 	r.mu.Unlock()
-	if err := r.open(ctx, rec); err != nil {
+	if err := r.open(ctx, rec, envelope); err != nil {
 		r.mu.Lock()
 		delete(r.live, h.ID)
 		r.mu.Unlock()
@@ -154,13 +177,16 @@ func (r *Recorder) newRecording(h header) *Recording {
 	return rec
 }
 
-// open makes the recording's folder and journal and starts its goroutines.
-func (r *Recorder) open(ctx context.Context, rec *Recording) error {
+// open makes the recording's folder, its envelope if it is sealed and its journal, and starts its goroutines.
+func (r *Recorder) open(ctx context.Context, rec *Recording, envelope []byte) error {
 	if err := os.MkdirAll(rec.dir, 0o750); err != nil {
 		return fmt.Errorf("recorder: create folder: %w", err)
 	}
 	if err := archive.SyncDir(r.cfg.SpoolDir); err != nil {
 		return fmt.Errorf("recorder: sync spool: %w", err)
+	}
+	if envelope != nil { // before anything it is the key of
+		rec.spool.push(job{run: func() error { return writeFile(filepath.Join(rec.dir, envelopeName), envelope) }})
 	}
 	saved := make(chan error, 1)
 	rec.note(entry{Kind: entryStart, Header: &rec.header}, true, func(err error) { saved <- err })
@@ -313,6 +339,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { r.scan(ctx) })
+	wg.Go(func() { r.copies.Run(ctx) })
 	for _, u := range r.uploads {
 		u.run(ctx, &wg)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cordboard/cordboard/media/codec"
 	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/recorder/seal"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -50,6 +51,7 @@ type seat struct {
 // behind the ring, the spool's own. The media path takes none of them.
 type Recording struct {
 	rec      *Recorder
+	key      *seal.Key // nil: not sealed
 	header   header
 	dir      string
 	log      *slog.Logger
@@ -306,9 +308,12 @@ func (rec *Recording) openTrack(party int) *track {
 	if !trackName(w.ID) {
 		w.ID = "party-" + strconv.Itoa(party+1)
 	}
-	w.Object = w.ID + ".ogg"
+	w.Object = w.ID + trackSuffix
+	if rec.key != nil {
+		w.Object += sealedSuffix
+	}
 	rec.note(entry{Kind: entryTrack, Track: &w}, false, nil)
-	t, err := newTrack(w, rec.header.ID, rec.pos, rec.spool)
+	t, err := newTrack(w, rec.header.ID, rec.pos, rec.spool, rec.key)
 	if err != nil {
 		rec.keep(err)
 		return nil
@@ -421,6 +426,14 @@ func (rec *Recording) seal() error {
 		Version: 1, Recording: recording, Parties: slices.Clone(rec.parties), PausePolicy: rec.header.Policy,
 		StopReason: rec.stopReason, Clock: rec.clock, Counters: rec.counters, Variables: maps.Clone(rec.header.Variables),
 	}
+	if rec.key != nil {
+		m.Envelope = envelopeName
+	}
+	for _, t := range rec.tracks {
+		if t != nil {
+			m.Chains = append(m.Chains, TrackChain{Track: t.wire.ID, Object: t.wire.ID + chainSuffix, Head: t.chain.Head()})
+		}
+	}
 	rec.mu.Unlock()
 	m.Counters.Dropped = rec.dropped.Load()
 	for i := range m.Recording.Tracks {
@@ -430,10 +443,13 @@ func (rec *Recording) seal() error {
 			return err
 		}
 	}
-	if err := m.write(rec.dir); err != nil {
+	if err := m.write(rec.dir, rec.rec.signer); err != nil {
 		return err
 	}
 	rec.mu.Lock()
+	if rec.key != nil {
+		rec.key.Wipe()
+	}
 	rec.wire = m.Recording
 	for _, t := range rec.tracks {
 		if t == nil {

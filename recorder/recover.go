@@ -13,9 +13,8 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/internal/id"
-	"github.com/cordboard/cordboard/media/pcm"
 	"github.com/cordboard/cordboard/recorder/archive"
-	"github.com/cordboard/cordboard/recorder/ogg"
+	"github.com/cordboard/cordboard/recorder/seal"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -54,12 +53,16 @@ func (r *Recorder) scan(ctx context.Context) {
 			}
 			continue
 		}
+		if strings.Contains(name, unfinished) && !d.IsDir() {
+			r.clearUnfinished(d)
+			continue
+		}
 		if !d.IsDir() || !id.Valid(id.Recording, name) || r.known(name) {
 			continue
 		}
 		m, err := readManifest(dir)
 		if err != nil {
-			if m, err = r.recover(dir); err != nil {
+			if m, err = r.recover(ctx, dir); err != nil {
 				r.log.Error("recording cannot be recovered", "recording", name, "cause", err)
 				continue
 			}
@@ -156,7 +159,7 @@ func replay(list []entry) (leftover, error) {
 			}
 		case e.Kind == entryTrack && e.Track != nil:
 			t := *e.Track
-			if trackName(t.ID) && t.Object == t.ID+".ogg" && t.OffsetMS >= 0 {
+			if ownObject(t) && t.OffsetMS >= 0 {
 				l.tracks = append(l.tracks, t)
 				for i := range l.parties {
 					if l.parties[i].LegID == t.LegID {
@@ -200,7 +203,7 @@ func (l *leftover) gap(g wire.Gap) {
 
 // recover finishes a recording that a crash has cut: torn tails are removed, a recording that was paused
 // keeps nothing behind the pause, each stream gets its end, and the manifest says that it was recovered.
-func (r *Recorder) recover(dir string) (Manifest, error) {
+func (r *Recorder) recover(ctx context.Context, dir string) (Manifest, error) {
 	f, err := os.Open(filepath.Join(dir, journalName))
 	if err != nil {
 		return Manifest{}, fmt.Errorf("recorder: open journal: %w", err)
@@ -217,6 +220,13 @@ func (r *Recorder) recover(dir string) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("recorder: journal of %s in folder %s", l.header.ID, filepath.Base(dir))
 	}
 	h := l.header
+	var key *seal.Key
+	if h.Sealed {
+		if key, err = r.spooledKey(ctx, dir); err != nil {
+			return Manifest{}, err
+		}
+		defer key.Wipe()
+	}
 	w := wire.Recording{
 		ID: h.ID, CallID: h.CallID, State: wire.RecordingStopped, From: h.From, To: h.To, Queue: h.Queue,
 		Started: h.Started, Recovered: true, Gaps: l.gaps, Tracks: []wire.Track{},
@@ -225,14 +235,19 @@ func (r *Recorder) recover(dir string) (Manifest, error) {
 	if l.paused {
 		limit = l.gaps[len(l.gaps)-1].OffsetMS
 	}
+	var chains []TrackChain
 	for _, t := range l.tracks {
-		ok, err := recoverTrack(dir, &t, limit)
+		c, err := mendTrack(dir, h.ID, &t, limit, key)
+		if errors.Is(err, errNoAudio) {
+			continue
+		}
 		if err != nil {
 			return Manifest{}, err
 		}
-		if !ok {
-			continue // not one whole page
+		if c.Broken != nil {
+			r.log.Error("spooled track does not fit its chain", "recording", h.ID, "track", t.ID, "chunk", *c.Broken)
 		}
+		chains = append(chains, c)
 		w.Tracks = append(w.Tracks, t)
 		w.DurationMS = max(w.DurationMS, t.OffsetMS+t.DurationMS)
 	}
@@ -255,44 +270,10 @@ func (r *Recorder) recover(dir string) (Manifest, error) {
 	}
 	m := Manifest{
 		Version: 1, Recording: w, Parties: l.parties, PausePolicy: h.Policy, StopReason: "crash",
-		Clock: ClockReading{Wall: h.Started, MonotonicNS: h.Monotonic}, Variables: h.Variables,
+		Clock: ClockReading{Wall: h.Started, MonotonicNS: h.Monotonic}, Variables: h.Variables, Chains: chains,
 	}
-	return m, m.write(dir)
-}
-
-// recoverTrack cuts a track behind its last whole page, or before the first page that ends behind limit on
-// the time line, and closes it. It reports false when there is no audio in the file.
-func recoverTrack(dir string, t *wire.Track, limit int64) (bool, error) {
-	path := filepath.Join(dir, t.Object)
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+	if key != nil {
+		m.Envelope = envelopeName
 	}
-	if err != nil {
-		return false, fmt.Errorf("recorder: open track: %w", err)
-	}
-	var most uint64
-	if limit >= 0 {
-		if limit <= t.OffsetMS {
-			return false, errors.Join(f.Close(), os.Remove(path))
-		}
-		most = uint64(limit-t.OffsetMS) * 48
-	}
-	s, err := ogg.Scan(f, most)
-	if errors.Is(err, ogg.ErrNotOpus) {
-		return false, f.Close()
-	}
-	if err == nil {
-		err = f.Truncate(s.End)
-	}
-	if err == nil && !s.Closed {
-		_, err = f.WriteAt(ogg.EndPage(s.Serial, s.Sequence+1, s.Granule), s.End)
-		s.Granule += ogg.PreSkip
-	}
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return false, fmt.Errorf("recorder: recover track: %w", err)
-	}
-	t.DurationMS = max(0, int64(s.Granule)-ogg.PreSkip) / (ogg.PacketDuration / pcm.Period.Milliseconds())
-	t.Bytes, t.SHA256, err = hashFile(path)
-	return true, err
+	return m, m.write(dir, r.signer)
 }

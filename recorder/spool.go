@@ -28,6 +28,8 @@ type file struct {
 	f     *os.File
 	size  int64 // bytes known to be written
 	dirty bool
+	// lazy is for a file that can be made again from another one: it is made to last only with the recording.
+	lazy bool
 }
 
 // job is one thing the disk has to do, in order.
@@ -221,7 +223,7 @@ func (s *spool) syncNow(must bool) {
 	}
 	s.lastSync = time.Now()
 	for _, f := range s.files {
-		if !f.dirty || f.f == nil {
+		if !f.dirty || f.f == nil || f.lazy && !must {
 			continue
 		}
 		if err := f.f.Sync(); err != nil {

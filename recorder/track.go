@@ -7,7 +7,9 @@ import (
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec"
 	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/recorder/chain"
 	"github.com/cordboard/cordboard/recorder/ogg"
+	"github.com/cordboard/cordboard/recorder/seal"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -33,6 +35,9 @@ type track struct {
 	next    int64 // the frame to be written next
 	file    *file
 	out     *ogg.Writer
+	sealer  *seal.Sealer // nil: the track is not sealed
+	chain   *chain.Writer
+	links   *file // the chain's
 	spool   *spool
 	enc     codec.Encoder
 	rate    pcm.Rate // the encoder is configured for
@@ -43,9 +48,16 @@ type track struct {
 	primed  bool // the encoder has been given the frames right before the next one
 }
 
-// newTrack opens a track whose first frame is start.
-func newTrack(w wire.Track, recID string, start int64, s *spool) (*track, error) {
-	t := &track{wire: w, start: start, next: start, spool: s, file: &file{path: filepath.Join(s.dir, w.Object)}}
+// newTrack opens a track whose first frame is start. With a key it is sealed.
+func newTrack(w wire.Track, recID string, start int64, s *spool, key *seal.Key) (*track, error) {
+	t := &track{
+		wire: w, start: start, next: start, spool: s, file: &file{path: filepath.Join(s.dir, w.Object)},
+		chain: chain.NewWriter(chainName(recID, w)), links: &file{path: filepath.Join(s.dir, w.ID+chainSuffix), lazy: true},
+	}
+	if key != nil {
+		t.sealer = key.Sealer(w.Object, 0)
+	}
+	s.push(job{to: t.links, data: t.chain.Title()})
 	var err error
 	t.out, err = ogg.NewWriter(t, crc32.ChecksumIEEE([]byte(recID+w.ID)),
 		ogg.Head{Channels: 1, PreSkip: ogg.PreSkip, InputRate: 48000},
@@ -53,10 +65,27 @@ func newTrack(w wire.Track, recID string, start int64, s *spool) (*track, error)
 	return t, err
 }
 
-// Write hands a page to the spool.
+// chainName is the name a track has in its chain.
+func chainName(recID string, w wire.Track) string { return recID + "/" + w.Object }
+
+// Write hands a page to the spool: one page is one chunk.
 func (t *track) Write(page []byte) (int, error) {
-	t.spool.push(job{to: t.file, data: append([]byte(nil), page...)})
-	t.wire.Bytes += int64(len(page))
+	var chunk []byte
+	if t.sealer == nil {
+		chunk = append(chunk, page...)
+	} else {
+		var err error
+		if chunk, err = t.sealer.Seal(nil, page, ogg.IsLast(page)); err != nil {
+			return 0, err
+		}
+	}
+	line, err := t.chain.Add(chunk)
+	if err != nil {
+		return 0, err
+	}
+	t.spool.push(job{to: t.file, data: chunk})
+	t.spool.push(job{to: t.links, data: line})
+	t.wire.Bytes += int64(len(chunk))
 	return len(page), nil
 }
 

@@ -146,10 +146,15 @@ func (u *uploader) done(f *finishedRecording, err error) {
 	}
 }
 
-// store puts the tracks and then the manifest, so that a manifest in an archive means a whole recording.
+// store puts the tracks with their chains and then the manifest, so that a manifest in an archive means a whole recording.
 func (u *uploader) store(ctx context.Context, f *finishedRecording) error {
 	w := f.manifest.Recording
 	folder := folderKey(w)
+	if f.manifest.Envelope != "" { // first: without it what follows is noise
+		if err := u.whole(ctx, f, f.manifest.Envelope); err != nil {
+			return err
+		}
+	}
 	for _, t := range w.Tracks {
 		err := u.archive.Put(ctx, folder+t.Object, archive.File{
 			Path: filepath.Join(f.dir, t.Object), Size: t.Bytes, SHA256: t.SHA256,
@@ -159,12 +164,22 @@ func (u *uploader) store(ctx context.Context, f *finishedRecording) error {
 			return err
 		}
 	}
-	path := filepath.Join(f.dir, manifestName)
+	for _, c := range f.manifest.Chains {
+		if err := u.whole(ctx, f, c.Object); err != nil {
+			return err
+		}
+	}
+	return u.whole(ctx, f, manifestName)
+}
+
+// whole puts a small file of a recording.
+func (u *uploader) whole(ctx context.Context, f *finishedRecording, object string) error {
+	path := filepath.Join(f.dir, object)
 	size, sum, err := hashFile(path)
 	if err != nil {
 		return errors.Join(archive.ErrSource, err)
 	}
-	return u.archive.Put(ctx, folder+manifestName, archive.File{Path: path, Size: size, SHA256: sum})
+	return u.archive.Put(ctx, folderKey(f.manifest.Recording)+object, archive.File{Path: path, Size: size, SHA256: sum})
 }
 
 // enqueue hands a finished recording to every archive that lacks it. r.mu is held.
@@ -208,6 +223,9 @@ func (r *Recorder) stored(f *finishedRecording, name string) {
 	r.log.Info("recording stored", "recording", w.ID, "recovered", w.Recovered)
 	if err := removeFolder(f.dir); err != nil {
 		r.log.Error("clear spool failed", "recording", w.ID, "cause", err)
+	}
+	if r.cfg.Copy.Format != "" {
+		r.addCopy(w.ID)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/cordboard/cordboard/media/webrtcleg"
 	"github.com/cordboard/cordboard/mixer"
 	"github.com/cordboard/cordboard/recorder"
+	"github.com/cordboard/cordboard/recorder/listen"
 	"github.com/cordboard/cordboard/signaling/agentapi"
 	"github.com/cordboard/cordboard/signaling/siptrunk"
 )
@@ -91,6 +92,7 @@ func defaults() config {
 		Desk:          deskConfig{Enabled: true, Config: desk.DefaultConfig()},
 	}
 	c.Log.Level, c.Log.Format = "info", "text"
+	c.Recorder.Copy.Format = string(listen.Opus)
 	return c
 }
 
@@ -133,6 +135,7 @@ func orDefaults(path string) string {
 
 // complete fills in what depends on the machine and checks everything.
 func (c *config) complete() error {
+	c.completeKeys()
 	if c.SIP.AdvertisedIP == "" && (unspecified(c.SIP.UDP) || unspecified(c.SIP.TCP)) {
 		ip, err := outsideIP()
 		if err != nil {
@@ -154,6 +157,16 @@ func (c *config) complete() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// completeKeys settles which key signs recordings.
+func (c *config) completeKeys() {
+	switch k := &c.Recorder.Keys; k.SignFile {
+	case "":
+		k.SignFile = filepath.Join(c.KeyDir, "recordings", "sign.pem")
+	case "none":
+		k.SignFile = ""
+	}
 }
 
 func (c *config) logger() (*slog.Logger, error) {
@@ -191,7 +204,7 @@ func flat(err error) error { return errors.New(strings.ReplaceAll(err.Error(), "
 
 // under moves every relative path of the configuration below dir.
 func (c *config) under(dir string) {
-	for _, p := range []*string{&c.KeyDir, &c.Store.Dir, &c.Recorder.SpoolDir, &c.Recorder.Archive.Folder} {
+	for _, p := range []*string{&c.KeyDir, &c.Store.Dir, &c.Recorder.SpoolDir, &c.Recorder.Archive.Folder, &c.Recorder.Keys.SealFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}

@@ -107,7 +107,10 @@ func build(cfg config) (_ *node, err error) {
 		return nil, err
 	}
 	if cfg.Recorder.Enabled {
-		if n.recorder, err = recorder.New(cfg.Recorder.Config, recorder.Deps{Bus: n.bus, Log: n.log.With("part", "recorder"), Now: time.Now}); err != nil {
+		if n.recorder, err = recorder.New(cfg.Recorder.Config, recorder.Deps{
+			Bus: n.bus, Log: n.log.With("part", "recorder"), Now: time.Now,
+			Busy: func() bool { return n.engine.Admit() != nil }, // no room for a call: none for copies either
+		}); err != nil {
 			return nil, err
 		}
 	}

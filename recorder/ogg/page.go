@@ -69,6 +69,9 @@ func (p *Page) First() bool { return p.Flags&flagFirst != 0 }
 // Last reports whether the page ends its stream.
 func (p *Page) Last() bool { return p.Flags&flagLast != 0 }
 
+// IsLast reports whether a whole page, as a Writer writes it, ends its stream.
+func IsLast(page []byte) bool { return len(page) >= headerSize && page[5]&flagLast != 0 }
+
 var (
 	errNoPage   = errors.New("ogg: no page here")
 	errShort    = errors.New("ogg: page is cut")

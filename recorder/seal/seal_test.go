@@ -202,6 +202,13 @@ func TestWriter(t *testing.T) {
 		if got, err := open(k, b.Bytes()); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%d bytes: %d, %v", n, len(got), err)
 		}
+		direct, err := NewReader(bytes.NewReader(b.Bytes()), k.Opener(track), WriterSizes(int64(b.Len())), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(direct); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d bytes, sizes known: %d, %v", n, len(got), err)
+		}
 		if _, err := w.Write([]byte{1}); err == nil {
 			t.Error("a write after close")
 		}

@@ -63,6 +63,17 @@ func (x *Writer) Close() error {
 	return x.err
 }
 
+// WriterSizes is the lengths of the chunks of a file that a Writer made, of which total bytes are there. It
+// spares a Reader the look at their heads.
+func WriterSizes(total int64) []int {
+	const whole = writerChunk + Overhead
+	sizes := []int{}
+	for ; total > whole; total -= whole {
+		sizes = append(sizes, whole)
+	}
+	return append(sizes, int(total))
+}
+
 // Reader opens a sealed file. It reads and seeks in the clear bytes and holds one chunk of them. Not safe
 // for concurrent use.
 type Reader struct {

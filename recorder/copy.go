@@ -1,0 +1,126 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/recorder/listen"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// CopyTrack is the name under which OpenTrack gives the listening copy: the customer left, all others right.
+const CopyTrack = "copy"
+
+// maxCopies is how many recordings may wait for their copy. One that finds no room gets it when somebody
+// asks for it.
+const maxCopies = 1000
+
+// Edits are the changes that make a copy with the given policy for pauses of tracks that were recorded with
+// another or the same one.
+func Edits(gaps []wire.Gap, recorded, wanted string, marker bool) []listen.Edit {
+	var list []listen.Edit
+	for _, g := range gaps {
+		if g.Cause != "pause" {
+			continue
+		}
+		at, length := time.Duration(g.OffsetMS)*time.Millisecond, time.Duration(g.LengthMS)*time.Millisecond
+		e := listen.Edit{At: at, Marker: marker}
+		switch {
+		case recorded == PauseSilence && wanted == PauseCut:
+			e.Skip = length
+		case recorded == PauseSilence && marker: // the marker takes the place of the silence it covers
+			e.Skip, e.Insert = length, length
+		case recorded == PauseCut && wanted == PauseSilence:
+			e.Insert = length
+		case !marker:
+			continue
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// WriteCopy writes a listening copy of a finished recording; open opens its tracks in clear.
+func WriteCopy(ctx context.Context, out io.Writer, m Manifest, open func(wire.Track) (io.ReadCloser, error), o listen.Options, pauses string, marker bool) error {
+	o.Edits = Edits(m.Recording.Gaps, m.PausePolicy, pauses, marker)
+	o.Serial = crc32.ChecksumIEEE([]byte(m.Recording.ID))
+	o.Comment = []string{"RECORDING=" + m.Recording.ID, "DATE=" + m.Recording.Started.UTC().Format(time.RFC3339)}
+	tracks := make([]listen.Track, 0, len(m.Recording.Tracks))
+	for _, t := range m.Recording.Tracks {
+		tracks = append(tracks, listen.Track{
+			Left: t.Role == wire.RoleCustomer, Offset: time.Duration(t.OffsetMS) * time.Millisecond,
+			Duration: time.Duration(t.DurationMS) * time.Millisecond,
+			Open:     func() (io.ReadCloser, error) { return open(t) },
+		})
+	}
+	_, err := listen.Make(ctx, out, tracks, o)
+	return err
+}
+
+func (r *Recorder) addCopy(recID string) bool {
+	return r.copies.Add(listen.Job{ID: recID, Do: func(ctx context.Context, pace func(context.Context) error) {
+		if err := r.makeCopy(ctx, recID, pace); err != nil && !errors.Is(err, context.Canceled) {
+			r.log.Warn("listening copy not made", "recording", recID, "cause", err)
+		}
+	}})
+}
+
+func (r *Recorder) copyFormat() listen.Format {
+	if f := listen.Format(r.cfg.Copy.Format); f != "" {
+		return f
+	}
+	return listen.Opus
+}
+
+func copyName(f listen.Format) string { return CopyTrack + f.Suffix() }
+
+func (r *Recorder) makeCopy(ctx context.Context, recID string, pace func(context.Context) error) error {
+	w, err := r.Get(recID)
+	if err != nil {
+		return err
+	}
+	b, err := readSmall(ctx, r.opener(w), manifestName)
+	if err != nil {
+		return err
+	}
+	m, err := ParseManifest(b)
+	if err != nil {
+		return err
+	}
+	format := r.copyFormat()
+	return r.putDerived(ctx, w, copyName(format), func(out io.Writer) error {
+		open := func(t wire.Track) (io.ReadCloser, error) {
+			f, _, err := r.openTrack(ctx, w, t)
+			return f, err
+		}
+		return WriteCopy(ctx, out, m, open, listen.Options{Format: format, Pace: pace}, r.cfg.Copy.Pauses, r.cfg.Copy.Marker)
+	})
+}
+
+// openCopy opens the listening copy. Where there is none yet it is put to work and the error, a problem,
+// says to come back.
+func (r *Recorder) openCopy(ctx context.Context, w wire.Recording) (io.ReadSeekCloser, int64, string, error) {
+	if w.Ended == nil {
+		p := problem.Conflict("recording_running", string(w.State), []string{"stop"}, "the listening copy is made when the recording is over")
+		p.CallID = w.CallID
+		return nil, 0, "", p
+	}
+	format := r.copyFormat()
+	f, size, err := r.openDerived(ctx, w, copyName(format))
+	if err == nil || !absent(err) {
+		return f, size, format.Type(), err
+	}
+	p := problem.New(http.StatusServiceUnavailable, "copy_pending", "the listening copy is being made")
+	p.CallID, p.RetryAfter = w.CallID, int(max(5, w.DurationMS/1000/60))
+	if !r.addCopy(w.ID) {
+		p.Detail, p.RetryAfter = "too many listening copies wait to be made", 60
+	}
+	p.Err = fmt.Errorf("recorder: no copy: %w", err)
+	return nil, 0, "", p
+}

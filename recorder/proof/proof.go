@@ -1,0 +1,283 @@
+// Package proof checks recordings where they are kept, without the server that made them: that a manifest is
+// what a key has signed, that every chunk of every track is what was recorded, and which is the first that is
+// not. It also takes recordings out of an archive, in clear for those who have the keys, and wraps their keys
+// anew.
+package proof
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/cordboard/cordboard/internal/id"
+	"github.com/cordboard/cordboard/recorder"
+	"github.com/cordboard/cordboard/recorder/archive"
+	"github.com/cordboard/cordboard/recorder/chain"
+	"github.com/cordboard/cordboard/recorder/seal"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+const manifestName = "manifest.json"
+
+// maxDocument bounds the manifests we read.
+const maxDocument = 4 << 20
+
+// ErrBad is all that means: this is not what was recorded. Other errors say that it could not be checked.
+var ErrBad = errors.New("the recording is not what was recorded")
+
+// bad makes err an ErrBad without changing its words.
+type bad struct{ error }
+
+func (b bad) Is(target error) bool { return target == ErrBad }
+
+func (b bad) Unwrap() error { return b.error }
+
+// ErrUnfinished: there is no manifest. The recording is still made, or waits for recovery, or its manifest
+// was taken away; what is there fits its chains.
+var ErrUnfinished = errors.New("the recording has no manifest: it is unfinished, or the manifest was taken away")
+
+// Report is what a check found.
+type Report struct {
+	Recording string
+	Tracks    int
+	Chunks    int
+	Bytes     int64
+	Key       string // id of the key the manifest says it is signed with, "" for none
+	Signed    bool   // the signature was checked and is good
+	Sealed    bool
+	Recovered bool     // a crash was recovered from
+	Remarks   []string // what somebody should know though it is not bad
+}
+
+// place is one recording's folder in an archive.
+type place struct {
+	archive archive.Archive
+	folder  string // "" or with a slash at the end
+}
+
+func (p place) open(ctx context.Context, object string) (io.ReadSeekCloser, int64, error) {
+	return p.archive.Open(ctx, p.folder+object)
+}
+
+// Find lists the recordings of an archive at or below folder, which is "" or a key: their folders, each with
+// a slash at the end unless it is "".
+func Find(ctx context.Context, a archive.Archive, folder string) ([]string, error) {
+	if folder != "" && !strings.HasSuffix(folder, "/") {
+		folder += "/"
+	}
+	var list []string
+	last := "\x00"
+	err := a.Walk(ctx, folder, func(key string) error {
+		dir, name := path.Split(key)
+		if dir != last && (name == manifestName || strings.HasSuffix(name, ".chain")) {
+			for _, f := range list {
+				if f == dir {
+					return nil
+				}
+			}
+			list, last = append(list, dir), dir
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Verify checks the recording in folder, as Find gives it. Without keys a signature is not checked. The error
+// is an ErrBad for a recording that was changed, with one fault per track joined; *chain.Fault and the errors
+// of seal are in it. Other errors: ErrUnfinished, or it could not be read.
+func Verify(ctx context.Context, a archive.Archive, folder string, keys []ed25519.PublicKey) (Report, error) {
+	p := place{a, folder}
+	var r Report
+	doc, err := p.document(ctx, manifestName)
+	if errors.Is(err, archive.ErrNotFound) {
+		return p.unfinished(ctx)
+	}
+	if err != nil {
+		return r, err
+	}
+	r.Key = seal.SignedBy(doc)
+	if len(keys) > 0 {
+		if _, err := seal.Verify(doc, keys...); err != nil {
+			return r, bad{fmt.Errorf("%s: %w", manifestName, err)}
+		}
+		r.Signed = true
+	}
+	m, err := recorder.ParseManifest(doc)
+	if err != nil {
+		return r, bad{err}
+	}
+	w := m.Recording
+	r.Recording, r.Tracks, r.Sealed, r.Recovered = w.ID, len(w.Tracks), m.Envelope != "", w.Recovered
+	if base := path.Base(folder); id.Valid(id.Recording, base) && base != w.ID {
+		return r, bad{fmt.Errorf("the folder of %s holds the manifest of %s", base, w.ID)}
+	}
+	var errs []error
+	for _, t := range w.Tracks {
+		err := p.track(ctx, m, t, &r)
+		if err != nil && !errors.Is(err, ErrBad) {
+			return r, err
+		}
+		errs = append(errs, err)
+	}
+	if r.Sealed {
+		if f, _, err := p.open(ctx, m.Envelope); errors.Is(err, archive.ErrNotFound) {
+			r.Remarks = append(r.Remarks, "the key of this recording has been erased: nobody can open it")
+		} else if err != nil {
+			errs = append(errs, err)
+		} else if err := f.Close(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return r, errors.Join(errs...)
+}
+
+func (p place) document(ctx context.Context, object string) ([]byte, error) {
+	f, size, err := p.open(ctx, object)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if size > maxDocument {
+		return nil, bad{fmt.Errorf("%s is too large", object)}
+	}
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(f); err != nil {
+		return nil, fmt.Errorf("read %s: %w", object, err)
+	}
+	return b.Bytes(), nil
+}
+
+// track checks one track.
+func (p place) track(ctx context.Context, m recorder.Manifest, t wire.Track, r *Report) error {
+	name := m.Recording.ID + "/" + t.Object
+	f, _, err := p.open(ctx, t.Object)
+	if errors.Is(err, archive.ErrNotFound) {
+		return bad{&chain.Fault{Kind: chain.Missing, Name: name}}
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := sha256.New()
+	in := io.TeeReader(f, h)
+	for _, c := range m.Chains {
+		if c.Track != t.ID {
+			continue
+		}
+		links, err := p.chain(ctx, c.Object)
+		if err != nil {
+			return err
+		}
+		if err := chain.Verify(in, links, name, c.Head); err != nil {
+			var fault *chain.Fault
+			if errors.As(err, &fault) {
+				return bad{err}
+			}
+			return err
+		}
+		r.Chunks += c.Chunks
+		r.Bytes += c.Bytes
+		if c.Broken != nil {
+			r.Remarks = append(r.Remarks, fmt.Sprintf("%s: chunk %d was not what had been recorded when a crash was recovered from", name, *c.Broken))
+		}
+		if c.Bytes != t.Bytes || hex.EncodeToString(h.Sum(nil)) != t.SHA256 {
+			return bad{fmt.Errorf("%s: the manifest tells two different files", name)}
+		}
+		return nil
+	}
+	n, err := io.Copy(io.Discard, in)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", t.Object, err)
+	}
+	if n != t.Bytes || hex.EncodeToString(h.Sum(nil)) != t.SHA256 {
+		return bad{fmt.Errorf("%s: the track has been changed; it has no chain that tells where", name)}
+	}
+	r.Bytes += n
+	r.Remarks = append(r.Remarks, name+" has no chain; its hash is good")
+	return nil
+}
+
+// chain reads a chain. One that is not there or is none is empty: then chunk 0 is the first without a line.
+func (p place) chain(ctx context.Context, object string) (chain.Chain, error) {
+	f, _, err := p.open(ctx, object)
+	if errors.Is(err, archive.ErrNotFound) {
+		return chain.Chain{}, bad{fmt.Errorf("the chain %s is missing", object)}
+	}
+	if err != nil {
+		return chain.Chain{}, err
+	}
+	defer f.Close()
+	c, err := chain.Read(f)
+	if errors.Is(err, chain.ErrNoChain) {
+		return c, bad{fmt.Errorf("%s: %w", object, err)}
+	}
+	return c, err
+}
+
+// unfinished checks what there is of a recording without a manifest. Its chains may be behind their tracks
+// and torn.
+func (p place) unfinished(ctx context.Context) (Report, error) {
+	var r Report
+	var errs []error
+	err := p.archive.Walk(ctx, p.folder, func(key string) error {
+		object := strings.TrimPrefix(key, p.folder)
+		if strings.Contains(object, "/") || !strings.HasSuffix(object, ".chain") {
+			return nil
+		}
+		c, err := p.chain(ctx, object)
+		if errors.Is(err, ErrBad) {
+			errs = append(errs, err)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		rec, track, _ := strings.Cut(c.Name, "/")
+		if !id.Valid(id.Recording, rec) || strings.Contains(track, "/") {
+			errs = append(errs, bad{fmt.Errorf("%s is the chain of %q", object, c.Name)})
+			return nil
+		}
+		r.Recording = rec
+		f, _, err := p.open(ctx, track)
+		if errors.Is(err, archive.ErrNotFound) {
+			if len(c.Links) > 0 {
+				errs = append(errs, bad{&chain.Fault{Kind: chain.Missing, Name: c.Name}})
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		n, end, err := chain.Prefix(f, c)
+		if err != nil {
+			return err
+		}
+		r.Tracks++
+		r.Chunks += n
+		r.Bytes += end
+		if n < len(c.Links) {
+			errs = append(errs, bad{&chain.Fault{Chunk: n, Offset: end, Kind: chain.Changed, Name: c.Name}})
+		}
+		return nil
+	})
+	if err != nil {
+		return r, err
+	}
+	if r.Tracks == 0 && len(errs) == 0 {
+		return r, fmt.Errorf("there is no recording: %w", archive.ErrNotFound)
+	}
+	return r, errors.Join(append(errs, ErrUnfinished)...)
+}
+
+func sum(b []byte) string {
+	h := sha256.Sum256(b)
+	return hex.EncodeToString(h[:])
+}
