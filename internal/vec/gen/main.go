@@ -235,12 +235,6 @@ func (g *gen) product(name string, r, v int) {
 		}
 		for i := range r {
 			from := fmt.Sprintf("%d(%s)%s", off, bases[i/3], []string{"", "(BX*1)", "(BX*2)"}[i%3])
-			if g.wide {
-				for j := range v {
-					g.f("VFMADD231PS.BCST %s, %s, %s", from, ws[j], acc[i][j])
-				}
-				continue
-			}
 			b := g.reg()
 			g.f("VBROADCASTSS %s, %s", from, b)
 			for j := range v {
@@ -347,6 +341,14 @@ func (g *gen) logistic(x string, k float64) {
 	g.f("VMULPS %s, %s, %s", g.c(k), x, x)
 	g.pow2(x)
 	g.f("VADDPS %s, %s, %s", g.c(1), x, x)
+	if g.wide { // a division of sixteen takes longer than an estimate and one step of Newton's
+		r := g.reg()
+		g.f("VRCP14PS %s, %s", x, r)
+		g.f("VFNMADD213PS %s, %s, %s", g.c(2), r, x)
+		g.f("VMULPS %s, %s, %s", r, x, x)
+		g.done(r)
+		return
+	}
 	one := g.load(g.c(1))
 	g.f("VDIVPS %s, %s, %s", x, one, x)
 	g.done(one)
