@@ -234,8 +234,10 @@ func TestModeSwitch(t *testing.T) {
 			out = append(out, dst[:m]...)
 		}
 		worst := 100.0
-		for at := 20 * n; at+n <= len(out); at += n / 4 {
-			worst = min(worst, testaudio.SINAD(out[at:at+n/2], 400, float64(r)))
+		for i := 25; i < 200; i += 25 { // the frames before and after each change
+			for at := (i - 1) * n; at < (i+3)*n; at += n / 4 {
+				worst = min(worst, testaudio.SINAD(out[at:at+n/2], 400, float64(r)))
+			}
 		}
 		t.Logf("%v: worst 10 ms SINAD %.1f dB", r, worst)
 		if worst < 14 {

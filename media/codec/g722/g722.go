@@ -16,22 +16,21 @@ type band struct {
 	nb  int32    // its logarithm (NBL, NBH)
 	s   int32    // predicted sample (SL, SH)
 	sz  int32    // its part from the zeros
-	r   [3]int32 // reconstructed samples
-	p   [3]int32 // partially reconstructed samples
+	r   [2]int32 // twice the reconstructed samples, saturated: the filters use nothing else
+	p   [2]int32 // partially reconstructed samples
 	a   [3]int32 // pole coefficients, from 1
-	d   [7]int32 // quantised differences
-	b   [7]int32 // zero coefficients, from 1
+	d   [6]int32 // twice the quantised differences, saturated
+	b   [6]int32 // zero coefficients
 }
 
 func sat(v int32) int32 { return max(-32768, min(32767, v)) }
 
 // adapt takes in the quantised difference and predicts the next sample (BLOCK4).
 func (s *band) adapt(d int32) {
-	s.d[0] = d
-	s.r[0] = sat(s.s + d)  // RECONS
-	s.p[0] = sat(s.sz + d) // PARREC
+	r := sat(2 * sat(s.s+d)) // RECONS
+	p := sat(s.sz + d)       // PARREC
 
-	same1, same2 := s.p[0]^s.p[1] >= 0, s.p[0]^s.p[2] >= 0
+	same1, same2 := p^s.p[0] >= 0, p^s.p[1] >= 0
 	wd := sat(s.a[1] << 2) // UPPOL2
 	if same1 {
 		wd = min(-wd, 32767)
@@ -57,24 +56,23 @@ func (s *band) adapt(d int32) {
 	if d == 0 {
 		gain = 0
 	}
-	for i := 6; i >= 1; i-- {
+	var sz int32 // FILTEZ
+	x := sat(2 * d)
+	for i, last := range &s.d {
 		b := s.b[i] * 32640 >> 15
-		if s.d[i]^d >= 0 {
+		if last^d >= 0 {
 			b += gain
 		} else {
 			b -= gain
 		}
-		s.b[i] = sat(b)
-		s.d[i] = s.d[i-1] // DELAYA
+		s.b[i] = b // within 16 bits: 32639 and 128 are 32767
+		sz += b * x >> 15
+		s.d[i], x = x, last // DELAYA
 	}
-	s.r[2], s.r[1] = s.r[1], s.r[0]
-	s.p[2], s.p[1] = s.p[1], s.p[0]
+	s.r[1], s.r[0] = s.r[0], r
+	s.p[1], s.p[0] = s.p[0], p
 
-	sp := sat(s.a[1]*sat(2*s.r[1])>>15 + s.a[2]*sat(2*s.r[2])>>15) // FILTEP
-	var sz int32                                                   // FILTEZ
-	for i := 6; i >= 1; i-- {
-		sz += s.b[i] * sat(2*s.d[i]) >> 15
-	}
+	sp := sat(s.a[1]*s.r[0]>>15 + s.a[2]*s.r[1]>>15) // FILTEP
 	s.sz = sat(sz)
 	s.s = sat(sp + s.sz) // PREDIC
 }
