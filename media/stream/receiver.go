@@ -3,7 +3,7 @@
 // for the pair. rtpleg and webrtcleg put sockets under them.
 //
 //	datagram -> Receiver.PushPacket -> jitter.Buffer | ReadFrame: Pop -> codec.Decoder -> fifo -> frame
-//	                                   '-> Sender.RelayPacket, of another party, as it arrives
+//	                     '-> Sender.RelayPacket of another party, as it arrives
 //	frame -> Sender.WriteFrame: sequence number, timestamp from the tick, RFC 6464 level -> datagram
 //
 // A packet may hold 10 to 120 ms; the fifo cuts that into the frames of the room. The fifo is also where
