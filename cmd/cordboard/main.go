@@ -3,6 +3,10 @@
 //	cordboard serve --config cordboard.toml    run
 //	cordboard demo                             a whole contact centre on this machine, with a caller
 //	cordboard token --agent alice              mint a token for the API or the desktop
+//	cordboard verify PATH|s3://…               prove that recordings are what was recorded
+//	cordboard export PATH|s3://…               take a recording out of an archive, in clear
+//	cordboard rewrap PATH|s3://…               wrap the keys of recordings with the current key
+//	cordboard keys seal|public                 work with the keys of recordings
 //	cordboard config check                     say what is wrong with a configuration, or nothing
 //	cordboard denoise IN.wav OUT.wav           take the noise out of a recording
 //	cordboard version
@@ -29,6 +33,10 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
 	Demo    demoCmd    `cmd:"" help:"Run a demo contact centre on this machine, with a caller who rings when the agent is ready."`
 	Token   tokenCmd   `cmd:"" help:"Mint a token for the API or the desktop."`
+	Verify  verifyCmd  `cmd:"" help:"Prove that recordings are what was recorded, or name the first chunk that is not."`
+	Export  exportCmd  `cmd:"" help:"Take a recording out of an archive, in clear."`
+	Rewrap  rewrapCmd  `cmd:"" help:"Wrap the keys of sealed recordings with the current key."`
+	Keys    keysCmd    `cmd:"" help:"Work with the keys of recordings."`
 	Config  configCmd  `cmd:"" help:"Work with the configuration."`
 	Denoise denoiseCmd `cmd:"" help:"Take the noise out of a WAV file."`
 	Version versionCmd `cmd:"" help:"Print the version."`
@@ -70,6 +78,6 @@ func main() {
 	if err := k.Run(); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "cordboard:", err)
 		stop()
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
 }

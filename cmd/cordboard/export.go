@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/cordboard/cordboard/recorder"
+	"github.com/cordboard/cordboard/recorder/archive"
+	"github.com/cordboard/cordboard/recorder/listen"
+	"github.com/cordboard/cordboard/recorder/proof"
+	"github.com/cordboard/cordboard/recorder/seal"
+)
+
+type exportCmd struct {
+	placeFlags
+	To     string `short:"o" help:"Folder the recording's folder is written to." default:"." placeholder:"DIR"`
+	Copy   string `help:"Make a listening copy as well: opus or wav." enum:",opus,wav" default:"" placeholder:"FORMAT"`
+	Pauses string `help:"What stands in the copy for a pause: silence or cut; the default is as recorded." enum:",silence,cut" default:"" placeholder:"POLICY"`
+	Marker bool   `help:"Put a soft tone into the copy where a pause was."`
+	All    bool   `help:"Export all recordings of a folder or bucket."`
+}
+
+func (c exportCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+
+func (c exportCmd) run(ctx context.Context, out io.Writer) error {
+	cfg, err := c.recorder()
+	if err != nil {
+		return err
+	}
+	keeper, err := cfg.Keys.Keeper()
+	if err != nil {
+		return err
+	}
+	a, folder, err := c.open(cfg)
+	if err != nil {
+		return err
+	}
+	var list []string
+	if c.All {
+		list, err = proof.Find(ctx, a, folder)
+	} else {
+		folder, err = oneRecording(ctx, a, folder, c.Place)
+		list = []string{folder}
+	}
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return fmt.Errorf("there is no recording in %s", c.Place)
+	}
+	if err := os.MkdirAll(c.To, 0o750); err != nil {
+		return err
+	}
+	o := proof.ExportOptions{Copy: listen.Format(c.Copy), Pauses: c.Pauses, Marker: c.Marker}
+	for _, f := range list {
+		files, err := proof.Export(ctx, a, f, keeper, c.To, o)
+		if err != nil {
+			return explain(f, err)
+		}
+		for _, name := range files {
+			fmt.Fprintln(out, name)
+		}
+	}
+	return nil
+}
+
+// explain says what can be done about an export that failed.
+func explain(folder string, err error) error {
+	what := "export"
+	if folder != "" {
+		what += " " + folder
+	}
+	switch {
+	case errors.Is(err, proof.ErrBad):
+		return exitError{fmt.Errorf("%s: %w; cordboard verify tells more", what, err), exitBad}
+	case errors.Is(err, recorder.ErrErased):
+		return fmt.Errorf("%s: the key of this recording has been erased: nobody can open it", what)
+	case errors.Is(err, seal.ErrUnknownKey):
+		return fmt.Errorf("%s: the key that wraps this recording's key is not among recorder.keys of the configuration", what)
+	case errors.Is(err, archive.ErrNotFound):
+		return fmt.Errorf("%s: there is no recording", what)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+type rewrapCmd struct{ placeFlags }
+
+func (c rewrapCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+
+func (c rewrapCmd) run(ctx context.Context, out io.Writer) error {
+	cfg, err := c.recorder()
+	if err != nil {
+		return err
+	}
+	keeper, err := cfg.Keys.Keeper()
+	if err != nil {
+		return err
+	}
+	if keeper == nil {
+		return errors.New("rewrap: the configuration names no key in recorder.keys")
+	}
+	a, folder, err := c.open(cfg)
+	if err != nil {
+		return err
+	}
+	done, before, err := proof.Rewrap(ctx, a, folder, keeper)
+	fmt.Fprintf(out, "%d keys wrapped anew, %d had the current key\n", done, before)
+	if err != nil {
+		return fmt.Errorf("rewrap: %w", flat(err))
+	}
+	return nil
+}
+
+type keysCmd struct {
+	Seal   sealKeyCmd   `cmd:"" help:"Make a file with a key that wraps the keys of recordings."`
+	Public publicKeyCmd `cmd:"" help:"Print the public key that verifies recordings."`
+}
+
+type sealKeyCmd struct {
+	File string `arg:"" help:"The file to make; an existing one is left as it is."`
+}
+
+func (c sealKeyCmd) Run() error {
+	if err := seal.CreateRing(c.File); err != nil {
+		return err
+	}
+	fmt.Println(c.File)
+	return nil
+}
+
+type publicKeyCmd struct{ configFlag }
+
+func (c publicKeyCmd) Run() error {
+	cfg, err := c.recorder()
+	if err != nil {
+		return err
+	}
+	if cfg.Keys.SignFile == "" {
+		return errors.New("keys: recordings are not signed: recorder.keys.sign_file is none")
+	}
+	s, err := seal.OpenSigner(cfg.Keys.SignFile)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(seal.EncodePublic(s.Public()))
+	return err
+}

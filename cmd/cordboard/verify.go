@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/cordboard/cordboard/recorder"
+	"github.com/cordboard/cordboard/recorder/archive"
+	"github.com/cordboard/cordboard/recorder/proof"
+	"github.com/cordboard/cordboard/recorder/seal"
+)
+
+// exitBad is the status of a verify that found a recording changed; 1 means that it could not be checked.
+const exitBad = 2
+
+// exitError is an error with a status of its own.
+type exitError struct {
+	error
+	status int
+}
+
+func (e exitError) Unwrap() error { return e.error }
+
+// exitStatus is the status the process ends with for err.
+func exitStatus(err error) int {
+	var e exitError
+	if errors.As(err, &e) {
+		return e.status
+	}
+	return 1
+}
+
+type verifyCmd struct {
+	placeFlags
+	Key string `help:"Public key that must have signed the manifests (PEM); the default is the configured signing key, if it is here." placeholder:"FILE"`
+}
+
+func (c verifyCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
+
+func (c verifyCmd) run(ctx context.Context, out io.Writer) error {
+	cfg, err := c.recorder()
+	if err != nil {
+		return err
+	}
+	keys, err := c.keys(cfg)
+	if err != nil {
+		return err
+	}
+	a, folder, err := c.open(cfg)
+	if err != nil {
+		return err
+	}
+	list, err := proof.Find(ctx, a, folder)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return fmt.Errorf("there is no recording in %s", c.Place)
+	}
+	changed, unclear := 0, 0
+	for _, f := range list {
+		r, err := proof.Verify(ctx, a, f, keys)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		switch {
+		case errors.Is(err, proof.ErrBad):
+			changed++
+		case err != nil:
+			unclear++
+		}
+		tell(out, f, r, err)
+	}
+	switch {
+	case changed > 0:
+		return exitError{fmt.Errorf("verify: %d of %d recordings are not what was recorded", changed, len(list)), exitBad}
+	case unclear > 0:
+		return fmt.Errorf("verify: %d of %d recordings could not be checked", unclear, len(list))
+	}
+	return nil
+}
+
+// keys are the keys to trust, none where there are none.
+func (c verifyCmd) keys(cfg recorder.Config) ([]ed25519.PublicKey, error) {
+	if c.Key != "" {
+		return seal.LoadPublic(c.Key)
+	}
+	if cfg.Keys.SignFile == "" {
+		return nil, nil
+	}
+	keys, err := seal.LoadPublic(cfg.Keys.SignFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return keys, err
+}
+
+// tell prints what was found about one recording, a line for each thing.
+func tell(out io.Writer, folder string, r proof.Report, err error) {
+	name := r.Recording
+	if name == "" {
+		name = strings.TrimSuffix(folder, "/")
+	}
+	if err != nil {
+		for line := range strings.Lines(err.Error()) {
+			fmt.Fprintf(out, "%s: %s\n", name, strings.TrimPrefix(strings.TrimSpace(line), name+"/"))
+		}
+	} else {
+		by := "signed by " + r.Key
+		switch {
+		case r.Key == "":
+			by = "not signed"
+		case !r.Signed:
+			by += ", which was not checked for lack of a key"
+		}
+		fmt.Fprintf(out, "%s: good: %d tracks, %d chunks, %d bytes, %s\n", name, r.Tracks, r.Chunks, r.Bytes, by)
+	}
+	for _, remark := range r.Remarks {
+		fmt.Fprintf(out, "%s: note: %s\n", name, remark)
+	}
+}
+
+// oneRecording finds the only recording at a place.
+func oneRecording(ctx context.Context, a archive.Archive, folder, place string) (string, error) {
+	list, err := proof.Find(ctx, a, folder)
+	switch {
+	case err != nil:
+		return "", err
+	case len(list) == 0:
+		return "", fmt.Errorf("there is no recording in %s", place)
+	case len(list) > 1:
+		return "", fmt.Errorf("there are %d recordings in %s: name the folder of one, or say --all", len(list), place)
+	}
+	return list[0], nil
+}

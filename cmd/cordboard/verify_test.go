@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/recorder"
+	"github.com/cordboard/cordboard/recorder/archive/archivetest"
+	"github.com/cordboard/cordboard/recorder/chain"
+	"github.com/cordboard/cordboard/recorder/seal"
+)
+
+// recorded makes n sealed recordings and returns the archive's folder and the configuration they were made
+// with, a file.
+func recorded(t *testing.T, n int, extra string) (folder, config string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := seal.CreateRing(filepath.Join(dir, "seal.keys")); err != nil {
+		t.Fatal(err)
+	}
+	config = filepath.Join(dir, "cordboard.toml")
+	text := fmt.Sprintf("key_dir = %q\n[recorder]\nspool_dir = %q\n[recorder.keys]\nseal_file = %q\n[recorder.archive]\nfolder = %q\n%s",
+		filepath.Join(dir, "keys"), filepath.Join(dir, "spool"), filepath.Join(dir, "seal.keys"), filepath.Join(dir, "archive"), extra)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := configFlag{config}.recorder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := recorder.New(cfg, recorder.Deps{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	for range n {
+		rec, err := r.Start(ctx, recorder.StartRequest{CallID: "call_1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec.AddParty(recorder.Party{LegID: "leg_c", Role: "customer"})
+		var f pcm.Frame
+		f.Reset(pcm.Rate8k)
+		for tick := range uint64(150) {
+			for i := range f.Samples() {
+				f.Samples()[i] = int16(tick)*37*int16(i) | 1
+			}
+			rec.Tick(tick+1, []media.Tapped{{Member: "leg_c", Kind: media.Audio, In: &f}})
+			if tick%25 == 24 {
+				time.Sleep(150 * time.Millisecond) // so that it is written
+			}
+		}
+		if _, err := rec.Stop(ctx, "hangup"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for limit := time.Now().Add(20 * time.Second); r.Stats().Waiting > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("not stored")
+		}
+	}
+	cancel()
+	if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "archive"), config
+}
+
+// command runs a command line as main does and returns what it prints and its exit status.
+func command(t *testing.T, args ...string) (string, string, int) {
+	t.Helper()
+	var c cli
+	k, err := kong.New(&c, kong.Name("cordboard"), kong.Vars{"demodir": demoDir()}, kong.BindTo(t.Context(), (*context.Context)(nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Parse(args); err != nil {
+		t.Fatalf("%q: %v", args, err)
+	}
+	var out bytes.Buffer
+	switch args[0] {
+	case "verify":
+		err = c.Verify.run(t.Context(), &out)
+	case "export":
+		err = c.Export.run(t.Context(), &out)
+	case "rewrap":
+		err = c.Rewrap.run(t.Context(), &out)
+	}
+	if err != nil {
+		return out.String(), err.Error(), exitStatus(err)
+	}
+	return out.String(), "", 0
+}
+
+func TestVerifyCommand(t *testing.T) {
+	folder, config := recorded(t, 2, "")
+	out, _, status := command(t, "verify", "-c", config, folder)
+	if status != 0 || strings.Count(out, ": good: 1 tracks") != 2 || !strings.Contains(out, "signed by") || strings.Contains(out, "not checked") {
+		t.Fatalf("status %d: %s", status, out)
+	}
+	tracks, err := filepath.Glob(filepath.Join(folder, "*", "*", "*", "rec_*", "customer-1.ogg.sealed"))
+	if err != nil || len(tracks) != 2 {
+		t.Fatalf("%q, %v", tracks, err)
+	}
+	one := filepath.Dir(tracks[0])
+	if out, _, status := command(t, "verify", "-c", config, one); status != 0 || strings.Count(out, "good") != 1 {
+		t.Errorf("one: status %d: %s", status, out)
+	}
+	if out, _, status := command(t, "verify", one); status != 0 || !strings.Contains(out, "not checked") {
+		t.Errorf("without a key: status %d: %s", status, out)
+	}
+
+	f, err := os.Open(filepath.Join(one, "customer-1.chain"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := chain.Read(f)
+	if err = errors.Join(err, f.Close()); err != nil || len(c.Links) < 5 {
+		t.Fatalf("%d chunks, %v", len(c.Links), err)
+	}
+	offset := 0
+	for _, l := range c.Links[:4] {
+		offset += l.Length
+	}
+	b, err := os.ReadFile(tracks[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[offset+40] ^= 1
+	if err := os.WriteFile(tracks[0], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, msg, status := command(t, "verify", "-c", config, folder)
+	if status != exitBad || !strings.Contains(out, fmt.Sprintf("customer-1.ogg.sealed: chunk 4 at byte %d has been changed", offset)) ||
+		strings.Count(out, "good") != 1 || msg != "verify: 1 of 2 recordings are not what was recorded" {
+		t.Errorf("flipped: status %d: %s%s", status, out, msg)
+	}
+	if _, msg, status := command(t, "export", "-c", config, "-o", t.TempDir(), one); status != exitBad || !strings.Contains(msg, "chunk 4") {
+		t.Errorf("export of it: status %d: %s", status, msg)
+	}
+	if err := os.Remove(filepath.Join(one, "manifest.json")); err != nil {
+		t.Fatal(err)
+	}
+	b[offset+40] ^= 1
+	if err := os.WriteFile(tracks[0], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, status := command(t, "verify", "-c", config, one); status != 1 || !strings.Contains(out, "no manifest") {
+		t.Errorf("no manifest: status %d: %s", status, out)
+	}
+	for what, args := range map[string][]string{
+		"no such folder":      {"verify", filepath.Join(folder, "none")},
+		"no recording":        {"verify", t.TempDir()},
+		"a file":              {"verify", tracks[0]},
+		"no bucket":           {"verify", "s3://recordings/x"},
+		"no such key":         {"verify", "--key", filepath.Join(folder, "none"), folder},
+		"several":             {"export", "-c", config, folder},
+		"no seal key":         {"export", "-o", t.TempDir(), filepath.Dir(tracks[1])},
+		"nothing to wrap by":  {"rewrap", folder},
+		"not an s3 address":   {"verify", "s3://"},
+		"no such config file": {"verify", "-c", filepath.Join(folder, "none"), folder},
+	} {
+		if _, msg, status := command(t, args...); status != 1 || msg == "" || strings.Contains(msg, "\n") {
+			t.Errorf("%s: status %d: %q", what, status, msg)
+		}
+	}
+}
+
+func TestExportCommand(t *testing.T) {
+	g := archivetest.NewGateway(t)
+	folder, config := recorded(t, 1, fmt.Sprintf("[recorder.archive.s3]\nendpoint = %q\nbucket = %q\nprefix = \"calls\"\naccess_key = %q\nsecret_key = %q\ntls = false\n",
+		g.Addr, archivetest.Bucket, archivetest.AccessKey, archivetest.SecretKey))
+	for _, place := range []string{folder, "s3://" + archivetest.Bucket + "/calls", "s3://" + archivetest.Bucket} {
+		if out, msg, status := command(t, "verify", "-c", config, place); status != 0 || !strings.Contains(out, "good") {
+			t.Errorf("verify %s: status %d: %s%s", place, status, out, msg)
+		}
+		to := t.TempDir()
+		out, msg, status := command(t, "export", "-c", config, "-o", to, "--copy", "wav", "--marker", place)
+		files := strings.Fields(out)
+		if status != 0 || len(files) != 3 {
+			t.Fatalf("export %s: status %d: %s%s", place, status, out, msg)
+		}
+		for i, head := range []string{"OggS", "RIFF", "{"} {
+			b, err := os.ReadFile(files[i])
+			if err != nil || !bytes.HasPrefix(b, []byte(head)) {
+				t.Errorf("%s: %.4q, %v", files[i], b, err)
+			}
+		}
+		if out, _, status := command(t, "rewrap", "-c", config, place); status != 0 || out != "0 keys wrapped anew, 1 had the current key\n" {
+			t.Errorf("rewrap %s: status %d: %s", place, status, out)
+		}
+	}
+}
