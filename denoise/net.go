@@ -75,11 +75,7 @@ func (n *network) infer(m *memory, s *[hops]spectrum, a *[hops]answer, w *work) 
 		vec.Product(x, h, rows, b.after.w, b.after.bias, from, false)
 		from = x
 		for t := range hops {
-			for g := range heads {
-				at := t*frame + g*group
-				column := vec.Matrix{Data: w.x[at:], Inner: places, Cols: group, Stride: channels}
-				vec.Product(h.From(at), b.mix[g], places, column, nil, b.mixAdd.From(g*group), true)
-			}
+			vec.Mix(h.From(t*frame), b.mix, x.From(t*frame), places, heads, b.mixAdd)
 		}
 		vec.Product(x, h, rows, b.out.w, b.out.bias, x, false)
 	}

@@ -28,9 +28,8 @@ const (
 	channels = 32 // at each place
 	blocks   = 2  // recurrence and mix
 	heads    = 4  // groups of channels that mix their places in their own way
-	group    = channels / heads
-	inputs   = 4 // features of a band
-	reach    = 8 // bands that a place sees at the input
+	inputs   = 4  // features of a band
+	reach    = 8  // bands that a place sees at the input
 	step     = bands / places
 	outputs  = 32           // at each place: gains, taps, voice activity, and three for round numbers
 	taps     = 3            // of the complex filter: this frame and the two before
@@ -46,7 +45,7 @@ type layer struct {
 
 type block struct {
 	x, h, after, out layer
-	mix              [heads]vec.Rows // places x places
+	mix              []float32 // heads times places x places
 	mixAdd           vec.Rows
 }
 
@@ -123,12 +122,7 @@ func parse(file []byte) (*network, error) {
 		b.x = product(p+"x", channels, gateCols)
 		b.h = product(p+"h", channels, gateCols)
 		b.after = product(p+"after", channels, channels)
-		mix := take(p+"mix", heads*places, places)
-		for h := range b.mix {
-			if err == nil {
-				b.mix[h] = vec.Rows{Data: mix.Data[h*places*places:][:places*places], Stride: places}
-			}
-		}
+		b.mix = take(p+"mix", heads*places, places).Data
 		b.mixAdd = vec.Rows{Data: take(p+"mix.add", places, channels).Data, Stride: channels}
 		b.out = product(p+"out", channels, channels)
 	}

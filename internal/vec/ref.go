@@ -33,6 +33,13 @@ func productRef(dst, a Rows, rows int, w Matrix, bias []float32, add Rows, relu 
 	}
 }
 
+func mixRef(dst Rows, m []float32, x Rows, rows, heads int, add Rows) {
+	for h := range heads {
+		w := Matrix{x.Data[8*h:], rows, 8, x.Stride}
+		productRef(dst.From(8*h), Rows{m[h*rows*rows:], rows}, rows, w, nil, add.From(8*h), true)
+	}
+}
+
 func sigmoid1(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }
 
 func gatesRef(h, x, g []float32, n int) {

@@ -19,6 +19,7 @@ type productArgs struct {
 	dst, a, w, bias, add                   *float32 // at 0, 8, 16, 24, 32
 	dstStride, aStride, wStride, addStride uintptr  // at 40, 48, 56, 64
 	inner, rows, blocks, relu              uintptr  // at 72, 80, 88, 96
+	aBlock                                 uintptr  // at 104: from one block's a to the next's, for mix8x8AVX2
 }
 
 //go:noescape
@@ -38,6 +39,9 @@ func product4x16AVX2(p *productArgs)
 
 //go:noescape
 func product8x8AVX2(p *productArgs)
+
+//go:noescape
+func mix8x8AVX2(p *productArgs)
 
 //go:noescape
 func product4x8AVX2(p *productArgs)
@@ -152,6 +156,20 @@ func product(dst, a Rows, rows int, w Matrix, bias []float32, add Rows, relu boo
 	} else {
 		product4x8AVX2(&p)
 	}
+}
+
+func mix(dst Rows, m []float32, x Rows, rows, heads int, add Rows) {
+	if !vectors {
+		mixRef(dst, m, x, rows, heads, add)
+		return
+	}
+	p := productArgs{
+		dst: &dst.Data[0], a: &m[0], w: &x.Data[0], add: &add.Data[0],
+		dstStride: 4 * uintptr(dst.Stride), aStride: 4 * uintptr(rows), wStride: 4 * uintptr(x.Stride),
+		addStride: 4 * uintptr(add.Stride), inner: uintptr(rows), rows: uintptr(rows), blocks: uintptr(heads), relu: 1,
+		aBlock: 4 * uintptr(rows*rows),
+	}
+	mix8x8AVX2(&p)
 }
 
 func gates(h, x, g []float32, n int) {

@@ -9,6 +9,10 @@ func product(dst, a Rows, rows int, w Matrix, bias []float32, add Rows, relu boo
 	productRef(dst, a, rows, w, bias, add, relu)
 }
 
+func mix(dst Rows, m []float32, x Rows, rows, heads int, add Rows) {
+	mixRef(dst, m, x, rows, heads, add)
+}
+
 func gates(h, x, g []float32, n int)                   { gatesRef(h, x, g, n) }
 func sigmoid(x []float32)                              { sigmoidRef(x) }
 func tanh(x []float32)                                 { tanhRef(x) }

@@ -107,6 +107,27 @@ func TestProductAddsToItself(t *testing.T) {
 	}
 }
 
+func TestMix(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	for _, rows := range []int{8, 16, 24} {
+		for _, heads := range []int{1, 2, 4, 5} {
+			x, m := Rows{random(r, rows*(8*heads+3), 1), 8*heads + 3}, random(r, heads*rows*rows, 0.3)
+			add := Rows{random(r, rows*8*heads, 1), 8 * heads}
+			got, want := make([]float32, rows*(8*heads+1)), make([]float32, rows*(8*heads+1))
+			for i := range got {
+				got[i], want[i] = guard, guard
+			}
+			Mix(Rows{got, 8*heads + 1}, m, x, rows, heads, add)
+			both(t, func(_ *testing.T, reference func(func())) {
+				reference(func() { Mix(Rows{want, 8*heads + 1}, m, x, rows, heads, add) })
+			})
+			if e := apart(got, want); !(e < 1e-5) {
+				t.Errorf("%d rows, %d heads: off by %g", rows, heads, e)
+			}
+		}
+	}
+}
+
 func TestFunctions(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	positive := func(n int) []float32 {

@@ -37,6 +37,7 @@ func main() {
 	g.product("product4x24AVX2", 4, 3)
 	g.product("product4x16AVX2", 4, 2)
 	g.product("product8x8AVX2", 8, 1)
+	g.product("mix8x8AVX2", 8, 1)
 	g.product("product4x8AVX2", 4, 1)
 	g.functions()
 	g.elementwise()
@@ -172,7 +173,8 @@ func (g *gen) store(r, mem string) {
 // product is a routine for blocks of r rows and v vectors of columns. Its argument is a *productArgs, whose
 // fields are read at the offsets below.
 func (g *gen) product(name string, r, v int) {
-	g.text(fmt.Sprintf("func %s(p *productArgs)", name), name, 16, 8)
+	mix := strings.HasPrefix(name, "mix") // every block of columns has an a of its own
+	g.text(fmt.Sprintf("func %s(p *productArgs)", name), name, 24, 8)
 	g.f("MOVQ p+0(FP), DI")
 	g.f("MOVQ 0(DI), R8")   // dst
 	g.f("MOVQ 8(DI), R9")   // a
@@ -186,6 +188,9 @@ func (g *gen) product(name string, r, v int) {
 	g.f("MOVQ 24(DI), R13") // bias
 	g.f("MOVQ R10, R14")
 	g.f("MOVQ 88(DI), AX") // blocks of columns
+	if mix {
+		g.f("MOVQ R9, 16(SP)")
+	}
 	g.f("%s:", cols)
 	acc := make([][]string, r)
 	for i := range acc {
@@ -215,6 +220,10 @@ func (g *gen) product(name string, r, v int) {
 	// Three rows of a from each of these: base, base+stride, base+2 strides.
 	bases := []string{"CX", "DX", "R15"}[:(r+2)/3]
 	for i, b := range bases {
+		if i == 0 && mix {
+			g.f("MOVQ 16(SP), %s", b)
+			continue
+		}
 		if i == 0 {
 			g.f("MOVQ R9, %s", b)
 			continue
@@ -260,6 +269,10 @@ func (g *gen) product(name string, r, v int) {
 	g.f("%s:", end)
 	g.f("MOVQ 8(SP), AX")
 	g.f("MOVQ 0(SP), R12")
+	if mix {
+		g.f("MOVQ 104(DI), CX")
+		g.f("ADDQ CX, 16(SP)")
+	}
 	noAdd, noRelu := g.label("noadd"), g.label("norelu")
 	g.f("TESTQ R14, R14")
 	g.f("JZ %s", noAdd)
