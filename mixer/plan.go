@@ -205,7 +205,7 @@ func (p *plan) install(r *Room, e *Engine) {
 	for i := range r.plan.ears {
 		l := r.plan.ears[i].listener
 		if from := l.from.Load(); from != nil && (!p.serves(l) || p.slot(from) < 0) {
-			l.detach()
+			l.detach(r.tick + 1)
 		}
 	}
 	for i := range r.plan.feeds {

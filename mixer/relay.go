@@ -104,8 +104,9 @@ func (r *Room) relayed(a *ear, from *source, sc *scratch) {
 }
 
 // detach ends whatever is handed on to a listener that goes, so that it may be handed something else when
-// this returns. It may wait for a packet to be through. Not for use in a tick.
-func (l *listener) detach() {
+// this returns. tick is that of the frame that comes next. It may wait for a packet to be through. Not for use
+// in a tick.
+func (l *listener) detach(tick uint64) {
 	from := l.from.Load()
 	if from == nil {
 		return
@@ -115,7 +116,7 @@ func (l *listener) detach() {
 			runtime.Gosched()
 		}
 	}
-	for n := 0; !l.relay.EndRelay(l.switched) && n < letGo; n++ {
+	for n := 0; !l.relay.EndRelay(tick) && n < letGo; n++ {
 		runtime.Gosched()
 	}
 	l.release(from)

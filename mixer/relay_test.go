@@ -3,6 +3,7 @@ package mixer
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/cordboard/cordboard/media"
@@ -217,6 +218,14 @@ func TestLeavingEndsForwarding(t *testing.T) {
 	h.do(r, Leave{ID: "1"})
 	if len(legs[0].sinks) > 0 || legs[1].relaying {
 		t.Error("still forwarded to a listener that has left")
+	}
+	h.ticks(3)
+	var places []uint64
+	for k := range legs[0].heard {
+		places = append(places, k)
+	}
+	if first, last := slices.Min(places), slices.Max(places); last-first+1 != uint64(len(places)) || legs[0].twice > 0 {
+		t.Errorf("%d frames in places %d to %d, %d of them twice", len(places), first, last, legs[0].twice)
 	}
 	other := h.open("other", Join{ID: "1", Leg: legs[1]}, Join{ID: "x", Leg: newLine("x", media.PCMU)})
 	h.ticks(5)

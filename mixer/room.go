@@ -346,7 +346,7 @@ func (r *Room) part() {
 		}
 	}()
 	for i := range r.plan.ears {
-		r.plan.ears[i].detach()
+		r.plan.ears[i].detach(r.tick + 1)
 	}
 	for i := range r.plan.feeds {
 		if f := &r.plan.feeds[i]; f.member {

@@ -1,6 +1,7 @@
 package mixer
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +65,37 @@ func TestStallIsCaughtUpALittleThenSkipped(t *testing.T) {
 			if ticks[i] != want {
 				t.Errorf("tick %d is number %d, want %d", i, ticks[i], want)
 			}
+		}
+	})
+}
+
+// TestRoomsCountAlike: a party that goes from one room to another has its ticks go on, to within one.
+func TestRoomsCountAlike(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := rawConfig()
+		cfg.Shards = 2
+		e := start(t, cfg)
+		var mu sync.Mutex
+		var ticks []uint64
+		leg := &fakeLeg{rate: pcm.Rate8k, format: media.Format{Codec: media.PCMU}}
+		leg.hear = func(o media.OutFrame) { mu.Lock(); ticks = append(ticks, o.Tick); mu.Unlock() }
+		first := open(t, e, "first", Join{ID: "a", Leg: leg})
+		time.Sleep(time.Second)
+		do(t, first, Leave{ID: "a"})
+		second := open(t, e, "second", Join{ID: "a", Leg: leg})
+		if second.home.Load() == first.home.Load() {
+			t.Error("both rooms on one shard")
+		}
+		time.Sleep(time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		for i := 1; i < len(ticks); i++ {
+			if d := int64(ticks[i] - ticks[i-1]); d < 0 || d > 2 {
+				t.Errorf("tick %d follows tick %d", ticks[i], ticks[i-1])
+			}
+		}
+		if len(ticks) < 98 {
+			t.Errorf("%d ticks in two seconds", len(ticks))
 		}
 	})
 }

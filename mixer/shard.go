@@ -117,8 +117,15 @@ func (s *shard) run(ctx context.Context) {
 
 // align is the next moment of the shard's grid after now.
 func (s *shard) align(now time.Time) time.Time {
-	k := max(now.Sub(s.epoch), 0) / Period
-	return s.epoch.Add((k + 1) * Period)
+	return s.epoch.Add(time.Duration(s.elapsed(now)+1) * Period)
+}
+
+// elapsed is how many ticks of the grid have passed; none before the shard runs.
+func (s *shard) elapsed(now time.Time) uint64 {
+	if s.epoch.IsZero() {
+		return 0
+	}
+	return uint64(max(now.Sub(s.epoch), 0) / Period)
 }
 
 // tick moves 20 ms of audio through every room of the shard.
@@ -191,6 +198,9 @@ func (s *shard) apply(p post) {
 	case p.op == opOpen:
 		r.at = len(s.rooms)
 		s.rooms = append(s.rooms, r)
+		if r.tick == 0 { // all rooms count alike, for parties that change rooms
+			r.tick = s.elapsed(time.Now())
+		}
 		s.seats.Add(int64(r.seats))
 	case p.op == opPlan:
 		p.plan.install(r, s.engine)
