@@ -16,6 +16,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/cordboard/cordboard/internal/testaudio"
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec"
 	"github.com/cordboard/cordboard/media/pcm"
 	"github.com/cordboard/cordboard/media/webrtcleg"
 )
@@ -25,8 +27,14 @@ async function call() {
 	const mic = await navigator.mediaDevices.getUserMedia({audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false}});
 	window.pc = new RTCPeerConnection();
 	mic.getTracks().forEach(t => pc.addTrack(t, mic));
-	pc.ontrack = e => { document.getElementById('a').srcObject = e.streams[0]; window.stream = e.streams[0]; };
+	window.sections = [];
+	pc.ontrack = e => { document.getElementById('a').srcObject = e.streams[0]; window.stream = e.streams[0]; sections.push(e.transceiver.mid); };
 	await negotiate();
+}
+async function another() {
+	pc.addTransceiver('audio', {direction: 'recvonly'});
+	await negotiate();
+	return sections;
 }
 async function negotiate() {
 	await pc.setLocalDescription(await pc.createOffer());
@@ -69,7 +77,7 @@ func TestChromium(t *testing.T) {
 		var answer string
 		var err error
 		if leg == nil {
-			leg, answer, err = a.NewLeg(r.Context(), string(offer), webrtcleg.Options{})
+			leg, answer, err = a.NewLeg(r.Context(), string(offer), webrtcleg.Options{Streams: true})
 			legs <- leg
 		} else {
 			answer, err = leg.Restart(r.Context(), string(offer))
@@ -132,6 +140,20 @@ func TestChromium(t *testing.T) {
 		t.Errorf("after the restart the browser hears %.0f Hz, want 440", got)
 	}
 	s := <-listened
+	// A second stream, which the browser hears beside the first.
+	sections, _ := run("another section", "another()").([]any)
+	streams := l.Streams()
+	if len(sections) != 2 || len(streams) != 2 || sections[1] != streams[1].ID {
+		t.Fatalf("sections %v, streams %v", sections, streams)
+	}
+	said := make(chan error, 1)
+	go func() { said <- say(streams[1].Sink, testaudio.Tone(700, 48000, 4*48000, -10)) }()
+	if got, _ := run("listen to it", "listen()").(float64); math.Abs(got-700) > 6 {
+		t.Errorf("in its second section the browser hears %.0f Hz, want 700", got)
+	}
+	if err := <-said; err != nil {
+		t.Fatal(err)
+	}
 	if s.err != nil {
 		t.Fatal(s.err)
 	}
@@ -153,6 +175,30 @@ func TestChromium(t *testing.T) {
 	if !errors.Is(l.Err(), webrtcleg.ErrPeerClosed) {
 		t.Errorf("ended with %v", l.Err())
 	}
+}
+
+// say speaks to one sink in real time.
+func say(to media.Sink, signal []int16) error {
+	e, err := codec.NewEncoder(to.Format(), pcm.Rate48k)
+	if err != nil {
+		return err
+	}
+	defer codec.PutEncoder(e)
+	var f pcm.Frame
+	buf := make([]byte, codec.MaxPayload)
+	next := time.Now()
+	for i := 0; (i+1)*960 <= len(signal); i++ {
+		f.SetRate(pcm.Rate48k)
+		copy(f.Samples(), signal[i*960:])
+		n, err := e.Encode(buf, &f)
+		if err != nil {
+			return err
+		}
+		to.WriteFrame(media.OutFrame{Tick: uint64(i), Payload: buf[:n], Level: 10})
+		next = next.Add(pcm.Period)
+		time.Sleep(time.Until(next))
+	}
+	return nil
 }
 
 func awaitPromise(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
