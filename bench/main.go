@@ -30,15 +30,16 @@ import (
 )
 
 type cli struct {
-	Mix    mixCmd    `cmd:"" help:"Rooms of several parties over plain RTP."`
-	Bridge bridgeCmd `cmd:"" help:"Calls of two parties with different codecs, PCMU and Opus."`
-	Relay  relayCmd  `cmd:"" help:"Calls of two parties with the same codec, PCMU."`
-	Webrtc webrtcCmd `cmd:"" help:"Rooms of several parties over WebRTC; a peer is still joined over plain RTP."`
-	Signal signalCmd `cmd:"" help:"SIP calls that are set up and hung up: INVITE, 200, ACK, BYE (needs sipp)."`
-	Record recordCmd `cmd:"" help:"The same rooms or calls with and without recording."`
-	Soak   soakCmd   `cmd:"" help:"Calls come and go; watches goroutines, open files and memory."`
-	All    allCmd    `cmd:"" help:"Every case of the table; writes bench/results."`
-	Report reportCmd `cmd:"" help:"Renders the table and the charts from the results."`
+	Mix     mixCmd     `cmd:"" help:"Rooms of several parties over plain RTP."`
+	Bridge  bridgeCmd  `cmd:"" help:"Calls of two parties with different codecs, PCMU and Opus."`
+	Relay   relayCmd   `cmd:"" help:"Calls of two parties with the same codec, PCMU."`
+	Webrtc  webrtcCmd  `cmd:"" help:"Rooms of several parties over WebRTC; a peer is still joined over plain RTP."`
+	Signal  signalCmd  `cmd:"" help:"SIP calls that are set up and hung up: INVITE, 200, ACK, BYE (needs sipp)."`
+	Record  recordCmd  `cmd:"" help:"The same rooms or calls with and without recording."`
+	Denoise denoiseCmd `cmd:"" help:"What noise suppression costs, and how well it does on pairs of recordings."`
+	Soak    soakCmd    `cmd:"" help:"Calls come and go; watches goroutines, open files and memory."`
+	All     allCmd     `cmd:"" help:"Every case of the table; writes bench/results."`
+	Report  reportCmd  `cmd:"" help:"Renders the table and the charts from the results."`
 }
 
 func main() {
