@@ -190,3 +190,19 @@ func TestTimelineOfARecording(t *testing.T) {
 		t.Errorf("\n got %q\nwant %q", marks, want)
 	}
 }
+
+// BenchmarkMeasure is what a leg's second costs, all told: the board finds it, measures it and counts it.
+func BenchmarkMeasure(b *testing.B) {
+	g := newGauge("leg_a", newFakeLeg(), time.Now())
+	board := &Board{scales: newScales(), calls: make(map[string]*actor)}
+	a := &actor{b: board}
+	a.parties.Store(&map[string]*gauge{"leg_a": g})
+	board.calls["call_a"] = a
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(time.Second)
+		a.box = nil
+		board.measure(now)
+	}
+}
