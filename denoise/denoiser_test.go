@@ -192,6 +192,23 @@ func TestExtremes(t *testing.T) {
 	}
 }
 
+// TestNoDrift: ten minutes of the same ten seconds, hiss and silence in turn: the last are as loud as the second.
+func TestNoDrift(t *testing.T) {
+	if testing.Short() {
+		t.Skip("ten minutes of audio")
+	}
+	r := pcm.Rate16k
+	in := append(hiss(r, 5, 0.05), make([]int16, 250*r.Samples())...)
+	d := New(Settings{Level: MaxLevel})
+	var levels []float64
+	for range 60 {
+		levels = append(levels, db(rms(run(d, r, in))))
+	}
+	if e := math.Abs(levels[59] - levels[1]); !(e < 0.05) {
+		t.Errorf("%.3f dB at first, %.3f dB ten minutes later", levels[1], levels[59])
+	}
+}
+
 func TestRateChanges(t *testing.T) {
 	d := New(Settings{Level: MaxLevel})
 	for i := range 30 {

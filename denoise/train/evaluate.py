@@ -67,12 +67,24 @@ def main():
     a.add_argument('--speech', required=True)
     a.add_argument('--corpus', required=True)
     a.add_argument('--limit', type=int, default=1000)
+    a.add_argument('--write', help='also write the pairs as noisy/ and clean/KIND_SNR_NUMBER.wav here, for bench denoise')
     a.add_argument('checkpoint', nargs='*')
     a = a.parse_args()
     torch.set_num_threads(1)
+    if a.write:
+        write(a.write, pairs(a.speech, a.corpus, [0, 5, 10, 15], a.limit))
     systems = {'noisy': lambda x: x}
     systems.update({os.path.basename(os.path.dirname(c)) or c: load(c) for c in a.checkpoint})
     report(systems, pairs(a.speech, a.corpus, [0, 5, 10, 15], a.limit), pairs(a.speech, a.corpus, [100], a.limit))
+
+
+def write(folder, items):
+    import soundfile
+    for n, (snr, kind, x, s) in enumerate(items):
+        for name, y in (('noisy', x), ('clean', s)):
+            os.makedirs(os.path.join(folder, name), exist_ok=True)
+            kind = kind.split('.')[0].replace('_', '-')
+            soundfile.write(os.path.join(folder, name, '%s_%d_%03d.wav' % (kind, snr, n)), y, 16000, 'PCM_16')
 
 
 def report(systems, noisy, clean):
