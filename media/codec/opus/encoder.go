@@ -22,7 +22,9 @@ type Encoder struct {
 // NewEncoder makes an encoder; call Start before use.
 func NewEncoder() *Encoder { return &Encoder{state: newEncoderState()} }
 
-// Start begins a new stream in a format, with frames at rate r first.
+// Start begins a new stream in a format, with frames at rate r first. The state is set up by the first
+// frame: a room keeps an encoder for everybody who might need one of its own, and those that never run
+// never touch their 43 kB.
 func (e *Encoder) Start(f media.Format, r pcm.Rate) error {
 	if !r.Valid() {
 		return fmt.Errorf("opus: start at %v", r)
@@ -30,8 +32,8 @@ func (e *Encoder) Start(f media.Format, r pcm.Rate) error {
 	if err := e.Configure(f); err != nil {
 		return err
 	}
-	e.begun = false
-	return e.begin(r)
+	e.Reset()
+	return nil
 }
 
 // Reset implements codec.Encoder.
