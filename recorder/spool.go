@@ -190,8 +190,10 @@ func (s *spool) attempt(j *job) error {
 		}
 		f.f = h
 		s.files = append(s.files, f)
-		if err := archive.SyncDir(s.dir); err != nil {
-			return fmt.Errorf("recorder: sync folder: %w", err)
+		if !f.lazy {
+			if err := archive.SyncDir(s.dir); err != nil {
+				return fmt.Errorf("recorder: sync folder: %w", err)
+			}
 		}
 	}
 	// At a fixed offset, so that a try after half a write leaves no rest of the first.
