@@ -172,6 +172,7 @@ func (n *node) buildSignaling() error {
 			"mixer":   func() any { return mixerStats(n.engine.Stats()) },
 			"call":    func() any { return n.board.Stats() },
 			"quality": func() any { return n.board.QualityStats() },
+			"webrtc":  func() any { return n.webrtc.Stats() },
 		},
 		Rules: wire.DesktopConfig{
 			NotReadyReasons: []string{"break", "lunch", "meeting", "training"},

@@ -146,8 +146,23 @@ func (a *API) Port() int { return a.port }
 // TCPPort is the ICE-TCP port of all legs, 0 when there is none.
 func (a *API) TCPPort() int { return a.tcpPort }
 
-// Foreign counts datagrams that belonged to no leg.
-func (a *API) Foreign() uint64 { return a.foreign.Load() }
+// Stats counts what concerns no leg alone.
+type Stats struct {
+	Legs    int    // alive
+	Foreign uint64 // packets that belonged to no leg
+	Dropped uint64 // packets the UDP sockets would not take at once
+}
+
+// Stats reads the counters.
+func (a *API) Stats() Stats {
+	s := Stats{Foreign: a.foreign.Load(), Legs: len(a.all())}
+	for _, p := range a.ports {
+		if u, ok := p.(*socket); ok {
+			s.Dropped += u.dropped.Load()
+		}
+	}
+	return s
+}
 
 // certificate is shared by all legs and renewed well before it expires: making one costs more than the
 // rest of a leg.

@@ -265,6 +265,19 @@ func (l *Leg) AddCandidate(sdpFrag string) error {
 
 // open takes the keys into use.
 func (l *Leg) open(k *keys, in *srtp.Context) error {
+	if err := l.seal(k); err != nil {
+		return err
+	}
+	l.in.Lock()
+	l.cipher = in
+	l.in.Unlock()
+	l.heard.Store(l.api.since(time.Now()))
+	l.up.Store(true)
+	return nil
+}
+
+// seal gives all lines their ciphers, those to come too.
+func (l *Leg) seal(k *keys) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, n := range l.lines {
@@ -273,11 +286,6 @@ func (l *Leg) open(k *keys, in *srtp.Context) error {
 		}
 	}
 	l.keys = k
-	l.in.Lock()
-	l.cipher = in
-	l.in.Unlock()
-	l.heard.Store(l.api.since(time.Now()))
-	l.up.Store(true)
 	return nil
 }
 

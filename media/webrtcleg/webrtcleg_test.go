@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -584,6 +585,21 @@ func TestRefusals(t *testing.T) {
 	}
 	if _, err := leg.Restart(t.Context(), "hello"); !errors.Is(err, webrtcleg.ErrMalformed) {
 		t.Errorf("restart with no sdp: %v", err)
+	}
+	conn, err := net.Dial("udp", "127.0.0.1:"+strconv.Itoa(a.Port()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, stranger := range []string{"\x00\x01\x00\x00\x21\x12\xa4\x42abcdefghijkl", "\x16\xfe\xfd hello", "\x80\x6f rtp", "\xff"} {
+		if _, err := conn.Write([]byte(stranger)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for until := time.Now().Add(2 * time.Second); a.Stats().Foreign < 4; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("%+v, want the strangers counted", a.Stats())
+		}
 	}
 	if err := a.Close(); err != nil {
 		t.Error(err)
