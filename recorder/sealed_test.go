@@ -151,6 +151,9 @@ func TestRecordSealed(t *testing.T) {
 		t.Errorf("copy: %+v, %v", p, err)
 	}
 	noClear(t, cfg)
+	for limit := time.Now().Add(10 * time.Second); g.copies.Waiting() > 0 && time.Now().Before(limit); {
+		time.Sleep(time.Millisecond) // the archive has the copy before its job is over
+	}
 	left, err := filepath.Glob(filepath.Join(cfg.SpoolDir, "*"+unfinished+"*"))
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %q", left)
