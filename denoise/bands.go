@@ -79,9 +79,8 @@ var signals = map[pcm.Rate]*signal{
 type spectrum struct{ re, im [padded]float32 }
 
 // features writes the network's input for one frame to rows of bands, and keeps the logarithms in last, which
-// hold the frame before's on entry. power and logs are scratch.
+// hold the frame before's on entry. power is of every bin, and overwritten; logs is scratch.
 func features(dst []float32, x *spectrum, last *[bands]float32, power *[padded]float32, logs *[bands]float32) {
-	vec.Power(power[:], x.re[:], x.im[:])
 	for b := range low {
 		logs[b] = power[b] + floor
 	}

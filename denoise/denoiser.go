@@ -173,13 +173,16 @@ func (d *Denoiser) suppress(sig *signal, s *scratch, dry, wet float32) {
 		clear(s.spectra[t].re[known:])
 		clear(s.spectra[t].im[known:])
 	}
-	d.net.infer(&d.memory, &s.spectra, &s.answers, &s.work)
+	d.net.infer(&d.memory, &s.spectra, &s.answers, &s.work, known)
 	if !d.memory.sound() {
 		d.memory.reset()
 	}
 	var rest [hops]float32
 	for t := range hops {
 		a := &s.answers[t]
+		if a.tone {
+			a.pass()
+		}
 		d.dry, d.wet = toward(d.dry, dry), toward(d.wet, wet)
 		rest[t] = d.apply(a, s, t, known)
 	}
@@ -195,6 +198,14 @@ func (d *Denoiser) suppress(sig *signal, s *scratch, dry, wet float32) {
 }
 
 func toward(now, want float32) float32 { return now + max(-ramp, min(ramp, want-now)) }
+
+// pass makes the answer one that changes nothing.
+func (a *answer) pass() {
+	for b := range a.gain {
+		a.gain[b] = 1
+	}
+	a.tap = [taps][2][low]float32{}
+}
 
 // at is the gain of an upper bin: between those of the bands whose centres it lies between.
 func (a *answer) at(bin int) float32 {

@@ -9,6 +9,7 @@ const hops = 2
 type memory struct {
 	last   [bands]float32 // the logarithms one frame ago
 	states [blocks][places * channels]float32
+	tones  tones
 	look   int // the place whose states are looked at next
 }
 
@@ -38,6 +39,7 @@ type answer struct {
 	gain [bands]float32
 	tap  [taps][2][low]float32 // of this frame and the two before it, real and imaginary
 	vad  float32               // the probability of speech
+	tone bool                  // the frame is tones, which are none of the network's business
 }
 
 // work is the network's scratch, for both hops of a frame side by side, so that weights are fetched once.
@@ -52,13 +54,15 @@ type work struct {
 	logs   [bands]float32
 }
 
-// infer runs the network over two frames.
-func (n *network) infer(m *memory, s *[hops]spectrum, a *[hops]answer, w *work) {
+// infer runs the network over two frames, whose bins from known on are empty.
+func (n *network) infer(m *memory, s *[hops]spectrum, a *[hops]answer, w *work, known int) {
 	const rows, frame = hops * places, places * channels
 	none := vec.Rows{}
 	x, h, wide := vec.Rows{Data: w.x[:], Stride: channels}, vec.Rows{Data: w.h[:], Stride: channels}, vec.Rows{Data: w.wide[:], Stride: 2 * channels}
 	enc := wide.From(channels)
 	for t := range hops {
+		vec.Power(w.power[:], s[t].re[:], s[t].im[:])
+		a[t].tone = m.tones.tone(&w.power, known)
 		features(w.in[t][(reach-step)/2*inputs:], &s[t], &m.last, &w.power, &w.logs)
 		vec.Product(enc.From(t*places*2*channels), vec.Rows{Data: w.in[t][:], Stride: step * inputs}, places, n.enc.w, nil, n.enc.add, true)
 	}
