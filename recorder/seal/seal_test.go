@@ -91,6 +91,11 @@ func TestDamage(t *testing.T) {
 			c[i][rand.IntN(len(c[i]))] ^= 1 << rand.IntN(8)
 			return c
 		},
+		"flip a length": func(c [][]byte, i int) [][]byte {
+			c[i] = bytes.Clone(c[i])
+			c[i][10+rand.IntN(2)] ^= 1 << rand.IntN(8)
+			return c
+		},
 		"drop": func(c [][]byte, i int) [][]byte {
 			if i == len(c)-1 {
 				return nil

@@ -96,10 +96,11 @@ type Reader struct {
 // io.ErrUnexpectedEOF.
 func NewReader(src io.ReadSeeker, o *Opener, sizes []int, growing bool) (*Reader, error) {
 	r := &Reader{src: src, opener: o, growing: growing, chunk: -1, src0: -1, starts: []int64{0}, offsets: []int64{0}}
+	var damage error
 	if sizes == nil {
-		var err error
-		if sizes, err = r.walk(); err != nil {
-			return nil, err
+		sizes, damage = r.walk()
+		if damage != nil && (len(sizes) == 0 || !errors.Is(damage, ErrDamaged)) {
+			return nil, damage
 		}
 	}
 	for i, n := range sizes {
@@ -109,10 +110,17 @@ func NewReader(src io.ReadSeeker, o *Opener, sizes []int, growing bool) (*Reader
 		r.offsets = append(r.offsets, r.offsets[i]+int64(n))
 		r.starts = append(r.starts, r.starts[i]+int64(n-Overhead))
 	}
+	if damage != nil {
+		// A chunk that tells a wrong length makes the one behind it look damaged.
+		if err := r.load(len(sizes) - 1); err != nil {
+			return nil, err
+		}
+		return nil, damage
+	}
 	return r, nil
 }
 
-// walk reads the heads of all whole chunks.
+// walk reads the heads of all whole chunks; with an error it returns those before it.
 func (r *Reader) walk() ([]int, error) {
 	end, err := r.src.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -137,7 +145,7 @@ func (r *Reader) walk() ([]int, error) {
 			if r.growing && errors.Is(err, ErrDamaged) {
 				return sizes, nil
 			}
-			return nil, err
+			return sizes, err
 		}
 		sizes = append(sizes, n)
 		at += int64(n)
