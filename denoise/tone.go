@@ -34,13 +34,17 @@ func peak(p []float32, from, to int) (at int, sum float32) {
 // tone reports whether the frame with these powers is one or two tones and nothing else to speak of. DTMF, one
 // tone from each group, is known at once; anything else once it has been steady.
 func (t *tones) tone(p *[padded]float32, known int) bool {
-	var total float32
-	for _, v := range p[2:known] {
+	var total, most float32
+	a := 2
+	for i, v := range p[2 : known-1] {
 		total += v
+		if v > most {
+			a, most = i+2, v
+		}
 	}
-	a, sa := peak(p[:], 2, known-1)
+	sa := p[a-1] + p[a] + p[a+1]
 	is := false
-	if a >= toneLowest && total > 1e-10 { // about -80 dBFS
+	if a >= toneLowest && total > 1e-10 && sa > toneShare/2.2*total { // 1e-10 is about -80 dBFS
 		b, sb := 0, float32(0)
 		if a > 3 {
 			b, sb = peak(p[:], 2, a-2)
