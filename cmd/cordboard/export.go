@@ -42,7 +42,7 @@ func (c exportCmd) run(ctx context.Context, out io.Writer) error {
 	if c.All {
 		list, err = proof.Find(ctx, a, folder)
 	} else {
-		folder, err = oneRecording(ctx, a, folder, c.Place)
+		folder, err = oneRecording(ctx, a, folder, c.Place, ", or say --all")
 		list = []string{folder}
 	}
 	if err != nil {

@@ -6,6 +6,7 @@
 //	cordboard verify PATH|s3://…               prove that recordings are what was recorded
 //	cordboard export PATH|s3://…               take a recording out of an archive, in clear
 //	cordboard rewrap PATH|s3://…               wrap the keys of recordings with the current key
+//	cordboard erase PATH|s3://… --yes          erase the key of a sealed recording
 //	cordboard keys seal|public                 work with the keys of recordings
 //	cordboard config check                     say what is wrong with a configuration, or nothing
 //	cordboard denoise IN.wav OUT.wav           take the noise out of a recording
@@ -36,6 +37,7 @@ type cli struct {
 	Verify  verifyCmd  `cmd:"" help:"Prove that recordings are what was recorded, or name the first chunk that is not."`
 	Export  exportCmd  `cmd:"" help:"Take a recording out of an archive, in clear."`
 	Rewrap  rewrapCmd  `cmd:"" help:"Wrap the keys of sealed recordings with the current key."`
+	Erase   eraseCmd   `cmd:"" help:"Erase the key of a sealed recording, and with it the recording."`
 	Keys    keysCmd    `cmd:"" help:"Work with the keys of recordings."`
 	Config  configCmd  `cmd:"" help:"Work with the configuration."`
 	Denoise denoiseCmd `cmd:"" help:"Take the noise out of a WAV file."`

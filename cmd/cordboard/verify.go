@@ -125,8 +125,8 @@ func tell(out io.Writer, folder string, r proof.Report, err error) {
 	}
 }
 
-// oneRecording finds the only recording at a place.
-func oneRecording(ctx context.Context, a archive.Archive, folder, place string) (string, error) {
+// oneRecording finds the only recording at a place; or is what else could be done with several.
+func oneRecording(ctx context.Context, a archive.Archive, folder, place, or string) (string, error) {
 	list, err := proof.Find(ctx, a, folder)
 	switch {
 	case err != nil:
@@ -134,7 +134,7 @@ func oneRecording(ctx context.Context, a archive.Archive, folder, place string) 
 	case len(list) == 0:
 		return "", fmt.Errorf("there is no recording in %s", place)
 	case len(list) > 1:
-		return "", fmt.Errorf("there are %d recordings in %s: name the folder of one, or say --all", len(list), place)
+		return "", fmt.Errorf("there are %d recordings in %s: name the folder of one%s", len(list), place, or)
 	}
 	return list[0], nil
 }

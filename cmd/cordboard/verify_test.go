@@ -97,6 +97,8 @@ func command(t *testing.T, args ...string) (string, string, int) {
 		err = c.Verify.run(t.Context(), &out)
 	case "export":
 		err = c.Export.run(t.Context(), &out)
+	case "erase":
+		err = c.Erase.run(t.Context(), &out)
 	case "rewrap":
 		err = c.Rewrap.run(t.Context(), &out)
 	}
@@ -169,6 +171,7 @@ func TestVerifyCommand(t *testing.T) {
 		"no bucket":           {"verify", "s3://recordings/x"},
 		"no such key":         {"verify", "--key", filepath.Join(folder, "none"), folder},
 		"several":             {"export", "-c", config, folder},
+		"several to erase":    {"erase", "--yes", folder},
 		"no seal key":         {"export", "-o", t.TempDir(), filepath.Dir(tracks[1])},
 		"nothing to wrap by":  {"rewrap", folder},
 		"not an s3 address":   {"verify", "s3://"},
@@ -202,6 +205,19 @@ func TestExportCommand(t *testing.T) {
 		}
 		if out, _, status := command(t, "rewrap", "-c", config, place); status != 0 || out != "0 keys wrapped anew, 1 had the current key\n" {
 			t.Errorf("rewrap %s: status %d: %s", place, status, out)
+		}
+	}
+	for _, place := range []string{folder, "s3://" + archivetest.Bucket} {
+		for _, want := range []string{"is erased here", "had been erased before"} {
+			if out, msg, status := command(t, "erase", "-c", config, "--yes", place); status != 0 || !strings.Contains(out, want) {
+				t.Errorf("erase %s: status %d: %s%s", place, status, out, msg)
+			}
+		}
+		if _, msg, status := command(t, "export", "-c", config, "-o", t.TempDir(), place); status != 1 || !strings.Contains(msg, "erased") {
+			t.Errorf("export of an erased recording: status %d: %s", status, msg)
+		}
+		if out, _, status := command(t, "verify", "-c", config, place); status != 0 || !strings.Contains(out, "note: the key of this recording has been erased") {
+			t.Errorf("verify of an erased recording: status %d: %s", status, out)
 		}
 	}
 }

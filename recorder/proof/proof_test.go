@@ -561,3 +561,28 @@ func cut(t *testing.T, path string, n int64) {
 		t.Fatal(err)
 	}
 }
+
+func TestErase(t *testing.T) {
+	s := newSite(t, true)
+	w, folder := s.record(t, time.Second)
+	if _, err := Export(t.Context(), s.archive(), folder, s.keeper, t.TempDir(), ExportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if id, err := Erase(t.Context(), s.archive(), folder); err != nil || id != w.ID {
+		t.Errorf("erase: %s, %v", id, err)
+	}
+	if _, err := Erase(t.Context(), s.archive(), folder); !errors.Is(err, recorder.ErrErased) {
+		t.Errorf("erase again: %v", err)
+	}
+	if _, err := Export(t.Context(), s.archive(), folder, s.keeper, t.TempDir(), ExportOptions{}); !errors.Is(err, recorder.ErrErased) {
+		t.Errorf("export: %v", err)
+	}
+	clear := newSite(t, false)
+	_, folder = clear.record(t, time.Second)
+	if _, err := Erase(t.Context(), clear.archive(), folder); !errors.Is(err, ErrClear) {
+		t.Errorf("a clear recording: %v", err)
+	}
+	if _, err := Erase(t.Context(), clear.archive(), "nowhere/"); !errors.Is(err, ErrUnfinished) {
+		t.Errorf("nothing: %v", err)
+	}
+}
