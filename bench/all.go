@@ -138,9 +138,7 @@ func (c *allCmd) Run(ctx context.Context) (err error) {
 			continue
 		}
 		r.Name, r.Targets, r.Order, r.Command = e.name, e.targets, e.order, "go run ./bench "+e.command
-		if c.Quick {
-			r.Command += " --warm 1s --time 3s --probe-time 2s"
-		}
+		r.Command += fmt.Sprintf(" --repeat %d --warm %v --time %v --probe-time %v", len(r.Runs)/max(len(r.Summaries), 1), c.Warm, c.Time, c.ProbeTime)
 		for _, t := range r.Targets {
 			if v, met, ok := r.Met(t); ok {
 				bar.say("%-22s %s %s: %s, met %v", e.name, t.Figure, t, report.Number(v), met)
