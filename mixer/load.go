@@ -47,8 +47,8 @@ var efforts = [...]effort{{10, false}, {10, true}, {3, true}, {1, true}, {0, tru
 // Admit says whether there is room for one more call, before anybody's audio suffers: nil, or a problem 503
 // "overloaded" that says when to come back. It refuses when the least busy shard would be busier than
 // Config.MaxBusy with the call and with what was placed there and does not show yet, or when more than
-// Config.MaxLate of that shard's ticks began late in the last two seconds and it is not nearly idle: then the
-// time goes elsewhere, and refusing calls would not bring it back. It takes no part of the room.
+// Config.MaxLate of that shard's ticks began late in the last two seconds and half its time is taken: below that the
+// time goes elsewhere, to a rush of calls being set up for one, and refusing calls would not bring it back. It takes no part of the room.
 func (e *Engine) Admit() error {
 	busy, late := math.Inf(1), 0.0
 	for _, s := range e.shards {
@@ -56,7 +56,7 @@ func (e *Engine) Admit() error {
 			busy, late = p, math.Float64frombits(s.lateShare.Load())
 		}
 	}
-	if busy <= e.cfg.MaxBusy && (late <= e.cfg.MaxLate || busy < nearlyIdle) {
+	if busy <= e.cfg.MaxBusy && (late <= e.cfg.MaxLate || busy < halfBusy) {
 		return nil
 	}
 	err := problem.New(http.StatusServiceUnavailable, "overloaded", "the server has no room for another call now")
@@ -74,8 +74,8 @@ func (s *shard) predict(seats float64) float64 {
 	return busy + each*(seats+max(float64(s.seats.Load())-seen, 0))
 }
 
-// nearlyIdle is the busy fraction below which late ticks say nothing about our own load.
-const nearlyIdle = 0.25
+// halfBusy is the busy fraction below which late ticks say nothing about our own load.
+const halfBusy = 0.5
 
 // fewSeats is from how many seats on a shard's own load says what one costs.
 const fewSeats = 16
