@@ -64,21 +64,19 @@ func (e *Engine) Admit() error {
 	return err
 }
 
-// predict is how busy the shard would be with so many seats more.
+// predict is how busy the shard would be with so many seats more. What a seat costs is learned from those that
+// are there, slowly: the first ones pay for setting up too.
 func (s *shard) predict(seats float64) float64 {
 	busy, seen := math.Float64frombits(s.busy.Load()), math.Float64frombits(s.seen.Load())
-	each := 1. / fullShard
-	if seen >= fewSeats {
-		each = busy / seen
-	}
+	each := (busy + guessed/fullShard) / (seen + guessed)
 	return busy + each*(seats+max(float64(s.seats.Load())-seen, 0))
 }
 
+// guessed is how many seats the first guess of a seat's cost counts as.
+const guessed = 64
+
 // halfBusy is the busy fraction below which late ticks say nothing about our own load.
 const halfBusy = 0.5
-
-// fewSeats is from how many seats on a shard's own load says what one costs.
-const fewSeats = 16
 
 // watch steers the engine by its load until ctx is done: how hard it tries, and which shard has which room.
 func (e *Engine) watch(ctx context.Context) {

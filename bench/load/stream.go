@@ -181,18 +181,20 @@ func encode(c Codec, samples []int16, fec int) (*Stream, error) {
 }
 
 // findOnsets decodes the stream as a listener would and notes where bursts begin, so that what the codec
-// itself adds appears on both sides of a delay. The first burst is left out: when the stream begins anew the
-// listener's decoder has another past than ours had, and Opus makes up to a frame's difference of that.
+// itself adds appears on both sides of a delay. It goes round twice, since at the seam of the loop a decoder
+// has another past than at its start, and Opus makes up to a frame's difference of that.
 func (s *Stream) findOnsets() error {
 	e, err := newEars(s.Codec)
 	if err != nil {
 		return err
 	}
 	s.onsets = make([]int, len(s.Packets))
-	for i, p := range s.Packets {
-		s.onsets[i] = -1
-		if at, ok := e.onset(e.decode(p)); ok && i >= frames {
-			s.onsets[i] = at
+	for range 2 {
+		for i, p := range s.Packets {
+			s.onsets[i] = -1
+			if at, ok := e.onset(e.decode(p)); ok {
+				s.onsets[i] = at
+			}
 		}
 	}
 	return nil
