@@ -47,8 +47,8 @@ var efforts = [...]effort{{10, false}, {10, true}, {3, true}, {1, true}, {0, tru
 // Admit says whether there is room for one more call, before anybody's audio suffers: nil, or a problem 503
 // "overloaded" that says when to come back. It refuses when the least busy shard would be busier than
 // Config.MaxBusy with the call and with what was placed there and does not show yet, or when more than
-// Config.MaxLate of that shard's ticks began late in the last two seconds and half its time is taken: below that the
-// time goes elsewhere, to a rush of calls being set up for one, and refusing calls would not bring it back. It takes no part of the room.
+// Config.MaxLate of that shard's ticks began late in the last two seconds and it is not nearly idle: in
+// that case the time goes elsewhere, and refusing calls would not bring it back. It takes no part of the room.
 func (e *Engine) Admit() error {
 	busy, late := math.Inf(1), 0.0
 	for _, s := range e.shards {
@@ -56,7 +56,7 @@ func (e *Engine) Admit() error {
 			busy, late = p, math.Float64frombits(s.lateShare.Load())
 		}
 	}
-	if busy <= e.cfg.MaxBusy && (late <= e.cfg.MaxLate || busy < halfBusy) {
+	if busy <= e.cfg.MaxBusy && (late <= e.cfg.MaxLate || busy < nearlyIdle) {
 		return nil
 	}
 	err := problem.New(http.StatusServiceUnavailable, "overloaded", "the server has no room for another call now")
@@ -68,15 +68,15 @@ func (e *Engine) Admit() error {
 // are there, slowly: the first ones pay for setting up too.
 func (s *shard) predict(seats float64) float64 {
 	busy, seen := math.Float64frombits(s.busy.Load()), math.Float64frombits(s.seen.Load())
-	each := (busy + guessed/fullShard) / (seen + guessed)
+	each := (busy + float64(guessed)/fullShard) / (seen + guessed)
 	return busy + each*(seats+max(float64(s.seats.Load())-seen, 0))
 }
 
 // guessed is how many seats the first guess of a seat's cost counts as.
 const guessed = 64
 
-// halfBusy is the busy fraction below which late ticks say nothing about our own load.
-const halfBusy = 0.5
+// nearlyIdle is the busy fraction below which late ticks say nothing about our own load.
+const nearlyIdle = 0.25
 
 // watch steers the engine by its load until ctx is done: how hard it tries, and which shard has which room.
 func (e *Engine) watch(ctx context.Context) {
