@@ -219,6 +219,14 @@ func (a *actor) connect(l *leg, replaces string) error {
 	if l.wire.AGC = a.b.cfg.AGC; l.wire.AGC {
 		cmds = append(cmds, mixer.AGC{ID: l.wire.ID, On: true})
 	}
+	if swap && l.wire.Side == "" {
+		l.wire.Side = old.wire.Side
+	}
+	if swap {
+		cmds = append(cmds, a.takePlace(l, old)...)
+	} else {
+		cmds = append(cmds, a.takePlace(l, nil)...)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), hangupLimit)
 	defer cancel()
 	if err := a.room.Do(ctx, cmds...); err != nil {
@@ -228,6 +236,7 @@ func (a *actor) connect(l *leg, replaces string) error {
 	now := a.b.now()
 	l.gauge = newGauge(l.wire.ID, m, a.b.deps.Now())
 	l.wire.State, l.wire.Answered, l.wire.Codec = wire.LegConnected, &now, m.Format().Codec.String()
+	a.heldState(l)
 	a.work.Go(func() { l.watch(m) })
 	if a.rec != nil {
 		a.rec.AddParty(l.party())

@@ -211,8 +211,20 @@ func (b *Board) dialLeg(ctx context.Context, a *actor, req DialRequest, role wir
 	if req.Timeout == 0 {
 		req.Timeout = b.cfg.RingTimeout
 	}
-	l := a.newLeg(wire.Leg{Kind: wire.LegSIP, Direction: wire.Outbound, Role: role, Address: req.To, State: wire.LegTrying}, nil)
-	if err := a.do(ctx, func() error { return a.admitLeg(l, "") }); err != nil {
+	if err := checkSide("/side", req.Side); err != nil {
+		return wire.Leg{}, err
+	}
+	l := a.newLeg(wire.Leg{
+		Kind: wire.LegSIP, Direction: wire.Outbound, Role: role, Address: req.To, State: wire.LegTrying,
+		Side: req.Side, ClientRef: req.ClientRef,
+	}, nil)
+	if err := a.do(ctx, func() error {
+		if err := a.admitLeg(l, ""); err != nil {
+			return err
+		}
+		a.publish("leg.created", actorName, l.wire)
+		return nil
+	}); err != nil {
 		return wire.Leg{}, err
 	}
 	ep, err := b.deps.Dialer.Dial(ctx, req, l)
@@ -243,7 +255,13 @@ func (b *Board) Attach(ctx context.Context, callID string, at Attach) (Progress,
 			return nil, wire.Leg{}, err
 		}
 	}
-	l := a.newLeg(wire.Leg{Kind: at.Kind, Direction: wire.Inbound, Role: at.Role, Agent: at.Agent, Address: at.Address, State: wire.LegNew}, at.Endpoint)
+	if err := checkSide("/side", at.Side); err != nil {
+		return nil, wire.Leg{}, err
+	}
+	l := a.newLeg(wire.Leg{
+		Kind: at.Kind, Direction: wire.Inbound, Role: at.Role, Agent: at.Agent, Address: at.Address, State: wire.LegNew,
+		Side: at.Side, ClientRef: at.ClientRef,
+	}, at.Endpoint)
 	var w wire.Leg
 	err = a.do(ctx, func() error {
 		if err := a.admitLeg(l, at.Replaces); err != nil {

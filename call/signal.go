@@ -80,6 +80,9 @@ type DialRequest struct {
 	From     string
 	FromName string
 	Timeout  time.Duration // how long to let it ring, 0 for the trunk's default
+	// Side is where in the call the party is heard once it answers; see Board.Arrange. ClientRef is the
+	// caller's own name for the leg. Both are the call's, not the dialler's, business.
+	Side, ClientRef string
 }
 
 // Attach is a leg that signalling has already negotiated (WebRTC, plain RTP) and that joins a call.
@@ -91,5 +94,6 @@ type Attach struct {
 	Endpoint  Endpoint
 	Replaces  string // a leg of the same agent in the same call that this one takes the place of
 	ClientRef string
+	Side      string       // where in the call it is heard; see Board.Arrange
 	Receive   wire.Receive // how the leg gets the others' voices; "" is mixed
 }

@@ -156,6 +156,24 @@ func patchCall(q *request) error {
 	return q.reply(http.StatusOK, c)
 }
 
+func postArrange(q *request) error {
+	var in wire.ArrangeRequest
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	if len(in.Legs) == 0 {
+		return invalid("/legs", "required", "say which legs")
+	}
+	c, err := q.callFor(q.maySteer)
+	if err != nil {
+		return err
+	}
+	if c, err = q.s.deps.Calls.Arrange(q.ctx(), c.ID, in.Legs, q.actor()); err != nil {
+		return err
+	}
+	return q.reply(http.StatusOK, c)
+}
+
 func getCallLegs(q *request) error {
 	c, err := q.callFor(q.mayRead)
 	if err != nil {

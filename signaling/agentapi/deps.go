@@ -26,6 +26,7 @@ type Calls interface {
 	Answer(ctx context.Context, legID, actor string) error
 	Hold(ctx context.Context, legID, actor string) error
 	Resume(ctx context.Context, legID, actor string) error
+	Arrange(ctx context.Context, callID string, seats []wire.Seat, actor string) (wire.Call, error)
 	PatchLeg(ctx context.Context, legID string, p call.LegPatch, actor string) (wire.Leg, error)
 	Receive(ctx context.Context, legID string, how wire.Receive, actor string) (wire.Leg, error)
 	Digits(ctx context.Context, legID, digits string, tone time.Duration) error

@@ -128,6 +128,15 @@ func (f *fakeCalls) Resume(ctx context.Context, l, actor string) error {
 	return f.do(ctx, "resume", l, actor)
 }
 
+func (f *fakeCalls) Arrange(ctx context.Context, cid string, seats []wire.Seat, actor string) (wire.Call, error) {
+	c, _ := f.Call(cid)
+	args := []string{cid}
+	for _, s := range seats {
+		args = append(args, s.LegID)
+	}
+	return c, f.do(ctx, append(append([]string{"arrange"}, args...), actor)...)
+}
+
 func (f *fakeCalls) PatchLeg(ctx context.Context, lid string, p call.LegPatch, actor string) (wire.Leg, error) {
 	l, _ := f.Leg(lid)
 	if p.Muted != nil {

@@ -148,7 +148,7 @@ func (q *request) attach(in wire.LegRequest, kind wire.LegKind, address string, 
 	e.end = func() { q.s.legs.drop(e) }
 	_, l, err := q.s.deps.Calls.Attach(q.ctx(), in.CallID, call.Attach{
 		Kind: kind, Role: in.Role, Agent: q.claims.Agent,
-		Address: address, Endpoint: e, Replaces: in.Replaces, ClientRef: in.ClientRef, Receive: in.Receive,
+		Address: address, Endpoint: e, Replaces: in.Replaces, ClientRef: in.ClientRef, Receive: in.Receive, Side: in.Side,
 	})
 	if err != nil {
 		return l, errors.Join(err, e.media.Close())
@@ -256,7 +256,9 @@ func (q *request) joinDialled(in wire.LegRequest) error {
 	if in.To == "" {
 		return invalid("/to", "required", "say whom to call")
 	}
-	l, err := q.s.deps.Calls.DialLeg(q.ctx(), in.CallID, call.DialRequest{Trunk: in.Trunk, To: in.To, From: in.From}, in.Role, q.actor())
+	l, err := q.s.deps.Calls.DialLeg(q.ctx(), in.CallID, call.DialRequest{
+		Trunk: in.Trunk, To: in.To, From: in.From, Side: in.Side, ClientRef: in.ClientRef,
+	}, in.Role, q.actor())
 	if err != nil {
 		return err
 	}

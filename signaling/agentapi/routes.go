@@ -147,6 +147,11 @@ func routes() []Route {
 			Response: wire.Timeline{}, Statuses: []int{200, 404}, Handler: getTimeline,
 		},
 		{
+			Method: post, Pattern: "/v1/calls/{call}/arrange", Grant: "room:control",
+			Summary: "Who of a call is on hold and on which side, all between the same two ticks",
+			Request: wire.ArrangeRequest{}, Response: wire.Call{}, Statuses: []int{200, 404, 422}, Handler: postArrange,
+		},
+		{
 			Method: post, Pattern: "/v1/calls/{call}/end", Grant: "leg:control", Own: "leg:control:own", Summary: "End a call",
 			Request: wire.HangupRequest{}, Statuses: []int{204, 404, 422}, Handler: postEnd,
 		},

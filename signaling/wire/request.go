@@ -64,6 +64,7 @@ type LegRequest struct {
 	Replaces    string  `json:"replaces,omitempty"`
 	Role        Role    `json:"role,omitempty"` // default: agent for an agent's token, else customer
 	ClientRef   string  `json:"client_ref,omitempty"`
+	Side        string  `json:"side,omitempty"`         // where in the call it is heard; default: with everybody
 	To          string  `json:"to,omitempty"`           // sip: number or address
 	From        string  `json:"from,omitempty"`         // sip: the number to show
 	Trunk       string  `json:"trunk,omitempty"`        // sip: default the first that can call out
@@ -256,4 +257,16 @@ type ProblemField struct {
 	Pointer string `json:"pointer"` // RFC 6901, into the body
 	Code    string `json:"code"`
 	Detail  string `json:"detail,omitempty"`
+}
+
+// Seat is where a leg is in a call: on hold or not, and on which side. What is absent stays.
+type Seat struct {
+	LegID string  `json:"leg_id"`
+	Hold  *bool   `json:"hold,omitempty"`
+	Side  *string `json:"side,omitempty"`
+}
+
+// ArrangeRequest changes hold and side of several legs of a call between the same two ticks.
+type ArrangeRequest struct {
+	Legs []Seat `json:"legs"`
 }

@@ -85,6 +85,8 @@ type Leg struct {
 	State     LegState  `json:"state"`
 	Direction Direction `json:"direction"`
 	Role      Role      `json:"role"`
+	ClientRef string    `json:"client_ref,omitempty"` // given by whoever brought the leg
+	Side      string    `json:"side,omitempty"`       // who is on one side hears that side only; absent: the main one
 	Agent     string    `json:"agent,omitempty"`
 	Address   string    `json:"address,omitempty"`
 	Codec     string    `json:"codec,omitempty"`

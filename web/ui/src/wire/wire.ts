@@ -232,6 +232,8 @@ export interface LegRequest {
   /** default: agent for an agent's token, else customer */
   role?: Role;
   client_ref?: string;
+  /** where in the call it is heard; default: with everybody */
+  side?: string;
   /** sip: number or address */
   to?: string;
   /** sip: the number to show */
@@ -462,6 +464,18 @@ export interface ProblemField {
   detail?: string;
 }
 
+/** Seat is where a leg is in a call: on hold or not, and on which side. What is absent stays. */
+export interface Seat {
+  leg_id: string;
+  hold?: boolean;
+  side?: string;
+}
+
+/** ArrangeRequest changes hold and side of several legs of a call between the same two ticks. */
+export interface ArrangeRequest {
+  legs: Seat[];
+}
+
 /** TonePolicy says when those in a call hear a tone because somebody comes or goes. */
 export type TonePolicy = "off" | "conference" | "always";
 export const tonePolicyValues: readonly TonePolicy[] = ["off", "conference", "always"];
@@ -538,6 +552,10 @@ export interface Leg {
   state: LegState;
   direction: Direction;
   role: Role;
+  /** given by whoever brought the leg */
+  client_ref?: string;
+  /** who is on one side hears that side only; absent: the main one */
+  side?: string;
   agent?: string;
   address?: string;
   codec?: string;
