@@ -8,6 +8,7 @@
 package media
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/cordboard/cordboard/media/pcm"
@@ -108,6 +109,18 @@ type Skipper interface {
 	Skip() Kind
 }
 
+// Dozer is a leg that a room can leave alone for some ticks while all its packets are handed on and what it
+// hears is handed on to it.
+type Dozer interface {
+	Skipper
+	// Doze reports whether the leg can do without its ticks now. From then on, and whatever it reports, it
+	// sets wake when something happens that is for a tick: digits to be sent, another codec, other terms.
+	// It does so from any goroutine, until Doze is given another wake. Called by the room's shard.
+	Doze(wake *atomic.Bool) bool
+	// SkipPast is Skip for a tick that should have been some time ago: what came later is not yet there.
+	SkipPast(ago time.Duration) Kind
+}
+
 // LevelSource is a Source whose packets may carry the sender's own measure of them (RFC 6464).
 type LevelSource interface {
 	// Level is what the sender says of the frame that was last read or skipped, in -dBov, and whether it
@@ -136,6 +149,7 @@ type Packet struct {
 	SSRC     uint32
 	TS       uint32 // RTP timestamp of the party's stream
 	Duration uint32 // in RTP clock units
+	Arrival  time.Time
 	Payload  []byte // borrowed for the call
 }
 
@@ -171,8 +185,8 @@ type RelaySink interface {
 	// concurrent use.
 	Relays(c Codec, duration time.Duration) bool
 	// BeginRelay: from now on RelayPacket is called, and the packet with timestamp ts takes the place of
-	// the frame of tick. WriteFrame goes on being called each tick without a payload, so that digits can
-	// go out. It reports false when the sink cannot.
+	// the frame of tick. WriteFrame goes on being called without a payload, so that digits can go out: each
+	// tick, but for those that a Dozer has been left alone. It reports false when the sink cannot.
 	BeginRelay(tick uint64, ts uint32) bool
 	// RelayPacket sends one packet on. One goroutine at a time, never the shard's once BeginRelay's
 	// backlog is through. It never blocks and allocates nothing.

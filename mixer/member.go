@@ -32,6 +32,7 @@ type source struct {
 	src     media.Source
 	payload media.PayloadSource // nil where src is none; so below
 	skipper media.Skipper
+	dozer   media.Dozer
 	leveler media.LevelSource
 	relay   media.RelaySource
 	poller  media.Poller
@@ -53,6 +54,7 @@ func newSource(id string, src media.Source) *source {
 	s := &source{id: id, src: src}
 	s.payload, _ = src.(media.PayloadSource)
 	s.skipper, _ = src.(media.Skipper)
+	s.dozer, _ = src.(media.Dozer)
 	s.leveler, _ = src.(media.LevelSource)
 	s.relay, _ = src.(media.RelaySource)
 	s.ender, _ = src.(interface{ Done() bool })

@@ -23,6 +23,9 @@
 // From handing on to mixing a listener goes in the tick that needs it, the other way at most every two
 // seconds. Its encoder is warmed up with what the listener heard last, whoever encoded that.
 //
+// A room in which everybody is only handed on dozes: it runs once in ten ticks and makes up for the others,
+// until a command, digits or new terms wake it (see doze.go).
+//
 // Work is shared inside a tick. A source is read, processed and measured once, and one that nobody hears
 // is not decoded. Listeners that hear the same sources at the same gains have one mix between them, and
 // those of them that want the same format one encoder, so the silent majority of a conference costs one

@@ -24,6 +24,7 @@ type plan struct {
 	same     []uint32 // by ear and ear: sources that have the same gain in both
 	forwards int      // ears that may be forwarded to
 	stock    []stocked
+	calm     bool // the room may doze
 	tap      Tap
 	tapped   []media.Tapped // scratch for the tap, one entry for each member
 
@@ -67,6 +68,7 @@ func build(e *Engine, s *shard, sc *scene, old *plan) (*plan, error) {
 	}
 	p.rates()
 	p.compare()
+	p.calm = p.calms()
 	if err := p.equip(e, s, old); err != nil {
 		p.discard(e)
 		return nil, err

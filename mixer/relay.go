@@ -38,6 +38,7 @@ func (r *Room) mend(p *plan, sc *scratch) {
 		a := &p.ears[i]
 		if from := a.from.Load(); from != nil && (a.loose || a.route != routeForward || a.via.source != from || !a.fits()) {
 			r.resume(p, a, from, sc)
+			r.doze.wake.Store(true) // it may take another tick
 		}
 		if a.from.Load() == nil {
 			sc.needed |= a.reach

@@ -57,6 +57,7 @@ type Room struct {
 	// The shard's own.
 	at    int // place among the shard's rooms
 	plan  *plan
+	doze  doze
 	tick  uint64
 	ran   uint64 // the last tick that was not skipped
 	floor floor
@@ -72,7 +73,7 @@ func newRoom(e *Engine, s *shard, id string) *Room {
 	p := &plan{}
 	r := &Room{
 		id: id, engine: e, shard: s, next: p, plan: p,
-		events: make(chan Event, eventQueue), done: make(chan struct{}),
+		events: make(chan Event, eventQueue), done: make(chan struct{}), doze: doze{wake: new(atomic.Bool)},
 	}
 	r.home.Store(s)
 	return r

@@ -15,6 +15,8 @@ type scratch struct {
 	gate   uint8
 	effort int32
 	shed   bool
+	ago    time.Duration // how long ago the tick should have been that is made up for; 0: it is this one
+	naps   int           // how often a room began to doze
 
 	// The room's tick.
 	needed   uint32 // sources that somebody hears in a mix

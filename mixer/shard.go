@@ -136,7 +136,7 @@ func (s *shard) tick(now time.Time) {
 	s.scratch.shed = efforts[s.scratch.effort].shed
 	for i := 0; i < len(s.rooms); {
 		r := s.rooms[i]
-		if s.step(r) {
+		if r.doze.rests() || s.step(r) {
 			i++
 			continue
 		}
@@ -146,19 +146,29 @@ func (s *shard) tick(now time.Time) {
 
 // step runs one room and reports whether it lived through it.
 func (s *shard) step(r *Room) (alive bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			s.panics.Add(1)
-			r.err = fmt.Errorf("mixer: room %s: panic: %v\n%s", r.id, v, debug.Stack())
-		}
-	}()
-	before := s.scratch.counts.cost()
+	defer s.survive(r)
+	before, ticks := s.scratch.counts.cost(), uint64(r.doze.owed+1)
 	r.step(&s.scratch)
-	r.load += (float32(s.scratch.counts.cost()-before) - r.load) / 64
-	if r.tick%16 == 0 {
+	r.load += (float32(s.scratch.counts.cost()-before) - float32(ticks)*r.load) / 64
+	if r.tick%16 < ticks {
 		r.cost.Store(uint64(r.load * 16))
 	}
 	return true
+}
+
+// rouse wakes a room before its plan changes and reports whether it lived through it.
+func (s *shard) rouse(r *Room) (alive bool) {
+	defer s.survive(r)
+	r.rouse(&s.scratch, time.Now())
+	return true
+}
+
+// survive is deferred where a leg may panic: it is the room's end and nobody else's.
+func (s *shard) survive(r *Room) {
+	if v := recover(); v != nil {
+		s.panics.Add(1)
+		r.err = fmt.Errorf("mixer: room %s: panic: %v\n%s", r.id, v, debug.Stack())
+	}
 }
 
 // skip lets ticks pass that are lost, so that RTP timestamps move on by them.
@@ -188,6 +198,9 @@ func follow(v *atomic.Uint64, now float64) {
 // apply carries out one command, between two ticks.
 func (s *shard) apply(p post) {
 	r := p.room
+	if r.doze.nap > 0 && !r.over && p.op != opAgain && !s.rouse(r) {
+		s.remove(r)
+	}
 	var err error
 	switch {
 	case r.over:

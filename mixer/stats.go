@@ -22,6 +22,7 @@ type Stats struct {
 	TickTime     [len(Buckets) + 1]uint64 // histogram of the time a tick took
 	TickTimeSum  time.Duration
 	Forwarded    uint64 // frames' time in which a listener got a source's packets as they are
+	Dozed        uint64 // ticks that a room left out and made up for later, since all was forwarded in it
 	Polled       uint64 // sockets read by a tick
 	Mixes        uint64 // distinct mixes computed
 	Encodes      uint64 // encoder calls
@@ -61,6 +62,7 @@ func (e *Engine) Stats() Stats {
 		}
 		t.TickTimeSum += time.Duration(m.tookSum.Load())
 		t.Forwarded += m.forwarded.Load()
+		t.Dozed += m.dozed.Load()
 		t.Polled += m.polled.Load()
 		t.Mixes += m.mixes.Load()
 		t.Encodes += m.encodes.Load()
@@ -102,6 +104,7 @@ type meter struct {
 	primed, encodeErrors, panics   atomic.Uint64
 	decoded, undecoded, replans    atomic.Uint64
 	events, forwarded, polled      atomic.Uint64
+	dozed                          atomic.Uint64
 }
 
 // observe counts one tick.
@@ -127,6 +130,7 @@ type counts struct {
 	primed, encodeErrors, light    uint64 // light: encoder calls of codecs other than Opus
 	decoded, undecoded, replans    uint64
 	events, forwarded, polled      uint64
+	dozed                          uint64
 }
 
 // cost is about what the work counted takes, in microseconds.
@@ -137,6 +141,7 @@ func (c *counts) cost() uint64 {
 func (s *scratch) flush(m *meter) {
 	c := &s.counts
 	m.forwarded.Add(c.forwarded)
+	m.dozed.Add(c.dozed)
 	m.polled.Add(c.polled)
 	m.mixes.Add(c.mixes)
 	m.encodes.Add(c.encodes)

@@ -11,6 +11,10 @@ import (
 // step is one tick of one room: it carries out the plan.
 func (r *Room) step(sc *scratch) {
 	p := r.plan
+	if r.doze.owed > 0 {
+		r.makeUp(sc, Period)
+	}
+	forwarded := sc.counts.forwarded
 	r.tick++
 	if r.shed != sc.shed {
 		r.shed = sc.shed
@@ -28,6 +32,7 @@ func (r *Room) step(sc *scratch) {
 		r.forward(p)
 	}
 	r.ran = r.tick
+	r.drowse(p, sc, int(sc.counts.forwarded-forwarded))
 }
 
 // gather reads every source and finds out who speaks.
@@ -84,7 +89,11 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 	frame.SetRate(f.rate)
 	var kind media.Kind
 	if s.skipper != nil && sc.needed&bit == 0 && (!f.taped || s.packets == trusted && len(f.processors) == 0) {
-		kind = s.skipper.Skip()
+		if sc.ago > 0 {
+			kind = s.dozer.SkipPast(sc.ago)
+		} else {
+			kind = s.skipper.Skip()
+		}
 		sc.skipped |= bit
 		sc.counts.undecoded++
 	} else if kind = s.src.ReadFrame(frame); kind == media.Audio || kind == media.Concealed {
@@ -105,7 +114,11 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 				p.Process(frame)
 			}
 		}
-		level = f.measure(frame, sc.sounding&bit != 0)
+		if sc.ago > 0 {
+			level = f.guess()
+		} else {
+			level = f.measure(frame, sc.sounding&bit != 0)
+		}
 	}
 	s.gate.update(level, sc.gate)
 	if sounds := kind == media.Audio || kind == media.Concealed; sounds {

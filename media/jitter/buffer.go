@@ -218,6 +218,23 @@ func (b *Buffer) Push(p *Packet, arrival time.Time) bool {
 // RTP clock units; a caller asks when that is less than a frame. Never blocks.
 func (b *Buffer) Pop(now time.Time, queued uint32) Item {
 	b.Collect()
+	return b.pop(now, queued)
+}
+
+// PopPast is the Pop that should have been at now, some time ago: what came later is not yet there. Nothing
+// older may have been asked for since.
+func (b *Buffer) PopPast(now time.Time, queued uint32) Item {
+	for ns := int64(now.Sub(b.epoch)); ; {
+		i, ok := b.filled.peek()
+		if !ok || b.slots[i].arrival > ns {
+			return b.pop(now, queued)
+		}
+		b.filled.get()
+		b.accept(i)
+	}
+}
+
+func (b *Buffer) pop(now time.Time, queued uint32) Item {
 	if !b.open {
 		return Item{}
 	}

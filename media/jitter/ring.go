@@ -40,6 +40,15 @@ func (r *ring) put(i uint8) {
 	r.tail.Store(t + 1)
 }
 
+// peek is what get would give.
+func (r *ring) peek() (uint8, bool) {
+	h := r.head.Load()
+	if h == r.tail.Load() {
+		return 0, false
+	}
+	return r.buf[h%slots], true
+}
+
 func (r *ring) get() (uint8, bool) {
 	h := r.head.Load()
 	if h == r.tail.Load() {

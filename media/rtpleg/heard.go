@@ -1,6 +1,9 @@
 package rtpleg
 
 import (
+	"sync/atomic"
+	"time"
+
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/pcm"
 )
@@ -9,7 +12,7 @@ import (
 // silent here too.
 
 var (
-	_ media.Skipper     = (*Leg)(nil)
+	_ media.Dozer       = (*Leg)(nil)
 	_ media.LevelSource = (*Leg)(nil)
 )
 
@@ -20,6 +23,21 @@ func (l *Leg) Skip() media.Kind {
 		return media.Silence
 	}
 	return k
+}
+
+// SkipPast implements media.Dozer.
+func (l *Leg) SkipPast(ago time.Duration) media.Kind {
+	k := l.rx.SkipPast(ago)
+	if !l.session.Load().Direction.receives() {
+		return media.Silence
+	}
+	return k
+}
+
+// Doze implements media.Dozer.
+func (l *Leg) Doze(wake *atomic.Bool) bool {
+	rx, tx := l.rx.Doze(wake), l.tx.Doze(wake)
+	return rx && tx
 }
 
 // Level implements media.LevelSource.

@@ -227,12 +227,12 @@ func (l *Leg) Update(s Session) error {
 	if err := s.check(); err != nil {
 		return fmt.Errorf("rtpleg: update leg: %w", err)
 	}
-	l.rx.Update(s.codecs(), s.EventPT, s.LevelExtID)
-	l.tx.Update(s.sender(l.cfg.CNAME))
 	if s.XR {
 		l.rep.SendXR(true)
 	}
 	l.session.Store(&s)
+	l.rx.Update(s.codecs(), s.EventPT, s.LevelExtID)
+	l.tx.Update(s.sender(l.cfg.CNAME))
 	l.alive()
 	l.readyBox(&s)
 	l.update.Store(&s)

@@ -18,14 +18,16 @@ type forwarding struct {
 	on       bool // changed by the tick, under the lock
 	open     bool // a packet has come
 	ssrc     uint32
-	from, to uint32 // a timestamp of theirs and what it is in ours
-	top      uint16 // their highest sequence number
-	run      int    // sequence numbers of ours in a row that are theirs
-	last     uint32 // their newest timestamp,
-	at       uint32 // and our timestamp of the tick it came in
-	beat     uint32 // our timestamp of this tick
-	lead     uint32 // by how much the packets are ahead of the beat
-	end      uint32 // our timestamp behind the newest packet
+	from, to uint32    // a timestamp of theirs and what it is in ours
+	top      uint16    // their highest sequence number
+	run      int       // sequence numbers of ours in a row that are theirs
+	last     uint32    // their newest timestamp,
+	at       time.Time // and when it came
+	begin    uint32    // our timestamp of the first tick,
+	beat     uint32    // and of this one
+	fresh    bool      // a packet has come since
+	lead     uint32    // by how much the packets are ahead of the beat
+	end      uint32    // our timestamp behind the newest packet
 
 	resume  uint32 // theirs, of the frame that the source gives next
 	resumes bool
@@ -72,7 +74,7 @@ func (s *Sender) BeginRelay(tick uint64, ts uint32) bool {
 	f.on, f.open, f.resumes = true, false, false
 	s.join.next = true
 	f.from, f.to, f.last, f.end = ts, at, ts, at
-	f.at, f.beat, f.lead, f.run = at, at, 0, 0
+	f.begin, f.beat, f.lead, f.run, f.fresh = at, at, 0, 0, false
 	return true
 }
 
@@ -92,18 +94,21 @@ func (s *Sender) RelayPacket(p *media.Packet) {
 	if p.Codec != t.codec || len(p.Payload) > MaxPacket-headerSize-8 {
 		return
 	}
+	clock := int64(t.codec.ClockRate())
+	gone := int64(p.Arrival.Sub(f.at)) * clock / int64(time.Second)
 	if !f.open {
 		f.open, f.ssrc, f.top = true, p.SSRC, p.Seq-1
+		gone = int64(f.beat - f.begin)
 	}
-	s.anchor(p, t)
+	f.anchor(s, p, clock, gone)
 	d := int(int16(p.Seq - f.top))
 	ts := f.to + p.TS - f.from
 	if int32(p.TS-f.from) < 0 || d <= 0 && -d >= f.run {
 		return // from before
 	}
 	if d > 0 {
-		f.top, f.last, f.at = p.Seq, p.TS, f.beat
-		f.lead = ts - f.beat
+		f.top, f.last, f.at = p.Seq, p.TS, p.Arrival
+		f.lead, f.fresh = ts-f.beat, true
 		if end := ts + p.Duration; int32(end-f.end) > 0 {
 			f.end = end
 		}
@@ -128,21 +133,18 @@ func (s *Sender) RelayPacket(p *media.Packet) {
 }
 
 // anchor notices another source, or another count of the same, and goes on from where the old one would
-// be now.
-func (s *Sender) anchor(p *media.Packet, t *target) {
-	f := &s.forward
+// be now. gone is the time since its newest packet, in units of the clock.
+func (f *forwarding) anchor(s *Sender, p *media.Packet, clock, gone int64) {
 	d := int(int16(p.Seq - f.top))
-	clock := int64(t.codec.ClockRate())
-	gone := f.beat - f.at
-	off := int64(int32(p.TS-f.last)) - int64(gone)
+	off := int64(int32(p.TS-f.last)) - gone
 	if p.SSRC == f.ssrc && d <= seqJump && d > -seqMisorder &&
 		off >= -clock*int64(jumpBack)/int64(time.Second) && off <= clock*int64(jumpAhead)/int64(time.Second) {
 		return
 	}
 	f.ssrc, f.top, f.run = p.SSRC, p.Seq-1, 0
 	f.from, f.to = p.TS, f.end
-	if per := uint32(clock / 50); gone > per {
-		f.to += gone - per
+	if per := clock / 50; gone > per {
+		f.to += uint32(gone - per)
 	}
 	s.talking = false
 }
@@ -154,13 +156,17 @@ func (s *Sender) relayBeat(t *target, ts uint32) {
 		return // a packet is just going out; a digit can wait for the next tick
 	}
 	defer f.mu.Unlock()
-	f.beat = ts
+	if per := t.codec.ClockRate() / 50; f.fresh && ts-f.beat > per { // ticks were left out, and the newest packet is of the last
+		f.lead -= ts - f.beat - per
+	}
+	f.beat, f.fresh = ts, false
 	ts += f.lead
 	s.stats.ts.Store(ts)
 	if t.eventPT == 0 {
 		return
 	}
 	if n, marker, at, busy := t.digits.Next(s.event[:], ts); busy {
+		s.alarm.ring()
 		s.talking, f.run = false, 0
 		if n > 0 {
 			s.send(t.eventPT, marker, at, 0, 127, false, s.event[:n])

@@ -35,7 +35,8 @@ type playout struct {
 
 	payload      []byte
 	payloadCodec media.Codec
-	skipping     bool // nobody is going to hear this frame
+	skipping     bool          // nobody is going to hear this frame
+	ago          time.Duration // how long ago it should have been
 
 	silent  bool          // the party is in a pause and says so
 	dtx     bool          // the party has been seen to stop sending in pauses
@@ -109,10 +110,15 @@ func (r *Receiver) fill(rate pcm.Rate) media.Kind {
 	if r.n < want {
 		r.kind = media.Absent
 		r.said.ok = false
-		now := r.clock()
+		now := r.clock().Add(-r.ago)
 		items := 0
 		for r.n < want {
-			it := r.jb.Pop(now, r.queued())
+			var it jitter.Item
+			if r.ago > 0 {
+				it = r.jb.PopPast(now, r.queued())
+			} else {
+				it = r.jb.Pop(now, r.queued())
+			}
 			k := r.play(&it, want)
 			items++
 			if k == media.Absent || r.kind == media.Absent || k == media.Concealed {

@@ -76,6 +76,7 @@ type Receiver struct {
 	reception quality.Reception
 	rtpClock  uint32
 
+	alarm  alarm
 	relays relays
 	playout
 }
@@ -119,6 +120,7 @@ func (r *Receiver) Update(codecs map[uint8]media.Codec, eventPT, levelExtID uint
 		t.eventClock = c.ClockRate()
 	}
 	r.types.Store(t)
+	r.alarm.ring()
 }
 
 // PushPacket takes a plaintext RTP packet and its time of arrival. It copies what it needs, never blocks,
@@ -154,6 +156,7 @@ func (r *Receiver) PushPacket(buf []byte, arrival time.Time) bool {
 		if c != r.sends {
 			r.sends = c
 			r.prepare(c)
+			r.alarm.ring()
 		}
 		// The codec travels with the packet, for an Update may come before its turn.
 		p.PT = uint8(c)
@@ -257,7 +260,7 @@ func (r *Receiver) Close() { r.playout.close() }
 
 var (
 	_ media.PayloadSource = (*Receiver)(nil)
-	_ media.Skipper       = (*Receiver)(nil)
+	_ media.Dozer         = (*Receiver)(nil)
 	_ media.LevelSource   = (*Receiver)(nil)
 	_ media.RelaySource   = (*Receiver)(nil)
 	_ media.RelaySink     = (*Sender)(nil)

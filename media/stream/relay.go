@@ -78,7 +78,8 @@ func (r *Receiver) push(p *jitter.Packet, arrival time.Time) {
 	}
 	l.packet = media.Packet{
 		Codec: media.Codec(p.PT), Marker: p.Marker, Level: p.Level, Voice: p.Voice,
-		Seq: p.Seq - l.order.events, SSRC: p.SSRC, TS: p.TS, Duration: p.Duration, Payload: p.Payload,
+		Seq: p.Seq - l.order.events, SSRC: p.SSRC, TS: p.TS, Duration: p.Duration,
+		Arrival: arrival, Payload: p.Payload,
 	}
 	for _, to := range l.sinks {
 		to.RelayPacket(&l.packet)
@@ -102,6 +103,7 @@ func (r *Receiver) Relay(tick uint64, to media.RelaySink) bool {
 	if !ok || len(l.sinks) == maxRelays || !to.Relays(r.codec, r.packetTime) || !to.BeginRelay(tick, ts) {
 		return false
 	}
+	now := r.clock()
 	for i := 0; ; i++ {
 		it, ok := r.jb.Ahead(i)
 		if !ok {
@@ -112,7 +114,8 @@ func (r *Receiver) Relay(tick uint64, to media.RelaySink) bool {
 		}
 		l.packet = media.Packet{
 			Codec: media.Codec(it.PT), Marker: it.Marker, Level: it.Level, Voice: it.Voice,
-			Seq: it.Seq - l.order.events, SSRC: it.SSRC, TS: it.TS, Duration: it.Duration, Payload: it.Payload,
+			Seq: it.Seq - l.order.events, SSRC: it.SSRC, TS: it.TS, Duration: it.Duration,
+			Arrival: now, Payload: it.Payload,
 		}
 		to.RelayPacket(&l.packet)
 	}

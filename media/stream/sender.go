@@ -48,6 +48,7 @@ type Sender struct {
 	target atomic.Pointer[target]
 	policy formatPolicy
 	stats  senderStats
+	alarm  alarm
 
 	// The tick's.
 	buf     []byte
@@ -111,6 +112,7 @@ func (s *Sender) Update(cfg SenderConfig) {
 		t.digits = dtmf.NewSender(t.codec.ClockRate())
 	}
 	s.target.Store(t)
+	s.alarm.ring()
 }
 
 // SSRC is the sender's synchronisation source.
@@ -126,6 +128,7 @@ func (s *Sender) SendDigits(digits string, tone time.Duration) error {
 	if t.eventPT == 0 {
 		return ErrNoEvents
 	}
+	defer s.alarm.ring()
 	return t.digits.Queue(digits, tone)
 }
 

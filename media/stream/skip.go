@@ -2,6 +2,7 @@ package stream
 
 import (
 	"sync"
+	"time"
 
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec"
@@ -57,6 +58,14 @@ func (r *Receiver) Skip() media.Kind {
 	r.listen(k)
 	r.consume(r.rate.Samples())
 	r.leave()
+	return k
+}
+
+// SkipPast implements media.Dozer.
+func (r *Receiver) SkipPast(ago time.Duration) media.Kind {
+	r.ago = ago
+	k := r.Skip()
+	r.ago = 0
 	return k
 }
 

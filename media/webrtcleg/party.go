@@ -2,6 +2,7 @@ package webrtcleg
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/cordboard/cordboard/media"
@@ -11,7 +12,7 @@ import (
 var (
 	_ media.Leg           = (*Leg)(nil)
 	_ media.PayloadSource = (*Leg)(nil)
-	_ media.Skipper       = (*Leg)(nil)
+	_ media.Dozer         = (*Leg)(nil)
 	_ media.LevelSource   = (*Leg)(nil)
 	_ media.RelaySource   = (*Leg)(nil)
 	_ media.RelaySink     = (*Leg)(nil)
@@ -32,6 +33,15 @@ func (l *Leg) Skip() media.Kind { return l.rx.Skip() }
 
 // Level implements media.LevelSource.
 func (l *Leg) Level() (level uint8, voice, ok bool) { return l.rx.Level() }
+
+// SkipPast implements media.Dozer.
+func (l *Leg) SkipPast(ago time.Duration) media.Kind { return l.rx.SkipPast(ago) }
+
+// Doze implements media.Dozer.
+func (l *Leg) Doze(wake *atomic.Bool) bool {
+	rx, tx := l.rx.Doze(wake), l.main.tx.Doze(wake)
+	return rx && tx
+}
 
 // Codec implements media.RelaySource.
 func (l *Leg) Codec() media.Codec { return l.rx.Codec() }
