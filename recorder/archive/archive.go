@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 )
 
 // Archive keeps objects. All methods are safe for concurrent use and may block until ctx is done.
@@ -33,8 +34,22 @@ type Archive interface {
 	Stat(ctx context.Context, key string) (Info, error)
 	// Walk calls f for every key that begins with prefix, in no particular order, until f errs.
 	Walk(ctx context.Context, prefix string, f func(key string) error) error
-	// Remove deletes an object. A missing one is no error.
+	// Remove deletes an object with all its versions. A missing one is no error; the error is ErrLocked for
+	// one that the store keeps under a lock.
 	Remove(ctx context.Context, key string) error
+}
+
+// Holder is an archive that can itself refuse to delete an object.
+type Holder interface {
+	// Hold sets the legal hold of an object or releases it. It does nothing where the bucket has no locks.
+	Hold(ctx context.Context, key string, on bool) error
+}
+
+// Presigner is an archive that can give an object to somebody without our doing.
+type Presigner interface {
+	// Presign is an address that reads the object without further credentials for the given time. name is the
+	// file name and contentType the media type it is served with. ok is false where addresses are not given.
+	Presign(ctx context.Context, key, name, contentType string) (address string, expires time.Time, ok bool, err error)
 }
 
 // File is what Put stores.
@@ -45,6 +60,8 @@ type File struct {
 	// Resume is the path of a small file in which an archive notes how to go on after a crash; empty:
 	// it does not.
 	Resume string
+	// Derived files can be made again: they are stored without a lock.
+	Derived bool
 }
 
 // Info describes a stored object.
@@ -58,6 +75,8 @@ var (
 	ErrNotFound = errors.New("archive: no such object")
 	// ErrSource: the file is not what its size and hash say, or cannot be read.
 	ErrSource = errors.New("archive: file is damaged")
+	// ErrLocked: the store keeps the object under a lock, by a legal hold or until a date.
+	ErrLocked = errors.New("archive: object is locked by the store")
 	// ErrKey: the key is not one the server makes.
 	ErrKey = errors.New("archive: bad key")
 )

@@ -15,16 +15,19 @@ import (
 
 // Folder keeps objects as files below one folder. An object appears under its name only when it is
 // complete, on disk and verified.
-type Folder struct{ dir string }
+type Folder struct{ name, dir string }
 
 // incoming holds files that are being written. Keys never begin with a dot.
 const incoming = ".incoming"
 
-// NewFolder makes an archive of a folder, which need not exist yet.
-func NewFolder(dir string) *Folder { return &Folder{dir: dir} }
+// NewFolder makes an archive called "folder" of a folder, which need not exist yet.
+func NewFolder(dir string) *Folder { return NamedFolder("folder", dir) }
 
-// Name is "folder".
-func (a *Folder) Name() string { return "folder" }
+// NamedFolder is NewFolder under another name.
+func NamedFolder(name, dir string) *Folder { return &Folder{name: name, dir: dir} }
+
+// Name is the name the archive was made with.
+func (a *Folder) Name() string { return a.name }
 
 func (a *Folder) fail(err error, format string, args ...any) error {
 	kind := KindBusy
@@ -196,7 +199,17 @@ func (a *Folder) Remove(_ context.Context, key string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return a.fail(err, "cannot remove %s", key)
 	}
+	a.tidy(filepath.Dir(path))
 	return nil
+}
+
+// tidy removes folders that are empty now, up to the archive's own: a recording's folder tells its id.
+func (a *Folder) tidy(dir string) {
+	for ; len(dir) > len(filepath.Clean(a.dir)); dir = filepath.Dir(dir) {
+		if os.Remove(dir) != nil { // not empty, or gone
+			return
+		}
+	}
 }
 
 // SyncDir makes the names in a folder last.

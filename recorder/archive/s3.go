@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -20,24 +21,18 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/encrypt"
 )
-
-// S3Options is one bucket and how to reach it.
-type S3Options struct {
-	Endpoint, Bucket, Region, Prefix string
-	AccessKey, SecretKey             string
-	PathStyle, TLS, Insecure         bool
-	// PartSize is the size of the parts of a large object, at least 5 MiB; 0: 8 MiB. A smaller object is
-	// sent in one request.
-	PartSize int64
-}
 
 // S3 keeps objects in a bucket.
 type S3 struct {
 	core   *minio.Core
+	name   string
 	bucket string
 	prefix string
 	part   int64
+	sse    encrypt.ServerSide // nil: as the bucket has it
+	o      S3Options
 }
 
 const (
@@ -73,7 +68,10 @@ func NewS3(o S3Options) (*S3, error) {
 	if err != nil {
 		return nil, fmt.Errorf("s3 archive: %w", err)
 	}
-	a := &S3{core: core, bucket: o.Bucket, prefix: strings.Trim(o.Prefix, "/"), part: o.PartSize}
+	a := &S3{core: core, name: cmp.Or(o.Name, "s3"), bucket: o.Bucket, prefix: strings.Trim(o.Prefix, "/"), part: o.PartSize, o: o}
+	if a.sse, err = o.encryption(); err != nil {
+		return nil, err
+	}
 	if a.part == 0 {
 		a.part = defaultPart
 	}
@@ -81,8 +79,8 @@ func NewS3(o S3Options) (*S3, error) {
 	return a, nil
 }
 
-// Name is "s3".
-func (a *S3) Name() string { return "s3" }
+// Name is that of the options, or "s3".
+func (a *S3) Name() string { return a.name }
 
 func (a *S3) key(key string) (string, error) {
 	if err := checkKey(key); err != nil {
@@ -112,13 +110,13 @@ func (a *S3) Stat(ctx context.Context, key string) (Info, error) {
 		return Info{}, err
 	}
 	// A GET of one byte instead of a HEAD, whose answer has no body to tell why it was refused.
-	var o minio.GetObjectOptions
+	o := a.getOptions()
 	if err := o.SetRange(0, 0); err != nil {
 		return Info{}, fmt.Errorf("s3 archive: %w", err)
 	}
 	body, info, header, err := a.core.GetObject(ctx, a.bucket, k, o)
 	if minio.ToErrorResponse(err).StatusCode == http.StatusRequestedRangeNotSatisfiable {
-		body, info, header, err = a.core.GetObject(ctx, a.bucket, k, minio.GetObjectOptions{}) // an empty object
+		body, info, header, err = a.core.GetObject(ctx, a.bucket, k, a.getOptions()) // an empty object
 	}
 	if err != nil {
 		return Info{}, a.fail(err, "cannot read "+key)
@@ -190,20 +188,6 @@ func (a *S3) Put(ctx context.Context, key string, f File) error {
 	return a.verify(ctx, key, f)
 }
 
-func (a *S3) options(f File) minio.PutObjectOptions {
-	kind := "application/octet-stream"
-	switch path.Ext(f.Path) {
-	case ".ogg":
-		kind = "audio/ogg"
-	case ".json":
-		kind = "application/json"
-	}
-	return minio.PutObjectOptions{
-		ContentType: kind, UserMetadata: map[string]string{hashKey: f.SHA256},
-		DisableMultipart: true, PartSize: uint64(a.part),
-	}
-}
-
 func (a *S3) putWhole(ctx context.Context, k string, src io.ReaderAt, f File) error {
 	md5Sum, shaSum, err := partHashes(io.NewSectionReader(src, 0, f.Size))
 	if err != nil {
@@ -235,7 +219,7 @@ func (a *S3) verify(ctx context.Context, key string, f File) error {
 	if err != nil {
 		return err
 	}
-	body, _, _, err := a.core.GetObject(ctx, a.bucket, k, minio.GetObjectOptions{})
+	body, _, _, err := a.core.GetObject(ctx, a.bucket, k, a.getOptions())
 	if err != nil {
 		return a.fail(err, "cannot verify "+key)
 	}
@@ -286,7 +270,7 @@ func (a *S3) putParts(ctx context.Context, k string, src io.ReaderAt, f File) er
 		etag := hex.EncodeToString(raw)
 		if old, ok := have[n]; !ok || old.Size != size || strings.Trim(old.ETag, `"`) != etag {
 			part, err := a.core.PutObjectPart(ctx, a.bucket, k, up.UploadID, n, io.NewSectionReader(src, at, size), size,
-				minio.PutObjectPartOptions{Md5Base64: md5Sum, Sha256Hex: shaSum})
+				minio.PutObjectPartOptions{Md5Base64: md5Sum, Sha256Hex: shaSum, SSE: a.sse})
 			if err != nil {
 				a.forget(f, err)
 				return a.fail(err, "cannot store part of "+k)
@@ -295,7 +279,7 @@ func (a *S3) putParts(ctx context.Context, k string, src io.ReaderAt, f File) er
 		}
 		parts = append(parts, minio.CompletePart{PartNumber: n, ETag: etag})
 	}
-	_, err = a.core.CompleteMultipartUpload(ctx, a.bucket, k, up.UploadID, parts, minio.PutObjectOptions{})
+	_, err = a.core.CompleteMultipartUpload(ctx, a.bucket, k, up.UploadID, parts, minio.PutObjectOptions{ServerSideEncryption: a.sse})
 	if err != nil {
 		a.forget(f, err)
 		return a.fail(err, "cannot complete "+k)
@@ -376,7 +360,7 @@ func (a *S3) Open(ctx context.Context, key string) (io.ReadSeekCloser, int64, er
 	if err != nil {
 		return nil, 0, err
 	}
-	o, err := a.core.Client.GetObject(ctx, a.bucket, k, minio.GetObjectOptions{})
+	o, err := a.core.Client.GetObject(ctx, a.bucket, k, a.getOptions())
 	if err != nil {
 		return nil, 0, a.fail(err, "cannot open "+key)
 	}
@@ -396,20 +380,6 @@ func (a *S3) Walk(ctx context.Context, prefix string, f func(key string) error) 
 			return a.fail(o.Err, "cannot list the bucket")
 		}
 		if err := f(strings.TrimPrefix(o.Key, base)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Remove deletes an object.
-func (a *S3) Remove(ctx context.Context, key string) error {
-	k, err := a.key(key)
-	if err != nil {
-		return err
-	}
-	if err := a.core.Client.RemoveObject(ctx, a.bucket, k, minio.RemoveObjectOptions{}); err != nil {
-		if err := a.fail(err, "cannot remove "+key); !errors.Is(err, ErrNotFound) {
 			return err
 		}
 	}

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
 	"github.com/cordboard/cordboard/recorder/archive"
 )
 
@@ -18,6 +21,7 @@ import (
 type Gateway struct {
 	Addr string
 	Dir  string // buckets are its folders
+	past string // where versions are kept, "" without
 	tool string
 	cmd  *exec.Cmd
 }
@@ -33,7 +37,27 @@ const (
 // missing: it is looked for in $VERSITYGW, .bin at the top of the repository and $PATH.
 func NewGateway(t *testing.T) *Gateway {
 	t.Helper()
-	g := &Gateway{Dir: t.TempDir()}
+	return newGateway(t, "")
+}
+
+// NewLockGateway starts a server like NewGateway's that keeps versions, and makes a bucket of its own with
+// object lock.
+func NewLockGateway(t *testing.T, bucket string) *Gateway {
+	t.Helper()
+	g := newGateway(t, t.TempDir())
+	c, err := minio.New(g.Addr, &minio.Options{Creds: credentials.NewStaticV4(AccessKey, SecretKey, ""), Region: "us-east-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{ObjectLocking: true}); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func newGateway(t *testing.T, past string) *Gateway {
+	t.Helper()
+	g := &Gateway{Dir: t.TempDir(), past: past}
 	if err := os.Mkdir(filepath.Join(g.Dir, Bucket), 0o750); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +95,11 @@ func executable(path string) bool {
 // Start starts the server again, on the same address.
 func (g *Gateway) Start(t *testing.T) {
 	t.Helper()
-	g.cmd = exec.Command(g.tool, "--access", AccessKey, "--secret", SecretKey, "-p", g.Addr, "--quiet", "posix", g.Dir)
+	args := []string{"--access", AccessKey, "--secret", SecretKey, "-p", g.Addr, "--quiet", "posix"}
+	if g.past != "" {
+		args = append(args, "--versioning-dir", g.past)
+	}
+	g.cmd = exec.Command(g.tool, append(args, g.Dir)...)
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var out bytes.Buffer
 	g.cmd.Stdout, g.cmd.Stderr = &out, &out
@@ -108,3 +136,6 @@ func (g *Gateway) Stop() {
 func (g *Gateway) Options() archive.S3Options {
 	return archive.S3Options{Endpoint: g.Addr, Bucket: Bucket, Region: "us-east-1", AccessKey: AccessKey, SecretKey: SecretKey, PathStyle: true}
 }
+
+// Past is the folder where older versions of objects are kept.
+func (g *Gateway) Past() string { return g.past }
