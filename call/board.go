@@ -128,8 +128,9 @@ type NewCall struct {
 	Agent              string // who places it
 	Actor              string
 	Variables          map[string]string
-	Tones              wire.TonePolicy  // "": as configured
-	DTMFRelay          wire.RelayPolicy // "": as configured
+	Tones              wire.TonePolicy       // "": as configured
+	DTMFRelay          wire.RelayPolicy      // "": as configured
+	RecordingPolicy    *wire.RecordingPolicy // nil: as the queue has it
 }
 
 // Incoming takes a call from a trunk. The leg is new: it rings nowhere until somebody rings or answers it.
@@ -168,7 +169,7 @@ func (b *Board) Create(ctx context.Context, n NewCall) (wire.Call, error) {
 	}
 	a, err := b.open(wire.Call{
 		Direction: wire.Outbound, Trunk: n.Trunk, From: n.From, FromName: n.FromName, To: n.To,
-		ClientRef: n.ClientRef, Variables: n.Variables, Tones: n.Tones, DTMFRelay: n.DTMFRelay,
+		ClientRef: n.ClientRef, Variables: n.Variables, Tones: n.Tones, DTMFRelay: n.DTMFRelay, RecordingPolicy: n.RecordingPolicy,
 	})
 	if err != nil {
 		return wire.Call{}, err

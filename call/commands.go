@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -210,6 +211,9 @@ func (b *Board) PatchCall(ctx context.Context, callID string, p wire.CallPatch, 
 	err = a.do(ctx, func() error {
 		set(&a.call.Tones, p.Tones)
 		set(&a.call.DTMFRelay, p.DTMFRelay)
+		if p.RecordingPolicy != nil {
+			a.call.RecordingPolicy = p.RecordingPolicy
+		}
 		c = a.snapshot()
 		a.publish("call.changed", actorName, c)
 		return nil
@@ -237,6 +241,9 @@ func (b *Board) SetVariables(ctx context.Context, callID string, vars map[string
 			}
 		}
 		a.call.Variables = merged
+		if a.rec != nil {
+			a.rec.SetVariables(merged)
+		}
 		c = a.snapshot()
 		a.publish("call.changed", actorName, c)
 		return nil
@@ -287,8 +294,20 @@ func (b *Board) SetMatrix(ctx context.Context, roomID string, cells []wire.Matri
 	return r, err
 }
 
-// StartRecording records a call from now on. One that is being recorded already is left as it is.
+// StartRecording records a call from now on if its policy says that calls are recorded by themselves; the
+// error is a 409 problem if it does not. One that is being recorded already is left as it is.
 func (b *Board) StartRecording(ctx context.Context, callID, actorName string) (wire.Recording, error) {
+	return b.record(ctx, callID, nil, true, actorName)
+}
+
+// Record records a call from now on, because somebody asks for it. policy, which may be nil, is what is asked
+// for beside what the call and its queue say; its Record counts for nothing. The error is a 409 problem where
+// the policy forbids recording. A call that is being recorded already is left as it is.
+func (b *Board) Record(ctx context.Context, callID string, policy *wire.RecordingPolicy, actorName string) (wire.Recording, error) {
+	return b.record(ctx, callID, policy, false, actorName)
+}
+
+func (b *Board) record(ctx context.Context, callID string, policy *wire.RecordingPolicy, automatic bool, actorName string) (wire.Recording, error) {
 	a, err := b.call(callID)
 	if err != nil {
 		return wire.Recording{}, err
@@ -302,9 +321,16 @@ func (b *Board) StartRecording(ctx context.Context, callID, actorName string) (w
 			w = a.rec.Snapshot()
 			return nil
 		}
+		wanted := a.recordingPolicy(policy)
+		switch mode := b.deps.Recorder.PolicyFor(a.call.Queue, wanted).Record; {
+		case mode == wire.RecordOff:
+			return problem.Conflict("recording_off", string(mode), nil, "calls like this one are not recorded, by policy")
+		case mode == wire.RecordOnDemand && automatic:
+			return problem.Conflict("recording_on_demand", string(mode), nil, "calls like this one are recorded when somebody asks for it")
+		}
 		rec, err := b.deps.Recorder.Start(ctx, recorder.StartRequest{
 			CallID: a.id, From: a.call.From, To: a.call.To,
-			Queue: a.call.Queue, Actor: actorName, Variables: a.call.Variables,
+			Queue: a.call.Queue, Actor: actorName, Variables: a.call.Variables, Policy: wanted,
 		})
 		if err != nil {
 			return err
@@ -314,7 +340,7 @@ func (b *Board) StartRecording(ctx context.Context, callID, actorName string) (w
 				rec.AddParty(l.party())
 			}
 		}
-		if err := a.room.Do(ctx, mixer.SetTap{Tap: rec}); err != nil {
+		if err := a.room.Do(ctx, mixer.SetTap{Tap: rec, Raw: rec.WantsRaw()}); err != nil {
 			_, stopErr := rec.Stop(ctx, "no_tap")
 			if stopErr != nil {
 				a.log.Warn("stop recording failed", "cause", stopErr)
@@ -330,6 +356,22 @@ func (b *Board) StartRecording(ctx context.Context, callID, actorName string) (w
 		return nil
 	})
 	return w, err
+}
+
+// recordingPolicy is what the call says of recording it with what is asked for now on top; nil: nothing.
+func (a *actor) recordingPolicy(asked *wire.RecordingPolicy) *wire.RecordingPolicy {
+	if asked == nil {
+		return a.call.RecordingPolicy
+	}
+	p := wire.RecordingPolicy{Parties: asked.Parties, Voice: asked.Voice, Copy: asked.Copy}
+	if c := a.call.RecordingPolicy; c != nil {
+		p.Record = c.Record
+		p.Voice, p.Copy = cmp.Or(p.Voice, c.Voice), cmp.Or(p.Copy, c.Copy)
+		if len(p.Parties) == 0 {
+			p.Parties = c.Parties
+		}
+	}
+	return &p
 }
 
 // withRecording runs f on the call whose running recording has this id.

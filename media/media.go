@@ -315,8 +315,13 @@ type Tapped struct {
 	// Opus. Else 0 and nil.
 	Codec   Codec
 	Payload []byte
-	Muted   bool // the room does not hear this member now
-	Held    bool // the member is on hold
-	Level   uint8
-	Voice   bool
+	// RawIn, RawCodec and RawPayload are the party's voice as it came, before its processors, where the tap has
+	// asked for that: as In, Codec and Payload, and the same where no processor ran.
+	RawIn      *pcm.Frame
+	RawCodec   Codec
+	RawPayload []byte
+	Muted      bool // the room does not hear this member now
+	Held       bool // the member is on hold
+	Level      uint8
+	Voice      bool
 }

@@ -115,7 +115,10 @@ type Play struct {
 type StopPlay struct{ ID string }
 
 // SetTap makes the room report every tick to the tap; nil ends that.
-type SetTap struct{ Tap Tap }
+type SetTap struct {
+	Tap Tap
+	Raw bool // the tap wants each voice as it came, too
+}
 
 func (c Join) apply(s *scene) error {
 	if c.ID == "" || c.Leg == nil {
@@ -269,7 +272,7 @@ func (c StopPlay) apply(s *scene) error {
 }
 
 func (c SetTap) apply(s *scene) error {
-	s.tap = c.Tap
+	s.tap, s.raw = c.Tap, c.Raw && c.Tap != nil
 	return nil
 }
 

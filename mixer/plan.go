@@ -41,6 +41,7 @@ type feed struct {
 	rate       pcm.Rate // to read at
 	wanted     bool     // somebody may hear or record it; otherwise it is skipped
 	taped      bool     // it is recorded
+	raw        bool     // and as it was before its processors, too
 	processors []Processor
 	shedders   []Shedder // those of the processors that can do less
 	member     bool
@@ -87,6 +88,7 @@ func (p *plan) addFeeds(sc *scene) {
 			member: true, muted: m.muted || m.listenOnly, held: m.held, aside: m.held || m.listenOnly,
 		}
 		f.taped = sc.tap != nil && !f.aside
+		f.raw = f.taped && sc.raw
 		if m.agc != nil {
 			f.processors = append(slices.Clone(m.processors), m.agc)
 		}

@@ -18,6 +18,7 @@ type scene struct {
 	cells   [MaxMembers][MaxMembers]cell // [listener][source]
 	players []player
 	tap     Tap
+	raw     bool // the tap wants voices before their processors, too
 }
 
 // seat is one member's settings. A free seat has no member.

@@ -31,6 +31,7 @@ type scratch struct {
 	kinds   [maxSources]media.Kind
 	recent  [MaxMembers][primers]pcm.Frame // what sources ended with that are no longer handed on
 	recents [MaxMembers]int                // how many frames of it there are
+	raw     [MaxMembers]pcm.Frame          // before processors, for the tap
 	spoken  [MaxMembers]spoken
 	classes [maxEars]class
 	sum     [pcm.MaxSamples]int32

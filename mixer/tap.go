@@ -44,6 +44,7 @@ func (r *Room) report(p *plan, sc *scratch) {
 		t.Muted, t.Held, t.Voice = f.muted, f.held, f.gate.voice > 0
 		if f.aside {
 			t.Kind, t.In, t.Level, t.Voice = media.Silence, &sc.silence, pcm.LevelSilence, false
+			t.RawIn, t.RawCodec, t.RawPayload = t.In, 0, nil
 			continue
 		}
 		if sc.skipped&(1<<slot) != 0 {
@@ -56,8 +57,31 @@ func (r *Room) report(p *plan, sc *scratch) {
 		if t.Codec != media.Opus && spoken > 0 {
 			t.Codec, t.Payload = media.Opus, sc.spoken[slot].buf[:spoken]
 		}
+		if f.raw {
+			f.asItCame(t, sc)
+		}
 	}
 	p.tap.Tick(r.tick, p.tapped)
+	for i := range p.feeds {
+		if f := &p.feeds[i]; f.raw && len(f.processors) > 0 {
+			sc.raw[f.slot] = pcm.Frame{}
+		}
+	}
+}
+
+// asItCame adds the voice before its processors.
+func (f *feed) asItCame(t *media.Tapped, sc *scratch) {
+	t.RawIn, t.RawCodec, t.RawPayload = t.In, t.Codec, t.Payload
+	if len(f.processors) == 0 {
+		return
+	}
+	t.RawCodec, t.RawPayload = 0, nil
+	if t.In != nil && sc.sounding&(1<<f.slot) != 0 {
+		t.RawIn = &sc.raw[f.slot]
+	}
+	if f.payload != nil && t.Kind == media.Audio {
+		t.RawCodec, t.RawPayload = f.payload.Payload()
+	}
 }
 
 // trust watches whether the tap could do without the decoded voice.

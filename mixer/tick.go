@@ -110,6 +110,9 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 	level := uint8(pcm.LevelSilence)
 	if kind == media.Audio || kind == media.Concealed {
 		if sc.sounding&bit != 0 {
+			if f.raw && len(f.processors) > 0 {
+				sc.raw[f.slot] = *frame
+			}
 			for _, p := range f.processors {
 				p.Process(frame)
 			}

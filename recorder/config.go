@@ -3,11 +3,8 @@ package recorder
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
-	"github.com/cordboard/cordboard/recorder/archive"
 	"github.com/cordboard/cordboard/recorder/listen"
 	"github.com/cordboard/cordboard/recorder/seal"
 )
@@ -25,8 +22,11 @@ type Config struct {
 	PausePolicy string `toml:"pause_policy"`
 	// UploadWorkers is how many recordings go to one archive at the same time, 1 to 64.
 	UploadWorkers int `toml:"upload_workers"`
-	// Archive is where finished recordings go. Each that is named gets a copy; at least one is.
+	// Archive is where finished recordings go.
 	Archive ArchiveConfig `toml:"archive"`
+	// Policy is what is recorded, how, and for how long it is kept; Policies say it for single queues.
+	Policy   PolicyConfig  `toml:"policy"`
+	Policies []QueuePolicy `toml:"policies"`
 	// Keys sign and seal recordings.
 	Keys KeysConfig `toml:"keys"`
 	// Copy is the listening copy.
@@ -56,35 +56,6 @@ type CopyConfig struct {
 	CPUPercent int `toml:"cpu_percent"`
 }
 
-// ArchiveConfig names the archives.
-type ArchiveConfig struct {
-	// Folder is a folder that keeps recordings; empty: none.
-	Folder string `toml:"folder"`
-	// S3 is a bucket that keeps recordings; without an endpoint there is none.
-	S3 S3Config `toml:"s3"`
-}
-
-// S3Config is a bucket of an S3-compatible object store.
-type S3Config struct {
-	// Endpoint is host[:port], without scheme.
-	Endpoint string `toml:"endpoint"`
-	Bucket   string `toml:"bucket"`
-	// Region signs the requests.
-	Region string `toml:"region"`
-	// Prefix goes before every key.
-	Prefix string `toml:"prefix"`
-	// AccessKey and SecretKey are the credentials; SecretKeyFile is a file that holds the secret instead.
-	AccessKey     string `toml:"access_key"`
-	SecretKey     string `toml:"secret_key"`
-	SecretKeyFile string `toml:"secret_key_file"`
-	// PathStyle puts the bucket into the path, as most stores but Amazon's want it.
-	PathStyle bool `toml:"path_style"`
-	// TLS is to be switched off on a private network only.
-	TLS bool `toml:"tls"`
-	// Insecure accepts any certificate.
-	Insecure bool `toml:"insecure"`
-}
-
 // Pause policies.
 const (
 	PauseSilence = "silence"
@@ -97,10 +68,11 @@ func Defaults() Config {
 		SpoolDir: "data/spool", MaxPause: 10 * time.Minute, DefaultPause: time.Minute, PausePolicy: PauseSilence,
 		UploadWorkers: 2,
 		Archive: ArchiveConfig{
-			Folder: "data/recordings",
-			S3:     S3Config{Region: "us-east-1", PathStyle: true, TLS: true},
+			Mode: ArchiveAll, FallbackAfter: 30 * time.Second, Folder: "data/recordings",
+			S3: S3Config{Region: "us-east-1", PathStyle: true, TLS: true},
 		},
-		Copy: CopyConfig{Pauses: PauseSilence, CPUPercent: 25},
+		Policy: PolicyConfig{Record: RecordOn, Voice: VoiceProcessed, Copy: CopyStereo, Keep: Keep{Forever: true}},
+		Copy:   CopyConfig{Pauses: PauseSilence, CPUPercent: 25},
 	}
 }
 
@@ -139,24 +111,8 @@ func (c Config) Validate() error {
 	if c.Copy.CPUPercent < 1 || c.Copy.CPUPercent > 100 {
 		bad("copy.cpu_percent", "%d is not between 1 and 100", c.Copy.CPUPercent)
 	}
-	s3 := c.Archive.S3
-	if c.Archive.Folder == "" && s3.Endpoint == "" {
-		bad("archive", "name a folder or an s3 endpoint")
-	}
-	if s3.Endpoint != "" {
-		if strings.Contains(s3.Endpoint, "/") {
-			bad("archive.s3.endpoint", "%q must be host or host:port, without scheme or path", s3.Endpoint)
-		}
-		if s3.Bucket == "" {
-			bad("archive.s3.bucket", "must not be empty")
-		}
-		if s3.AccessKey == "" {
-			bad("archive.s3.access_key", "must not be empty")
-		}
-		if (s3.SecretKey == "") == (s3.SecretKeyFile == "") {
-			bad("archive.s3.secret_key", "set either secret_key or secret_key_file")
-		}
-	}
+	c.Archive.validate(bad)
+	c.validatePolicies(bad)
 	return errors.Join(errs...)
 }
 
@@ -188,36 +144,4 @@ func (k KeysConfig) Keeper() (seal.Keeper, error) {
 		return ring, nil
 	}
 	return nil, nil
-}
-
-// archives builds the archives, the nearest first.
-func (c Config) archives() ([]archive.Archive, error) {
-	var list []archive.Archive
-	if dir := c.Archive.Folder; dir != "" {
-		list = append(list, archive.NewFolder(dir))
-	}
-	if s3 := c.Archive.S3; s3.Endpoint != "" {
-		a, err := s3.Open()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, a)
-	}
-	return list, nil
-}
-
-// Open makes the archive of the bucket. It does not connect yet.
-func (c S3Config) Open() (archive.Archive, error) {
-	secret := c.SecretKey
-	if c.SecretKeyFile != "" {
-		b, err := os.ReadFile(c.SecretKeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("recorder: read s3 secret: %w", err)
-		}
-		secret = strings.TrimSpace(string(b))
-	}
-	return archive.NewS3(archive.S3Options{
-		Endpoint: c.Endpoint, Bucket: c.Bucket, Region: c.Region, Prefix: c.Prefix, AccessKey: c.AccessKey, SecretKey: secret,
-		PathStyle: c.PathStyle, TLS: c.TLS, Insecure: c.Insecure,
-	})
 }

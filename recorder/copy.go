@@ -51,8 +51,9 @@ func WriteCopy(ctx context.Context, out io.Writer, m Manifest, open func(wire.Tr
 	o.Edits = Edits(m.Recording.Gaps, m.PausePolicy, pauses, marker)
 	o.Serial = crc32.ChecksumIEEE([]byte(m.Recording.ID))
 	o.Comment = []string{"RECORDING=" + m.Recording.ID, "DATE=" + m.Recording.Started.UTC().Format(time.RFC3339)}
+	o.Mono = m.Recording.Policy != nil && m.Recording.Policy.Copy == wire.CopyMono
 	tracks := make([]listen.Track, 0, len(m.Recording.Tracks))
-	for _, t := range m.Recording.Tracks {
+	for _, t := range heard(m.Recording.Tracks) {
 		tracks = append(tracks, listen.Track{
 			Left: t.Role == wire.RoleCustomer, Offset: time.Duration(t.OffsetMS) * time.Millisecond,
 			Duration: time.Duration(t.DurationMS) * time.Millisecond,

@@ -28,19 +28,21 @@ const (
 	entryPause   entryKind = "pause"   // Gap, Till: paused from here on until Till
 	entryResumed entryKind = "resumed" // Gap: audio may follow
 	entryGap     entryKind = "gap"     // Gap: a gap with its final length
+	entryVars    entryKind = "vars"    // Variables: as they are from here on
 	entryStop    entryKind = "stop"    // At
 )
 
 type entry struct {
-	Kind   entryKind   `json:"t"`
-	At     time.Time   `json:"at"`
-	Header *header     `json:"header,omitempty"`
-	Party  *Joined     `json:"party,omitempty"`
-	Leg    string      `json:"leg,omitempty"`
-	Offset int64       `json:"offset_ms,omitempty"`
-	Track  *wire.Track `json:"track,omitempty"`
-	Gap    *wire.Gap   `json:"gap,omitempty"`
-	Till   *time.Time  `json:"till,omitempty"`
+	Kind   entryKind         `json:"t"`
+	At     time.Time         `json:"at"`
+	Header *header           `json:"header,omitempty"`
+	Party  *Joined           `json:"party,omitempty"`
+	Leg    string            `json:"leg,omitempty"`
+	Offset int64             `json:"offset_ms,omitempty"`
+	Track  *wire.Track       `json:"track,omitempty"`
+	Gap    *wire.Gap         `json:"gap,omitempty"`
+	Till   *time.Time        `json:"till,omitempty"`
+	Vars   map[string]string `json:"vars,omitempty"`
 }
 
 // header is what is known when a recording starts.
@@ -57,6 +59,8 @@ type header struct {
 	Monotonic int64             `json:"monotonic_ns"`
 	Sealed    bool              `json:"sealed,omitempty"`
 	Variables map[string]string `json:"variables,omitempty"`
+	Rules     rules             `json:"policy"`
+	Keep      Keep              `json:"keep"`
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

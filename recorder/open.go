@@ -49,7 +49,7 @@ func (r *Recorder) openObject(ctx context.Context, w wire.Recording, object stri
 		return nil, 0, errors.Join(err, f.Close())
 	}
 	var errs []error
-	for _, a := range r.archives {
+	for _, a := range r.nearest(w) {
 		o, size, err := a.Open(ctx, folderKey(w)+object)
 		if err == nil {
 			return o, size, nil
@@ -64,6 +64,21 @@ func (r *Recorder) openObject(ctx context.Context, w wire.Recording, object stri
 		}
 	}
 	return nil, 0, problem.NotFound("object", object)
+}
+
+// nearest are the archives with those that are known to have the recording first.
+func (r *Recorder) nearest(w wire.Recording) []archive.Archive {
+	list := slices.Clone(r.archives)
+	slices.SortStableFunc(list, func(a, b archive.Archive) int {
+		has := func(x archive.Archive) int {
+			if slices.Contains(w.Archives, x.Name()) {
+				return 0
+			}
+			return 1
+		}
+		return has(a) - has(b)
+	})
+	return list
 }
 
 // part is a growing file as it was when it was opened.

@@ -47,7 +47,7 @@ func (r *Recorder) Peaks(ctx context.Context, recID string) (wire.Peaks, error) 
 		return wire.Peaks{}, e
 	}
 	p := wire.Peaks{RecordingID: w.ID, StepMS: int(peakStep.Milliseconds()), Tracks: []wire.TrackPeaks{}}
-	for _, t := range w.Tracks {
+	for _, t := range heard(w.Tracks) {
 		f, _, err := r.openTrack(ctx, w, t)
 		if err != nil {
 			return p, err

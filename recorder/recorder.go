@@ -77,7 +77,7 @@ func New(cfg Config, deps Deps) (*Recorder, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	archives, err := cfg.archives()
+	archives, err := cfg.Archive.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +119,8 @@ type StartRequest struct {
 	CallID, From, To, Queue string
 	Actor                   string // who asked
 	Variables               map[string]string
+	// Policy is what the call asks for beside its queue's policy; nil: nothing.
+	Policy *wire.RecordingPolicy
 }
 
 // Start begins a recording; give it to the room as its tap. It returns when the recording's journal is on
@@ -130,6 +132,8 @@ func (r *Recorder) Start(ctx context.Context, req StartRequest) (*Recording, err
 		Actor: req.Actor, Policy: r.cfg.PausePolicy, Started: now, Monotonic: int64(r.uptime()), Variables: maps.Clone(req.Variables),
 		Sealed: r.keeper != nil,
 	}
+	policy := r.PolicyFor(req.Queue, req.Policy)
+	h.Rules, h.Keep = rules(policy.wire()), policy.Keep
 	rec := r.newRecording(h)
 	var envelope []byte
 	if r.keeper != nil {
@@ -170,7 +174,7 @@ func (r *Recorder) newRecording(h header) *Recording {
 		quit: make(chan struct{}), finished: make(chan struct{}), pos: -1, gap: -1, pausedFrom: -1, lastFlush: time.Now(),
 		wire: wire.Recording{
 			ID: h.ID, CallID: h.CallID, State: wire.RecordingActive, From: h.From, To: h.To, Queue: h.Queue,
-			Started: h.Started, Tracks: []wire.Track{}, Gaps: []wire.Gap{},
+			Started: h.Started, Tracks: []wire.Track{}, Gaps: []wire.Gap{}, Variables: h.Variables, Policy: h.Rules.wire(),
 		},
 	}
 	rec.seats.Store(new([]seat))
@@ -340,6 +344,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { r.scan(ctx) })
 	wg.Go(func() { r.copies.Run(ctx) })
+	wg.Go(func() { r.fallback(ctx) })
 	for _, u := range r.uploads {
 		u.run(ctx, &wg)
 	}

@@ -32,6 +32,8 @@ type Party struct {
 	Role  wire.Role `json:"role"`
 	Agent string    `json:"agent,omitempty"`
 	Name  string    `json:"name,omitempty"`
+	// Voice is wire.VoiceRaw for a party's second entry, of its voice as it came.
+	Voice wire.VoiceMode `json:"voice,omitempty"`
 }
 
 // seat says which track a room's member goes to. An agent who comes back on another leg takes the seat
@@ -39,6 +41,7 @@ type Party struct {
 type seat struct {
 	leg   string
 	party int
+	raw   bool // it takes the voice as it came
 	past  *past
 }
 
@@ -101,16 +104,29 @@ type Recording struct {
 // ID is the recording's identifier.
 func (rec *Recording) ID() string { return rec.header.ID }
 
-// AddParty makes a member of the room part of the recording. Its track begins with its first tick.
+// AddParty makes a member of the room part of the recording. Its track begins with its first tick; a party
+// whose role the policy leaves out has none.
 func (rec *Recording) AddParty(p Party) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	old := *rec.seats.Load()
-	if rec.over.Load() || slices.ContainsFunc(old, func(s seat) bool { return s.leg == p.LegID }) {
+	if rec.over.Load() || slices.ContainsFunc(*rec.seats.Load(), func(s seat) bool { return s.leg == p.LegID }) {
 		return
 	}
+	for _, p.Voice = range rec.header.Rules.voices(p.Role) {
+		rec.join(p)
+	}
+	if p.Agent != "" && !slices.Contains(rec.wire.Agents, p.Agent) {
+		rec.wire.Agents = append(rec.wire.Agents, p.Agent)
+		if rec.wire.Agent == "" {
+			rec.wire.Agent = p.Agent
+		}
+	}
+}
+
+// join gives a party, or its second voice, its entry and its seat. rec.mu is held.
+func (rec *Recording) join(p Party) {
 	index := slices.IndexFunc(rec.parties, func(j Joined) bool {
-		return j.LegID == p.LegID || j.LeftMS != nil && p.Agent != "" && j.Agent == p.Agent && j.Role == p.Role
+		return j.Voice == p.Voice && (j.LegID == p.LegID || j.LeftMS != nil && p.Agent != "" && j.Agent == p.Agent && j.Role == p.Role)
 	})
 	if index < 0 {
 		index = len(rec.parties)
@@ -122,13 +138,9 @@ func (rec *Recording) AddParty(p Party) {
 			t.wire.LegID = p.LegID
 		}
 	}
-	seats := append(slices.Clone(old), seat{leg: p.LegID, party: index, past: &past{}})
-	rec.seats.Store(&seats)
-	if p.Agent != "" && !slices.Contains(rec.wire.Agents, p.Agent) {
-		rec.wire.Agents = append(rec.wire.Agents, p.Agent)
-		if rec.wire.Agent == "" {
-			rec.wire.Agent = p.Agent
-		}
+	if rec.header.Rules.takes(p.Role) {
+		seats := append(slices.Clone(*rec.seats.Load()), seat{leg: p.LegID, party: index, raw: p.Voice == wire.VoiceRaw, past: &past{}})
+		rec.seats.Store(&seats)
 	}
 	joined := rec.parties[index]
 	rec.note(entry{Kind: entryParty, Party: &joined}, false, nil)
@@ -303,10 +315,13 @@ func (rec *Recording) openTrack(party int) *track {
 	p := &rec.parties[party]
 	w := wire.Track{
 		ID: string(p.Role) + "-" + strconv.Itoa(party+1), LegID: p.LegID, Role: p.Role, Agent: p.Agent,
-		Codec: "opus", OffsetMS: rec.ms(rec.pos),
+		Voice: p.Voice, Codec: "opus", OffsetMS: rec.ms(rec.pos),
 	}
 	if !trackName(w.ID) {
 		w.ID = "party-" + strconv.Itoa(party+1)
+	}
+	if p.Voice == wire.VoiceRaw {
+		w.ID += "-raw"
 	}
 	w.Object = w.ID + trackSuffix
 	if rec.key != nil {
@@ -408,6 +423,7 @@ func (rec *Recording) finish(reason string) {
 	}
 	rec.frame = pcm.Frame{}
 	rec.wire.State, rec.wire.Ended, rec.stopReason = wire.RecordingStopped, &now, reason
+	rec.wire.KeepUntil = rec.header.Keep.until(now)
 	rec.note(entry{Kind: entryStop}, false, nil)
 	rec.spool.push(job{run: rec.seal})
 	rec.spool.close()
@@ -424,7 +440,7 @@ func (rec *Recording) seal() error {
 	}
 	m := Manifest{
 		Version: 1, Recording: recording, Parties: slices.Clone(rec.parties), PausePolicy: rec.header.Policy,
-		StopReason: rec.stopReason, Clock: rec.clock, Counters: rec.counters, Variables: maps.Clone(rec.header.Variables),
+		StopReason: rec.stopReason, Clock: rec.clock, Counters: rec.counters, Variables: maps.Clone(rec.wire.Variables),
 	}
 	if rec.key != nil {
 		m.Envelope = envelopeName

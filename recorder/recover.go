@@ -83,7 +83,7 @@ func (r *Recorder) known(recID string) bool {
 	return r.live[recID] != nil || r.waiting[recID] != nil
 }
 
-// rebuild makes the index from the manifests of the first archive that has any.
+// rebuild makes the index from the manifests of all archives.
 func (r *Recorder) rebuild(ctx context.Context) {
 	for _, a := range r.archives {
 		found := 0
@@ -96,16 +96,22 @@ func (r *Recorder) rebuild(ctx context.Context) {
 				r.log.Warn("manifest skipped", "archive", a.Name(), "key", key, "cause", err)
 				return nil
 			}
-			m.Recording.State = wire.RecordingStored
+			w := m.Recording
+			if old, ok, err := r.index.get(w.ID); err == nil && ok {
+				w.Archives = old.Archives
+			}
+			w.State, w.Archives = wire.RecordingStored, append(slices.Clone(w.Archives), a.Name())
+			if w.Variables == nil { // a manifest of before had them elsewhere
+				w.Variables = m.Variables
+			}
 			found++
-			return r.index.put(m.Recording)
+			return r.index.put(w)
 		})
 		if err != nil {
 			r.log.Warn("index rebuild failed", "archive", a.Name(), "cause", err)
 		}
 		if found > 0 {
 			r.log.Info("index rebuilt", "archive", a.Name(), "recordings", found)
-			return
 		}
 	}
 }
@@ -162,7 +168,7 @@ func replay(list []entry) (leftover, error) {
 			if ownObject(t) && t.OffsetMS >= 0 {
 				l.tracks = append(l.tracks, t)
 				for i := range l.parties {
-					if l.parties[i].LegID == t.LegID {
+					if l.parties[i].LegID == t.LegID && l.parties[i].Voice == t.Voice {
 						l.parties[i].Track = t.ID
 					}
 				}
@@ -173,6 +179,8 @@ func replay(list []entry) (leftover, error) {
 		case e.Kind == entryResumed && e.Gap != nil:
 			l.gap(*e.Gap)
 			l.paused = false
+		case e.Kind == entryVars:
+			l.header.Variables = e.Vars
 		case e.Kind == entryGap && e.Gap != nil:
 			l.gap(*e.Gap)
 		}
@@ -182,7 +190,7 @@ func replay(list []entry) (leftover, error) {
 
 func (l *leftover) join(p Joined) {
 	for i := range l.parties {
-		if p.Track != "" && l.parties[i].Track == p.Track || l.parties[i].LegID == p.LegID {
+		if p.Track != "" && l.parties[i].Track == p.Track || l.parties[i].LegID == p.LegID && l.parties[i].Voice == p.Voice {
 			l.parties[i] = p
 			return
 		}
@@ -229,7 +237,7 @@ func (r *Recorder) recover(ctx context.Context, dir string) (Manifest, error) {
 	}
 	w := wire.Recording{
 		ID: h.ID, CallID: h.CallID, State: wire.RecordingStopped, From: h.From, To: h.To, Queue: h.Queue,
-		Started: h.Started, Recovered: true, Gaps: l.gaps, Tracks: []wire.Track{},
+		Started: h.Started, Recovered: true, Gaps: l.gaps, Tracks: []wire.Track{}, Variables: h.Variables, Policy: h.Rules.wire(),
 	}
 	var limit int64 = -1 // end of the time line that may hold audio
 	if l.paused {
@@ -263,7 +271,7 @@ func (r *Recorder) recover(ctx context.Context, dir string) (Manifest, error) {
 	if l.last.After(ended) {
 		ended = l.last
 	}
-	w.Ended = &ended
+	w.Ended, w.KeepUntil = &ended, h.Keep.until(ended)
 	w.Gaps = slices.DeleteFunc(w.Gaps, func(g wire.Gap) bool { return g.OffsetMS > w.DurationMS })
 	if !l.paused {
 		w.Gaps = append(w.Gaps, wire.Gap{Cause: "crash", OffsetMS: w.DurationMS, From: ended})

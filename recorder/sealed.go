@@ -221,8 +221,8 @@ func (r *Recorder) putDerived(ctx context.Context, w wire.Recording, object stri
 		return err
 	}
 	var errs []error
-	for _, a := range r.archives {
-		err := a.Put(ctx, folderKey(w)+object, archive.File{Path: f.Name(), Size: size, SHA256: sum})
+	for _, a := range r.nearest(w) {
+		err := a.Put(ctx, folderKey(w)+object, archive.File{Path: f.Name(), Size: size, SHA256: sum, Derived: true})
 		if err == nil {
 			return nil
 		}

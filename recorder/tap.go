@@ -56,9 +56,9 @@ func (rec *Recording) Tick(tick uint64, frames []media.Tapped) {
 	need := headWords
 	if !gated {
 		for i := range frames {
-			need += blockWords + blockSize(&frames[i])
-			if at := find(seats, frames[i].Member, i); at >= 0 {
-				need += seats[at].past.size(formOf(&frames[i]))
+			for at := find(seats, frames[i].Member, i); at >= 0 && at < len(seats) && seats[at].leg == frames[i].Member; at++ {
+				f := seats[at].view(&frames[i])
+				need += blockWords + blockSize(&f) + seats[at].past.size(formOf(&f))
 			}
 		}
 	}
@@ -82,21 +82,20 @@ func (rec *Recording) Tick(tick uint64, frames []media.Tapped) {
 		}
 	} else {
 		for i := range frames {
-			at := find(seats, frames[i].Member, i)
-			if at < 0 {
-				continue
-			}
-			f, s := &frames[i], &seats[at]
-			kind := formOf(f)
-			for k := range s.past.due(kind) {
-				out[n], out[n+1] = int16(s.party), int16(formPrime)
-				n += writeSamples(out[n:], s.past.at(k))
+			for at := find(seats, frames[i].Member, i); at >= 0 && at < len(seats) && seats[at].leg == frames[i].Member; at++ {
+				s := &seats[at]
+				f := s.view(&frames[i])
+				kind := formOf(&f)
+				for k := range s.past.due(kind) {
+					out[n], out[n+1] = int16(s.party), int16(formPrime)
+					n += writeSamples(out[n:], s.past.at(k))
+					blocks++
+				}
+				s.past.follow(kind, f.In)
+				out[n], out[n+1] = int16(s.party), int16(kind)
+				n += writeBlock(out[n:], kind, &f)
 				blocks++
 			}
-			s.past.follow(kind, f.In)
-			out[n], out[n+1] = int16(s.party), int16(kind)
-			n += writeBlock(out[n:], kind, f)
-			blocks++
 		}
 	}
 	out[6] = blocks
@@ -110,9 +109,19 @@ func (rec *Recording) Tick(tick uint64, frames []media.Tapped) {
 	}
 }
 
-// find is the index of the seat with this leg id, -1 if there is none; near is where to look first.
+// view is the voice the seat takes.
+func (s *seat) view(f *media.Tapped) media.Tapped {
+	v := *f
+	if s.raw {
+		v.In, v.Codec, v.Payload = f.RawIn, f.RawCodec, f.RawPayload
+	}
+	return v
+}
+
+// find is the index of the first seat with this leg id, -1 if there is none; near is where to look first. The
+// seats of a leg follow each other.
 func find(seats []seat, leg string, near int) int {
-	if near < len(seats) && seats[near].leg == leg {
+	if near < len(seats) && seats[near].leg == leg && (near == 0 || seats[near-1].leg != leg) {
 		return near
 	}
 	for i := range seats {

@@ -21,6 +21,8 @@ type finishedRecording struct {
 	bytes    int64
 	since    time.Time
 	missing  map[string]bool // archives that do not have it yet, by name
+	stored   []string        // archives that have it
+	handed   time.Time       // when the archive it waits for was given it
 }
 
 // Back-off of an archive that fails: a random time up to a limit that doubles with each failure. A fault
@@ -50,7 +52,8 @@ type uploader struct {
 	mu       sync.Mutex
 	queue    []*finishedRecording
 	busy     int
-	failures int // in a row
+	failures int       // in a row
+	failing  time.Time // since when, zero while it works
 	next     time.Time
 	err      error
 	wake     chan struct{} // closed and replaced when something changes
@@ -119,12 +122,14 @@ func (u *uploader) done(f *finishedRecording, err error) {
 	before := u.err
 	switch {
 	case err == nil || damaged:
-		u.failures, u.err = 0, nil
+		u.failures, u.err, u.failing = 0, nil, time.Time{}
 	case errors.Is(err, context.Canceled):
 		u.queue = append(u.queue, f)
 	default:
 		u.queue = append(u.queue, f)
-		u.failures++
+		if u.failures++; u.failures == 1 {
+			u.failing = time.Now()
+		}
 		u.err, u.next = err, time.Now().Add(backoff(u.failures, err, rand.Float64()))
 	}
 	now := u.err
@@ -192,18 +197,15 @@ func (r *Recorder) enqueue(dir string, m Manifest) {
 		f.bytes += t.Bytes
 	}
 	r.waiting[m.Recording.ID] = f
-	for _, u := range r.uploads {
-		f.missing[u.archive.Name()] = true
-	}
-	for _, u := range r.uploads {
-		u.add(f)
-	}
+	r.hand(f)
 }
 
 // stored notes that an archive has the recording. With the last one the recording leaves the spool.
 func (r *Recorder) stored(f *finishedRecording, name string) {
 	r.mu.Lock()
 	delete(f.missing, name)
+	f.stored = append(f.stored, name)
+	f.manifest.Recording.Archives = slices.Clone(f.stored)
 	last := len(f.missing) == 0
 	r.mu.Unlock()
 	if !last {

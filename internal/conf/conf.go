@@ -123,6 +123,9 @@ func fillTables(key string, val any, f reflect.Value, errs *[]error) {
 			return
 		}
 		e := reflect.New(f.Type().Elem()).Elem()
+		if d, ok := e.Addr().Interface().(interface{ SetDefaults() }); ok { // a table whose zero is not its default
+			d.SetDefaults()
+		}
 		fill(fmt.Sprintf("%s[%d]", key, i), sub, e, errs)
 		out = reflect.Append(out, e)
 	}

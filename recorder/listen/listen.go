@@ -63,6 +63,7 @@ type Edit struct {
 // Options say how the copy is made. The zero Options make Ogg Opus.
 type Options struct {
 	Format  Format
+	Mono    bool     // all parties on both channels
 	Rate    pcm.Rate // 0: 48 kHz for Opus, 16 kHz for WAV
 	Bitrate int      // of Opus, in bits a second for both channels; 0: 48000
 	Edits   []Edit   // in any order
@@ -87,6 +88,7 @@ type copier struct {
 	tracks []*source
 	out    sink
 	pace   func(context.Context) error
+	mono   bool
 	made   int64 // frames
 	beep   []int16
 	left   [pcm.MaxSamples]int16
@@ -105,7 +107,7 @@ func Make(ctx context.Context, w io.Writer, tracks []Track, o Options) (info Inf
 	if err := o.complete(); err != nil {
 		return Info{}, err
 	}
-	c := &copier{rate: o.Rate, pace: o.Pace, beep: beep(o.Rate)}
+	c := &copier{rate: o.Rate, pace: o.Pace, mono: o.Mono, beep: beep(o.Rate)}
 	defer func() {
 		for _, t := range c.tracks {
 			err = errors.Join(err, t.close())
@@ -201,10 +203,13 @@ func (c *copier) copy(ctx context.Context, from, to int64) error {
 		var left, right [pcm.MaxSamples]int32
 		for _, t := range c.tracks {
 			sum := &right
-			if t.left {
+			if t.left || c.mono {
 				sum = &left
 			}
 			t.add(sum[:n], at)
+		}
+		if c.mono {
+			right = left
 		}
 		for i := range n {
 			c.left[i], c.right[i] = clip(left[i]), clip(right[i])

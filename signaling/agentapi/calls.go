@@ -86,10 +86,13 @@ func postCall(q *request) error {
 			in.Agent = q.claims.Agent
 		}
 	}
+	if err := q.maySetPolicy(in.RecordingPolicy); err != nil {
+		return err
+	}
 	c, err := q.s.deps.Calls.Create(q.ctx(), call.NewCall{
 		To: in.To, From: in.From, FromName: in.FromName, Trunk: in.Trunk,
 		ClientRef: in.ClientRef, Agent: in.Agent, Actor: q.actor(), Variables: in.Variables,
-		Tones: in.Tones, DTMFRelay: in.DTMFRelay,
+		Tones: in.Tones, DTMFRelay: in.DTMFRelay, RecordingPolicy: in.RecordingPolicy,
 	})
 	if err != nil {
 		return err
@@ -145,6 +148,9 @@ func patchCall(q *request) error {
 	}
 	if in.Tones != nil && *in.Tones == "" || in.DTMFRelay != nil && *in.DTMFRelay == "" {
 		return invalid("", "unknown_value", "a setting must not be empty")
+	}
+	if err := q.maySetPolicy(in.RecordingPolicy); err != nil {
+		return err
 	}
 	c, err := q.callFor(q.maySteer)
 	if err != nil {

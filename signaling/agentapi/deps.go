@@ -46,7 +46,7 @@ type Calls interface {
 	Timeline(callID string) (wire.Timeline, error)
 	Room(ctx context.Context, id string) (wire.Room, error)
 	SetMatrix(ctx context.Context, roomID string, cells []wire.MatrixCell, actor string) (wire.Room, error)
-	StartRecording(ctx context.Context, callID, actor string) (wire.Recording, error)
+	Record(ctx context.Context, callID string, policy *wire.RecordingPolicy, actor string) (wire.Recording, error)
 	PauseRecording(ctx context.Context, recID string, limit time.Duration, reason, actor string) (wire.Recording, error)
 	ResumeRecording(ctx context.Context, recID, actor string) (wire.Recording, error)
 	StopRecording(ctx context.Context, recID, actor string) (wire.Recording, error)

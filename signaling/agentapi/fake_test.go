@@ -281,7 +281,7 @@ func theRecording(s wire.RecordingState) wire.Recording {
 	}
 }
 
-func (f *fakeCalls) StartRecording(ctx context.Context, _, _ string) (wire.Recording, error) {
+func (f *fakeCalls) Record(ctx context.Context, _ string, _ *wire.RecordingPolicy, _ string) (wire.Recording, error) {
 	return theRecording(wire.RecordingActive), f.do(ctx, "record")
 }
 

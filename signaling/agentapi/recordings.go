@@ -70,15 +70,29 @@ func getRecordings(q *request) error {
 	return q.reply(http.StatusOK, wire.RecordingList{Items: list(items), Next: next})
 }
 
+// maySetPolicy refuses a call's own recording policy to tokens that may not start and stop recordings.
+func (q *request) maySetPolicy(p *wire.RecordingPolicy) error {
+	const grant = "recording:control"
+	if p == nil || q.claims.Allows(grant) {
+		return nil
+	}
+	return forbidden(grant, "the token lacks the grant "+grant+" to say how a call is recorded")
+}
+
 func postRecording(q *request) error {
 	if _, err := q.recordings(); err != nil {
+		return err
+	}
+	var in wire.RecordingRequest
+	if err := q.decode(&in); err != nil {
 		return err
 	}
 	c, err := q.callFor(func(wire.Call) error { return nil })
 	if err != nil {
 		return err
 	}
-	w, err := q.s.deps.Calls.StartRecording(q.ctx(), c.ID, q.actor())
+	policy := wire.RecordingPolicy{Parties: in.Parties, Voice: in.Voice, Copy: in.Copy}
+	w, err := q.s.deps.Calls.Record(q.ctx(), c.ID, &policy, q.actor())
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,11 @@ func postRoom(q *request) error {
 	if err := q.decode(&in); err != nil {
 		return err
 	}
+	if err := q.maySetPolicy(in.RecordingPolicy); err != nil {
+		return err
+	}
 	c, err := q.s.deps.Calls.Create(q.ctx(), call.NewCall{
-		ClientRef: in.ClientRef, Variables: in.Variables, Actor: q.actor(), Tones: in.Tones, DTMFRelay: in.DTMFRelay,
+		ClientRef: in.ClientRef, Variables: in.Variables, Actor: q.actor(), Tones: in.Tones, DTMFRelay: in.DTMFRelay, RecordingPolicy: in.RecordingPolicy,
 	})
 	if err != nil {
 		return err

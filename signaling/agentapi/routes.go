@@ -165,7 +165,7 @@ func routes() []Route {
 		},
 		{
 			Method: post, Pattern: "/v1/calls/{call}/recordings", Grant: "recording:control", Summary: "Record a call from now on",
-			Response: wire.Recording{}, Statuses: []int{201, 404, 503}, Handler: postRecording,
+			Request: wire.RecordingRequest{}, Response: wire.Recording{}, Statuses: []int{201, 404, 409, 422, 503}, Handler: postRecording,
 		},
 
 		// Legs.

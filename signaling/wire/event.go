@@ -42,12 +42,15 @@ var EventTypes = map[string]any{
 	"room.speaker_changed": Room{},
 	"room.closed":          Room{},
 
-	"recording.started": Recording{},
-	"recording.paused":  Recording{},
-	"recording.resumed": Recording{},
-	"recording.stopped": Recording{},
-	"recording.stored":  Recording{},
-	"recording.failed":  Recording{},
+	"recording.started":  Recording{},
+	"recording.paused":   Recording{},
+	"recording.resumed":  Recording{},
+	"recording.stopped":  Recording{},
+	"recording.stored":   Recording{},
+	"recording.failed":   Recording{},
+	"recording.held":     Recording{},
+	"recording.released": Recording{},
+	"recording.deleted":  Recording{}, // only id, call_id and state: the rest is gone
 
 	"agent.state_changed":   Agent{},
 	"agent.signed_in":       Agent{},

@@ -153,6 +153,8 @@ type CallRequest struct {
 	Variables map[string]string `json:"variables,omitempty"`
 	Tones     TonePolicy        `json:"tones,omitempty"`      // default by configuration
 	DTMFRelay RelayPolicy       `json:"dtmf_relay,omitempty"` // default by configuration
+	// RecordingPolicy is what the call asks for beside its queue's policy.
+	RecordingPolicy *RecordingPolicy `json:"recording_policy,omitempty"`
 }
 
 // RoomRequest makes a room with no party in it yet, for programs that bring their own legs.
@@ -161,6 +163,8 @@ type RoomRequest struct {
 	Variables map[string]string `json:"variables,omitempty"`
 	Tones     TonePolicy        `json:"tones,omitempty"`      // default by configuration
 	DTMFRelay RelayPolicy       `json:"dtmf_relay,omitempty"` // default by configuration
+	// RecordingPolicy is what the call asks for beside the general policy.
+	RecordingPolicy *RecordingPolicy `json:"recording_policy,omitempty"`
 }
 
 // VariablesPatch changes a call's variables; null removes one.

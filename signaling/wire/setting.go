@@ -23,6 +23,8 @@ const (
 type CallPatch struct {
 	Tones     *TonePolicy  `json:"tones,omitempty"`
 	DTMFRelay *RelayPolicy `json:"dtmf_relay,omitempty"`
+	// RecordingPolicy counts for recordings that begin later.
+	RecordingPolicy *RecordingPolicy `json:"recording_policy,omitempty"`
 }
 
 // Effort is how hard the server tries to make audio sound well; the data of node.effort_changed. When the

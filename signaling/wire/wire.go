@@ -10,26 +10,27 @@ import "time"
 
 // Call is one interaction: its legs, its room and its recordings.
 type Call struct {
-	ID        string            `json:"id"`
-	ClientRef string            `json:"client_ref,omitempty"`
-	State     CallState         `json:"state"`
-	Direction Direction         `json:"direction"`
-	Trunk     string            `json:"trunk,omitempty"`
-	From      string            `json:"from"` // the caller's number or address
-	To        string            `json:"to"`   // the number or address that was called
-	FromName  string            `json:"from_name,omitempty"`
-	Room      string            `json:"room,omitempty"`
-	Queue     string            `json:"queue,omitempty"`
-	Legs      []Leg             `json:"legs"`
-	Recording string            `json:"recording,omitempty"` // the running recording
-	Variables map[string]string `json:"variables,omitempty"`
-	Tones     TonePolicy        `json:"tones,omitempty"`
-	DTMFRelay RelayPolicy       `json:"dtmf_relay,omitempty"`
-	Quality   *QualitySummary   `json:"quality,omitempty"` // of all legs, once there is something to measure
-	Cause     string            `json:"cause,omitempty"`   // why it ended, a stable code
-	Created   time.Time         `json:"created"`
-	Answered  *time.Time        `json:"answered,omitempty"`
-	Ended     *time.Time        `json:"ended,omitempty"`
+	ID              string            `json:"id"`
+	ClientRef       string            `json:"client_ref,omitempty"`
+	State           CallState         `json:"state"`
+	Direction       Direction         `json:"direction"`
+	Trunk           string            `json:"trunk,omitempty"`
+	From            string            `json:"from"` // the caller's number or address
+	To              string            `json:"to"`   // the number or address that was called
+	FromName        string            `json:"from_name,omitempty"`
+	Room            string            `json:"room,omitempty"`
+	Queue           string            `json:"queue,omitempty"`
+	Legs            []Leg             `json:"legs"`
+	Recording       string            `json:"recording,omitempty"`        // the running recording
+	RecordingPolicy *RecordingPolicy  `json:"recording_policy,omitempty"` // what this call asks for beside its queue's
+	Variables       map[string]string `json:"variables,omitempty"`
+	Tones           TonePolicy        `json:"tones,omitempty"`
+	DTMFRelay       RelayPolicy       `json:"dtmf_relay,omitempty"`
+	Quality         *QualitySummary   `json:"quality,omitempty"` // of all legs, once there is something to measure
+	Cause           string            `json:"cause,omitempty"`   // why it ended, a stable code
+	Created         time.Time         `json:"created"`
+	Answered        *time.Time        `json:"answered,omitempty"`
+	Ended           *time.Time        `json:"ended,omitempty"`
 }
 
 // Direction is who started the call.
@@ -185,47 +186,55 @@ type MatrixCell struct {
 // RecordingState is where a recording is in its life.
 type RecordingState string
 
-// recording <-> paused; both -> stopped -> stored | failed.
+// recording <-> paused; both -> stopped -> stored | failed; stopped, stored, failed -> deleting -> gone.
 const (
 	RecordingActive  RecordingState = "recording"
 	RecordingPaused  RecordingState = "paused"
 	RecordingStopped RecordingState = "stopped" // closed on disk, not yet in the archive
 	RecordingStored  RecordingState = "stored"  // verified in the archive
 	RecordingFailed  RecordingState = "failed"
+	// RecordingDeleting: its key is gone or going, the rest follows as soon as every archive can be reached.
+	RecordingDeleting RecordingState = "deleting"
 )
 
 // Recording is one recording of one call.
 type Recording struct {
-	ID         string         `json:"id"`
-	CallID     string         `json:"call_id"`
-	State      RecordingState `json:"state"`
-	Agent      string         `json:"agent,omitempty"` // the first agent in it
-	Agents     []string       `json:"agents,omitempty"`
-	From       string         `json:"from,omitempty"`
-	To         string         `json:"to,omitempty"`
-	Queue      string         `json:"queue,omitempty"`
-	Started    time.Time      `json:"started"`
-	Ended      *time.Time     `json:"ended,omitempty"`
-	DurationMS int64          `json:"duration_ms"`
-	PausedTill *time.Time     `json:"paused_till,omitempty"` // the server's deadline of the running pause
-	Tracks     []Track        `json:"tracks"`
-	Gaps       []Gap          `json:"gaps"`
-	Recovered  bool           `json:"recovered,omitempty"` // finished by a start-up scan after a crash
-	Error      string         `json:"error,omitempty"`
+	ID         string            `json:"id"`
+	CallID     string            `json:"call_id"`
+	State      RecordingState    `json:"state"`
+	Agent      string            `json:"agent,omitempty"` // the first agent in it
+	Agents     []string          `json:"agents,omitempty"`
+	From       string            `json:"from,omitempty"`
+	To         string            `json:"to,omitempty"`
+	Queue      string            `json:"queue,omitempty"`
+	Started    time.Time         `json:"started"`
+	Ended      *time.Time        `json:"ended,omitempty"`
+	DurationMS int64             `json:"duration_ms"`
+	PausedTill *time.Time        `json:"paused_till,omitempty"` // the server's deadline of the running pause
+	Tracks     []Track           `json:"tracks"`
+	Gaps       []Gap             `json:"gaps"`
+	Variables  map[string]string `json:"variables,omitempty"`  // of the call, as they were last
+	Policy     *RecordingPolicy  `json:"policy,omitempty"`     // what it was made by
+	KeepUntil  *time.Time        `json:"keep_until,omitempty"` // deleted then by itself; absent: kept for ever
+	Hold       *LegalHold        `json:"hold,omitempty"`       // the legal hold it is under
+	Archives   []string          `json:"archives,omitempty"`   // where it is stored, by name
+	Recovered  bool              `json:"recovered,omitempty"`  // finished by a start-up scan after a crash
+	Error      string            `json:"error,omitempty"`
 }
 
 // Track is one party's voice in a recording.
 type Track struct {
-	ID         string `json:"id"` // file name without suffix
-	LegID      string `json:"leg_id"`
-	Role       Role   `json:"role"`
-	Agent      string `json:"agent,omitempty"`
-	Codec      string `json:"codec"`
-	Object     string `json:"object"` // key below the recording's folder
-	Bytes      int64  `json:"bytes"`
-	SHA256     string `json:"sha256,omitempty"`
-	OffsetMS   int64  `json:"offset_ms"` // start of the track on the recording's time line
-	DurationMS int64  `json:"duration_ms"`
+	ID         string    `json:"id"` // file name without suffix
+	LegID      string    `json:"leg_id"`
+	Role       Role      `json:"role"`
+	Voice      VoiceMode `json:"voice,omitempty"` // "raw": as the party sent it; absent: as the others heard it
+	Agent      string    `json:"agent,omitempty"`
+	Codec      string    `json:"codec"`
+	Object     string    `json:"object"` // key below the recording's folder
+	Bytes      int64     `json:"bytes"`
+	SHA256     string    `json:"sha256,omitempty"`
+	OffsetMS   int64     `json:"offset_ms"` // start of the track on the recording's time line
+	DurationMS int64     `json:"duration_ms"`
 }
 
 // Gap is a stretch of a recording with no audio, and why.

@@ -160,6 +160,94 @@ export interface Stream {
   member?: string;
 }
 
+/** RecordMode says whether calls are recorded. */
+export type RecordMode = "on" | "on_demand" | "off";
+export const recordModeValues: readonly RecordMode[] = ["on", "on_demand", "off"];
+
+/** VoiceMode says which voice of a party is recorded, or is in a track. */
+export type VoiceMode = "processed" | "raw" | "both";
+export const voiceModeValues: readonly VoiceMode[] = ["processed", "raw", "both"];
+
+/** CopyMode is what a listening copy sounds like. */
+export type CopyMode = "stereo" | "mono";
+export const copyModeValues: readonly CopyMode[] = ["stereo", "mono"];
+
+/** RecordingPolicy says how a call is recorded; what is absent is as the queue has it. An empty list of parties
+ * in a call's policy is as the queue has it, too. */
+export interface RecordingPolicy {
+  record?: RecordMode;
+  /** the roles that are recorded, absent for all */
+  parties?: Role[];
+  voice?: VoiceMode;
+  copy?: CopyMode;
+}
+
+/** RecordingRequest starts a recording; what is absent is as the call or its queue has it. */
+export interface RecordingRequest {
+  /** the roles that are recorded */
+  parties?: Role[];
+  voice?: VoiceMode;
+  copy?: CopyMode;
+}
+
+/** LegalHold is the legal hold of a recording: nobody and nothing deletes it while it is there. */
+export interface LegalHold {
+  by: string;
+  reason?: string;
+  since: string;
+}
+
+/** HoldRequest sets a legal hold, or releases it. */
+export interface HoldRequest {
+  /** false releases it; absent: true */
+  on?: boolean;
+  reason?: string;
+}
+
+/** DeleteRequest says why a recording is deleted or its key erased. */
+export interface DeleteRequest {
+  reason?: string;
+}
+
+/** RecordingLink is where a client may fetch audio. */
+export interface RecordingLink {
+  url: string;
+  /** Presigned: the address is the store's and needs no token until it expires. Else it is this server's
+   * own and takes the token as every request does. */
+  presigned: boolean;
+  expires?: string;
+  /** media type */
+  type: string;
+  /** a file name */
+  name: string;
+}
+
+/** AuditEntry is one line of the audit log: who did what to which thing, when and from where. Lines are never
+ * changed, and each holds the hash of the one before it. */
+export interface AuditEntry {
+  /** counts from 1 without a gap */
+  seq: number;
+  time: string;
+  actor: string;
+  /** id of the token that was shown */
+  token?: string;
+  /** address of the client */
+  from?: string;
+  /** as "recording.played" */
+  action: string;
+  object?: string;
+  call_id?: string;
+  detail?: Record<string, string>;
+  /** SHA-256 of the line before, in hexadecimal */
+  previous?: string;
+}
+
+/** AuditList is a page of the audit log, newest first. */
+export interface AuditList {
+  items: AuditEntry[];
+  next?: string;
+}
+
 /** Token is a fresh token of the same grants and session. */
 export interface Token {
   token: string;
@@ -343,6 +431,8 @@ export interface CallRequest {
   tones?: TonePolicy;
   /** default by configuration */
   dtmf_relay?: RelayPolicy;
+  /** RecordingPolicy is what the call asks for beside its queue's policy. */
+  recording_policy?: RecordingPolicy;
 }
 
 /** RoomRequest makes a room with no party in it yet, for programs that bring their own legs. */
@@ -353,6 +443,8 @@ export interface RoomRequest {
   tones?: TonePolicy;
   /** default by configuration */
   dtmf_relay?: RelayPolicy;
+  /** RecordingPolicy is what the call asks for beside the general policy. */
+  recording_policy?: RecordingPolicy;
 }
 
 /** VariablesPatch changes a call's variables; null removes one. */
@@ -488,6 +580,8 @@ export const relayPolicyValues: readonly RelayPolicy[] = ["none", "all"];
 export interface CallPatch {
   tones?: TonePolicy;
   dtmf_relay?: RelayPolicy;
+  /** RecordingPolicy counts for recordings that begin later. */
+  recording_policy?: RecordingPolicy;
 }
 
 /** Effort is how hard the server tries to make audio sound well; the data of node.effort_changed. When the
@@ -516,6 +610,8 @@ export interface Call {
   legs: Leg[];
   /** the running recording */
   recording?: string;
+  /** what this call asks for beside its queue's */
+  recording_policy?: RecordingPolicy;
   variables?: Record<string, string>;
   tones?: TonePolicy;
   dtmf_relay?: RelayPolicy;
@@ -654,8 +750,8 @@ export interface MatrixCell {
 }
 
 /** RecordingState is where a recording is in its life. */
-export type RecordingState = "recording" | "paused" | "stopped" | "stored" | "failed";
-export const recordingStateValues: readonly RecordingState[] = ["recording", "paused", "stopped", "stored", "failed"];
+export type RecordingState = "recording" | "paused" | "stopped" | "stored" | "failed" | "deleting";
+export const recordingStateValues: readonly RecordingState[] = ["recording", "paused", "stopped", "stored", "failed", "deleting"];
 
 /** Recording is one recording of one call. */
 export interface Recording {
@@ -675,6 +771,16 @@ export interface Recording {
   paused_till?: string;
   tracks: Track[];
   gaps: Gap[];
+  /** of the call, as they were last */
+  variables?: Record<string, string>;
+  /** what it was made by */
+  policy?: RecordingPolicy;
+  /** deleted then by itself; absent: kept for ever */
+  keep_until?: string;
+  /** the legal hold it is under */
+  hold?: LegalHold;
+  /** where it is stored, by name */
+  archives?: string[];
   /** finished by a start-up scan after a crash */
   recovered?: boolean;
   error?: string;
@@ -686,6 +792,8 @@ export interface Track {
   id: string;
   leg_id: string;
   role: Role;
+  /** "raw": as the party sent it; absent: as the others heard it */
+  voice?: VoiceMode;
   agent?: string;
   codec: string;
   /** key below the recording's folder */
@@ -863,6 +971,9 @@ export interface EventMap {
   "recording.stopped": Recording;
   "recording.stored": Recording;
   "recording.failed": Recording;
+  "recording.held": Recording;
+  "recording.released": Recording;
+  "recording.deleted": Recording;
   "agent.state_changed": Agent;
   "agent.signed_in": Agent;
   "agent.signout_pending": Agent;

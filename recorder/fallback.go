@@ -1,0 +1,68 @@
+package recorder
+
+import (
+	"context"
+	"time"
+)
+
+// hand gives a finished recording to the archives that are to have it: to all, or to the first one. r.mu is
+// held.
+func (r *Recorder) hand(f *finishedRecording) {
+	list := r.uploads
+	if r.cfg.Archive.Mode == ArchiveFirst {
+		list = list[:1]
+	}
+	f.handed = time.Now()
+	for _, u := range list {
+		f.missing[u.archive.Name()] = true
+	}
+	for _, u := range list {
+		u.add(f)
+	}
+}
+
+// fallbackEvery is how often recordings are looked for whose archive has refused them for too long.
+const fallbackEvery = time.Second
+
+// fallback moves recordings on to the next archive, where only the first that takes one gets it.
+func (r *Recorder) fallback(ctx context.Context) {
+	if r.cfg.Archive.Mode != ArchiveFirst || len(r.uploads) < 2 {
+		return
+	}
+	ticker := time.NewTicker(min(fallbackEvery, r.cfg.Archive.FallbackAfter))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		for i, u := range r.uploads[:len(r.uploads)-1] {
+			r.moveOn(u, r.uploads[i+1], time.Now())
+		}
+	}
+}
+
+// moveOn gives what has waited at one archive for too long to the next. What is being tried right now stays.
+func (r *Recorder) moveOn(from, to *uploader, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	after := r.cfg.Archive.FallbackAfter
+	from.mu.Lock()
+	var moved, stay []*finishedRecording
+	for _, f := range from.queue {
+		if from.failures > 0 && now.Sub(from.failing) >= after && now.Sub(f.handed) >= after {
+			moved = append(moved, f)
+		} else {
+			stay = append(stay, f)
+		}
+	}
+	from.queue = stay
+	from.mu.Unlock()
+	for _, f := range moved {
+		delete(f.missing, from.archive.Name())
+		f.missing[to.archive.Name()], f.handed = true, now
+		to.add(f)
+		r.log.Warn("recording goes to the next archive", "recording", f.manifest.Recording.ID, "refused_by", from.archive.Name(), "archive", to.archive.Name())
+	}
+}

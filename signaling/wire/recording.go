@@ -1,0 +1,123 @@
+package wire
+
+import "time"
+
+// RecordMode says whether calls are recorded.
+type RecordMode string
+
+// The modes.
+const (
+	RecordOn       RecordMode = "on"        // by themselves, when customer and agent are connected
+	RecordOnDemand RecordMode = "on_demand" // when somebody asks for it
+	RecordOff      RecordMode = "off"       // never
+)
+
+// VoiceMode says which voice of a party is recorded, or is in a track.
+type VoiceMode string
+
+// The modes.
+const (
+	VoiceProcessed VoiceMode = "processed" // as the others hear it
+	VoiceRaw       VoiceMode = "raw"       // as it came, before noise suppression and level control
+	VoiceBoth      VoiceMode = "both"      // a track of each
+)
+
+// CopyMode is what a listening copy sounds like.
+type CopyMode string
+
+// The modes.
+const (
+	CopyStereo CopyMode = "stereo" // the customer left, all others right
+	CopyMono   CopyMode = "mono"   // all on one channel
+)
+
+// RecordingPolicy says how a call is recorded; what is absent is as the queue has it. An empty list of parties
+// in a call's policy is as the queue has it, too.
+type RecordingPolicy struct {
+	Record  RecordMode `json:"record,omitempty"`
+	Parties []Role     `json:"parties,omitempty"` // the roles that are recorded, absent for all
+	Voice   VoiceMode  `json:"voice,omitempty"`
+	Copy    CopyMode   `json:"copy,omitempty"`
+}
+
+// RecordingRequest starts a recording; what is absent is as the call or its queue has it.
+type RecordingRequest struct {
+	Parties []Role    `json:"parties,omitempty"` // the roles that are recorded
+	Voice   VoiceMode `json:"voice,omitempty"`
+	Copy    CopyMode  `json:"copy,omitempty"`
+}
+
+// Valid reports whether every value is one there is.
+func (p RecordingPolicy) Valid() bool {
+	for _, r := range p.Parties {
+		if !r.Valid() {
+			return false
+		}
+	}
+	return among(p.Record, "", RecordOn, RecordOnDemand, RecordOff) && among(p.Voice, "", VoiceProcessed, VoiceRaw, VoiceBoth) &&
+		among(p.Copy, "", CopyStereo, CopyMono)
+}
+
+func among[T comparable](v T, list ...T) bool {
+	for _, x := range list {
+		if v == x {
+			return true
+		}
+	}
+	return false
+}
+
+// Valid reports whether r is one of the roles.
+func (r Role) Valid() bool {
+	return among(r, RoleCustomer, RoleAgent, RoleExpert, RoleSupervisor, RoleBot)
+}
+
+// LegalHold is the legal hold of a recording: nobody and nothing deletes it while it is there.
+type LegalHold struct {
+	By     string    `json:"by"`
+	Reason string    `json:"reason,omitempty"`
+	Since  time.Time `json:"since"`
+}
+
+// HoldRequest sets a legal hold, or releases it.
+type HoldRequest struct {
+	On     *bool  `json:"on,omitempty"` // false releases it; absent: true
+	Reason string `json:"reason,omitempty"`
+}
+
+// DeleteRequest says why a recording is deleted or its key erased.
+type DeleteRequest struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// RecordingLink is where a client may fetch audio.
+type RecordingLink struct {
+	URL string `json:"url"`
+	// Presigned: the address is the store's and needs no token until it expires. Else it is this server's
+	// own and takes the token as every request does.
+	Presigned bool       `json:"presigned"`
+	Expires   *time.Time `json:"expires,omitempty"`
+	Type      string     `json:"type"` // media type
+	Name      string     `json:"name"` // a file name
+}
+
+// AuditEntry is one line of the audit log: who did what to which thing, when and from where. Lines are never
+// changed, and each holds the hash of the one before it.
+type AuditEntry struct {
+	Seq      uint64            `json:"seq"` // counts from 1 without a gap
+	Time     time.Time         `json:"time"`
+	Actor    string            `json:"actor"`
+	Token    string            `json:"token,omitempty"` // id of the token that was shown
+	From     string            `json:"from,omitempty"`  // address of the client
+	Action   string            `json:"action"`          // as "recording.played"
+	Object   string            `json:"object,omitempty"`
+	CallID   string            `json:"call_id,omitempty"`
+	Detail   map[string]string `json:"detail,omitempty"`
+	Previous string            `json:"previous,omitempty"` // SHA-256 of the line before, in hexadecimal
+}
+
+// AuditList is a page of the audit log, newest first.
+type AuditList struct {
+	Items []AuditEntry `json:"items"`
+	Next  string       `json:"next,omitempty"`
+}
