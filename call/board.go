@@ -122,6 +122,8 @@ func (b *Board) SetQueueOf(f func(to string) (string, error)) { b.deps.QueueOf =
 
 // NewCall is an outbound call to place, or an empty one to attach legs to when To is empty.
 type NewCall struct {
+	ID                 string // empty: a fresh one; otherwise one that was never used
+	Queue              string // for the call's picture and its recordings
 	To, From, FromName string
 	Trunk              string
 	ClientRef          string
@@ -168,7 +170,7 @@ func (b *Board) Create(ctx context.Context, n NewCall) (wire.Call, error) {
 		return wire.Call{}, problem.New(http.StatusServiceUnavailable, "no_trunk", "no trunk is configured to call out")
 	}
 	a, err := b.open(wire.Call{
-		Direction: wire.Outbound, Trunk: n.Trunk, From: n.From, FromName: n.FromName, To: n.To,
+		ID: n.ID, Queue: n.Queue, Direction: wire.Outbound, Trunk: n.Trunk, From: n.From, FromName: n.FromName, To: n.To,
 		ClientRef: n.ClientRef, Variables: n.Variables, Tones: n.Tones, DTMFRelay: n.DTMFRelay, RecordingPolicy: n.RecordingPolicy,
 	})
 	if err != nil {
@@ -369,7 +371,14 @@ func (b *Board) open(c wire.Call) (*actor, error) {
 		b.refused.Add(1)
 		return nil, &problem.Error{Status: http.StatusServiceUnavailable, Code: "call_limit", Detail: "the limit of simultaneous calls is reached", RetryAfter: 10, Limit: b.cfg.MaxCalls, Use: n}
 	}
-	c.ID, c.Room, c.State = id.New(id.Call), id.New(id.Room), wire.CallNew
+	if c.ID == "" {
+		c.ID = id.New(id.Call)
+	}
+	if b.calls[c.ID] != nil {
+		b.mu.Unlock()
+		return nil, problem.New(http.StatusConflict, "call_exists", "there is a call %s already", c.ID)
+	}
+	c.Room, c.State = id.New(id.Room), wire.CallNew
 	c.Created = b.now()
 	a := newActor(b, c)
 	b.calls[c.ID] = a

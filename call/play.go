@@ -6,6 +6,7 @@ import (
 	"github.com/cordboard/cordboard/internal/id"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/prompt"
 	"github.com/cordboard/cordboard/mixer"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -87,4 +88,10 @@ func (a *actor) playEnded(playID string) {
 		delete(a.play, playID)
 		a.publish("playback.finished", "server", p)
 	}
+}
+
+// Beep plays a short tone to a leg, over what it hears.
+func (b *Board) Beep(ctx context.Context, lid, actorName string) error {
+	_, err := b.Play(ctx, lid, prompt.Beep(), wire.PlayBeep, false, actorName)
+	return err
 }

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/desk/floor"
 	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/internal/id"
@@ -53,6 +54,9 @@ type Plane interface {
 	HangupLeg(ctx context.Context, legID, code, actor string) error
 	StartRecording(ctx context.Context, callID, actor string) (wire.Recording, error)
 	Call(id string) (wire.Call, error)
+	Create(ctx context.Context, n call.NewCall) (wire.Call, error)
+	DialLeg(ctx context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error)
+	Beep(ctx context.Context, legID, actor string) error
 }
 
 // Log is the desk's memory; store.Log is one. Appending the same entry twice must be harmless, and is.
@@ -69,6 +73,8 @@ type Deps struct {
 	Store Log          // nil: nothing outlives the process
 	Log   *slog.Logger // nil: silent
 	Now   func() time.Time
+	// Messenger brings codes to customers who ask for a callback; nil: they cannot.
+	Messenger Messenger
 }
 
 // Desk is the control plane. Its methods are safe for concurrent use; they wait for the actor, so Run must
@@ -356,6 +362,12 @@ func (d *Desk) resync() {
 // input is what an event of the calls means to the floor, nil for nothing.
 func input(e wire.Event) floor.Input {
 	switch data := e.Data.(type) {
+	case wire.Recording:
+		if e.Type == "recording.started" {
+			return floor.RecordingStarted{CallID: data.CallID, ID: data.ID}
+		}
+	case wire.Digit:
+		return floor.DigitPressed{CallID: data.CallID, LegID: data.LegID, Digit: data.Digit}
 	case wire.Call:
 		switch e.Type {
 		case "call.created":

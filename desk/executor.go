@@ -8,8 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/desk/floor"
 	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/signaling/wire"
 )
 
 // commandLimit is how long one command to a call may take.
@@ -93,6 +95,19 @@ func (e *executor) call(ctx context.Context, c floor.Command) error {
 		return err
 	case floor.OpHangup:
 		return e.plane.HangupLeg(ctx, c.LegID, c.Code, floor.Actor)
+	case floor.OpOpen:
+		_, err := e.plane.Create(ctx, call.NewCall{
+			ID: c.CallID, From: c.Dial.From, FromName: c.Dial.Name, Queue: c.Dial.Queue, Agent: c.Dial.Agent,
+			ClientRef: c.Dial.Task, Actor: floor.Actor,
+		})
+		return err
+	case floor.OpDial:
+		_, err := e.plane.DialLeg(ctx, c.CallID, call.DialRequest{
+			Trunk: c.Dial.Trunk, To: c.Dial.To, From: c.Dial.From, Timeout: c.Dial.Ring,
+		}, wire.RoleCustomer, floor.Actor)
+		return err
+	case floor.OpBeep:
+		return e.plane.Beep(ctx, c.LegID, floor.Actor)
 	case floor.OpEnd:
 		return e.plane.EndCall(ctx, c.CallID, c.Code, floor.Actor)
 	default:

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -26,6 +27,8 @@ type plane struct {
 	did   []string // the commands, in order
 	fail  map[string]error
 	delay time.Duration // what a command takes
+	// numbers say what becomes of a dialled number: "answer", a cause, or nothing: it rings.
+	numbers map[string]string
 }
 
 func (p *plane) note(op, id string) error {
@@ -109,8 +112,53 @@ func (p *plane) EndCall(_ context.Context, callID, code, actor string) error {
 	return nil
 }
 
+func (p *plane) Create(_ context.Context, n call.NewCall) (wire.Call, error) {
+	if err := p.note("open", n.ID); err != nil {
+		return wire.Call{}, err
+	}
+	c := wire.Call{ID: n.ID, Direction: wire.Outbound, From: n.From, To: n.To, Queue: n.Queue, ClientRef: n.ClientRef, State: wire.CallNew}
+	p.mu.Lock()
+	p.calls[n.ID] = &c
+	first := c
+	p.mu.Unlock()
+	p.bus.Publish("call.created", n.ID, n.Actor, first)
+	return first, nil
+}
+
+// DialLeg rings until the test answers, or does what the plane's numbers say.
+func (p *plane) DialLeg(_ context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error) {
+	if err := p.note("dial", callID+" "+req.To); err != nil {
+		return wire.Leg{}, err
+	}
+	l := wire.Leg{ID: "cust_" + callID, CallID: callID, Role: role, Address: req.To, Direction: wire.Outbound, State: wire.LegTrying}
+	p.mu.Lock()
+	c := p.calls[callID]
+	if c == nil {
+		p.mu.Unlock()
+		return l, problem.NotFound("call", callID)
+	}
+	c.Legs = append(c.Legs, l)
+	what := p.numbers[req.To]
+	p.mu.Unlock()
+	p.bus.Publish("leg.created", callID, actor, l)
+	switch what {
+	case "":
+	case "answer":
+		return l, p.leg(l.ID, "leg.answered", "customer", func(l *wire.Leg) { l.State = wire.LegConnected })
+	default:
+		return l, p.leg(l.ID, "leg.ended", "customer", func(l *wire.Leg) { l.State, l.Cause = wire.LegEnded, what })
+	}
+	return l, nil
+}
+
+func (p *plane) Beep(_ context.Context, legID, _ string) error { return p.note("beep", legID) }
+
 func (p *plane) StartRecording(_ context.Context, callID, _ string) (wire.Recording, error) {
-	return wire.Recording{ID: "rec_1", CallID: callID}, p.note("record", callID)
+	err := p.note("record", callID)
+	if err == nil {
+		p.bus.Publish("recording.started", callID, "desk", wire.Recording{ID: "rec_1", CallID: callID})
+	}
+	return wire.Recording{ID: "rec_1", CallID: callID}, err
 }
 
 func (p *plane) Call(id string) (wire.Call, error) {
@@ -175,11 +223,14 @@ func (m *memory) breaks(err error) {
 // rig is a desk with everything around it, in a synctest bubble.
 type rig struct {
 	*Desk
-	t     *testing.T
-	plane *plane
-	store *memory
-	halt  func() error // ends the desk, once
-	n     int
+	t         *testing.T
+	plane     *plane
+	store     *memory
+	cfg       func(*Config) // changes the configuration
+	dials     map[string]string
+	messenger Messenger
+	halt      func() error // ends the desk, once
+	n         int
 }
 
 func testConfig() Config {
@@ -211,8 +262,12 @@ func (r *rig) start(calls map[string]*wire.Call) {
 		calls = map[string]*wire.Call{}
 	}
 	bus := event.New(4096, 1, time.Now)
-	r.plane = &plane{bus: bus, calls: calls, fail: map[string]error{}}
-	d, err := New(testConfig(), Deps{Plane: r.plane, Bus: bus, Store: r.store, Log: slog.New(slog.DiscardHandler)})
+	r.plane = &plane{bus: bus, calls: calls, fail: map[string]error{}, numbers: r.dials}
+	cfg := testConfig()
+	if r.cfg != nil {
+		r.cfg(&cfg)
+	}
+	d, err := New(cfg, Deps{Plane: r.plane, Bus: bus, Store: r.store, Log: slog.New(slog.DiscardHandler), Messenger: r.messenger})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ const (
 	Connected  State = "connected"  // customer and agent talk
 	Away       State = "away"       // the agent was lost; the customer hears music until the deadline
 	Dialing    State = "dialing"    // an agent calls out; nobody but the agent is on it yet
+	Message    State = "message"    // the customer leaves a voice message instead of waiting, until the deadline
 	Ended      State = "ended"
 )
 
@@ -37,20 +38,24 @@ const (
 //
 // An outbound contact has no queue: when its agent does not return it ends.
 type Contact struct {
-	ID       string      `json:"id"` // the call's
-	State    State       `json:"state"`
-	Outbound bool        `json:"outbound,omitempty"`
-	From     string      `json:"from"`
-	FromName string      `json:"from_name,omitempty"`
-	To       string      `json:"to"`
-	Queue    string      `json:"queue,omitempty"`
-	Place    queue.Place `json:"place"` // kept for the contact's whole life
-	Attempt  int         `json:"attempt"`
-	Customer string      `json:"customer,omitempty"` // the customer's leg
-	Offer    string      `json:"offer,omitempty"`    // the open or accepted one
-	Agent    string      `json:"agent,omitempty"`    // reserved for it or in it
-	Leg      string      `json:"leg,omitempty"`      // the agent's
-	Deadline time.Time   `json:"deadline,omitzero"`  // Connecting and Away
+	ID       string `json:"id"` // the call's
+	State    State  `json:"state"`
+	Outbound bool   `json:"outbound,omitempty"`
+	From     string `json:"from"`
+	// Task is the callback or the record of a campaign that the call is made for.
+	Task string `json:"task,omitempty"`
+	// Recording is the voice message's.
+	Recording string      `json:"recording,omitempty"`
+	FromName  string      `json:"from_name,omitempty"`
+	To        string      `json:"to"`
+	Queue     string      `json:"queue,omitempty"`
+	Place     queue.Place `json:"place"` // kept for the contact's whole life
+	Attempt   int         `json:"attempt"`
+	Customer  string      `json:"customer,omitempty"` // the customer's leg
+	Offer     string      `json:"offer,omitempty"`    // the open or accepted one
+	Agent     string      `json:"agent,omitempty"`    // reserved for it or in it
+	Leg       string      `json:"leg,omitempty"`      // the agent's
+	Deadline  time.Time   `json:"deadline,omitzero"`  // Connecting and Away
 	// Parked: the agent has put the customer on hold, so nobody but the agent takes the hold away.
 	Parked bool `json:"parked,omitempty"`
 	// Talked: agent and customer have been connected at least once; recording is under way.

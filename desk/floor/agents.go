@@ -73,6 +73,9 @@ func (f *Floor) publish(typ, callID, actor string, data any) {
 }
 
 func (f *Floor) command(op Op, callID, legID, code string) {
+	if (op == OpHold || op == OpResume) && legID == "" {
+		return // a customer who is still being called
+	}
 	f.effects = append(f.effects, Command{Op: op, CallID: callID, LegID: legID, Code: code})
 }
 

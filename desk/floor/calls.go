@@ -134,6 +134,12 @@ func (in CallEnded) step(f *Floor) error {
 func (f *Floor) endContact(c contact.Contact) {
 	f.dropOffer(c, wire.OfferWithdrawn)
 	put(f, key{KindContact, c.ID}, f.state.Contacts, nil)
+	if c.State == contact.Message {
+		f.messageLeft(c)
+	}
+	if c.Task != "" {
+		f.taskOver(c)
+	}
 	a, ok := f.state.Agents[c.Agent]
 	if !ok {
 		return
@@ -183,6 +189,10 @@ func (f *Floor) customerUp(c contact.Contact, l wire.Leg) {
 	}
 	c.Customer = l.ID
 	f.setContact(c)
+	if c.Task != "" {
+		f.taskAnswered(c)
+		return
+	}
 	if c.State == contact.Queued || c.State == contact.Offered || c.State == contact.Connecting {
 		f.receive(c)
 	}
@@ -200,6 +210,12 @@ func (f *Floor) attach(c contact.Contact, l wire.Leg) {
 		f.setAgent(must(a.Engage(c.ID, f.now)), l.Agent)
 	} else {
 		f.setContact(c)
+	}
+	if c.Task != "" && c.Customer == "" {
+		if was == contact.Connecting {
+			f.taskAttached(c)
+		}
+		return
 	}
 	if (was == contact.Connecting || was == contact.Away) && !c.Parked {
 		f.command(OpResume, c.ID, c.Customer, "")
@@ -225,6 +241,8 @@ func (in LegEnded) step(f *Floor) error {
 		return nil
 	}
 	switch {
+	case c.Task != "" && c.Customer == "" && in.Leg.Role == wire.RoleCustomer:
+		f.taskUnanswered(c, in.Leg.Cause)
 	case in.Leg.ID == c.Customer:
 		f.finish(c, "hangup")
 	case in.Leg.ID == c.Leg && c.State == contact.Connected && left(in.Leg.Cause):
@@ -257,6 +275,8 @@ func (in LegHeld) step(f *Floor) error {
 func (f *Floor) overdue(c contact.Contact) {
 	a := f.state.Agents[c.Agent]
 	switch c.State {
+	case contact.Message:
+		f.finish(c, "hangup")
 	case contact.Connecting:
 		f.closeOffer(c.Offer)
 		f.setAgent(must(a.Fail(agent.ReasonNoMedia, f.now)), Actor)
@@ -275,6 +295,10 @@ func (f *Floor) overdue(c contact.Contact) {
 }
 
 func (f *Floor) requeue(c contact.Contact, reason string) {
+	if c.Task != "" {
+		f.taskMissed(c, reason)
+		return
+	}
 	c = must(c.Requeue())
 	f.setContact(c)
 	f.queued(c, reason)
@@ -283,6 +307,14 @@ func (f *Floor) requeue(c contact.Contact, reason string) {
 func (in CommandFailed) step(f *Floor) error {
 	c, ok := f.state.Contacts[in.Command.CallID]
 	if !ok {
+		return nil
+	}
+	if c.State == contact.Message && in.Command.Op == OpRecord {
+		f.messageFailed(c)
+		return nil
+	}
+	if in.Command.Op == OpOpen || in.Command.Op == OpDial {
+		f.taskFailed(c, in)
 		return nil
 	}
 	f.publish("desk.alarm", c.ID, Actor, wire.Alarm{

@@ -51,6 +51,8 @@ type Config struct {
 	OfferAlarm int `toml:"offer_alarm"`
 	// SessionLife is how long a sign-in lasts.
 	SessionLife Duration `toml:"session_life"`
+	// Callbacks is how customers are called back.
+	Callbacks Callbacks `toml:"callbacks"`
 }
 
 // Queue is where calls wait for agents.
@@ -84,6 +86,8 @@ type Agent struct {
 	Name string `toml:"name"`
 	// Queues the agent serves, beside those that name the agent.
 	Queues []string `toml:"queues"`
+	// NoCallbacks are the queues whose callbacks the agent is not offered.
+	NoCallbacks []string `toml:"no_callbacks"`
 }
 
 // Reason is a wrap-up reason: the code is stable, the label is for people.
@@ -115,6 +119,7 @@ func (c Config) withDefaults() Config {
 	if c.WrapupDefault == "" {
 		c.WrapupDefault = "none"
 	}
+	c.Callbacks = c.Callbacks.withDefaults()
 	c.Queues = slices.Clone(c.Queues)
 	for i := range c.Queues {
 		c.Queues[i] = c.Queues[i].withDefaults()
@@ -211,6 +216,9 @@ func (c Config) Validate() error {
 		if n.Class < queue.ClassReturned || n.Class > queue.ClassService {
 			return fmt.Errorf("desk: number %s: class must be 1, 2 or 3", n.Number)
 		}
+	}
+	if err := c.Callbacks.validate(); err != nil {
+		return err
 	}
 	for _, r := range c.WrapupReasons {
 		if r.Code == "" {

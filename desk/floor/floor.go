@@ -17,7 +17,9 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/desk/agent"
+	"github.com/cordboard/cordboard/desk/callback"
 	"github.com/cordboard/cordboard/desk/contact"
+	"github.com/cordboard/cordboard/desk/hours"
 	"github.com/cordboard/cordboard/desk/offer"
 	"github.com/cordboard/cordboard/desk/queue"
 	"github.com/cordboard/cordboard/desk/wrapup"
@@ -42,6 +44,9 @@ type Floor struct {
 	lines   []*queue.Lines // of order, for queue.Match
 	numbers map[string]Number
 
+	entries   []entryPoint
+	callHours *hours.Plan // of callbacks
+
 	due        deadlines
 	pastOffers past[offer.Offer]
 	pastWraps  past[wrapup.Wrapup]
@@ -51,6 +56,8 @@ type Floor struct {
 	before  map[key]any // what was there before, nil for nothing
 	touched []key
 	effects []Effect
+	// restarting: calls that are gone were interrupted, not hung up.
+	restarting bool
 }
 
 type key struct {
@@ -69,7 +76,8 @@ type staff struct {
 type line struct {
 	Queue
 	queue.Lines
-	duty int // agents who can take calls now or after what keeps them busy
+	tasks queue.Lines // callbacks that wait for an agent; its idle line is not used
+	duty  int         // agents who can take calls now or after what keeps them busy
 }
 
 // seat moves an agent in or out of the line.
@@ -122,6 +130,7 @@ type Command struct {
 	CallID string
 	LegID  string
 	Code   string // OpHangup, OpEnd: the cause
+	Dial   *Dial  // OpOpen, OpDial
 }
 
 func (Event) effect()   {}
@@ -158,6 +167,9 @@ func New(cfg Config, state State, newID func(prefix string) string) (*Floor, err
 		}
 		f.agents[a.ID] = s
 	}
+	if err := f.compileOutbound(); err != nil {
+		return nil, err
+	}
 	f.rebuild()
 	return f, nil
 }
@@ -176,6 +188,9 @@ func (f *Floor) rebuild() {
 	for _, w := range f.state.Wrapups {
 		f.due.add(time.Time{}, w.Deadline, key{KindWrapup, w.ID})
 	}
+	for _, c := range f.state.Callbacks {
+		f.indexCallback(callback.Callback{}, c)
+	}
 	for q, w := range f.state.Watches {
 		f.due.add(time.Time{}, w.Due, key{KindWatch, q})
 	}
@@ -191,7 +206,7 @@ func (f *Floor) Step(now time.Time, in Input) ([]Change, []Effect, error) {
 		f.rollBack()
 		return nil, nil, err
 	}
-	for f.match() {
+	for f.matchTasks(true) || f.match() || f.matchTasks(false) {
 	}
 	f.watch()
 	changes := make([]Change, 0, len(f.touched))
@@ -217,6 +232,8 @@ func (f *Floor) rollBack() {
 			put(f, k, f.state.Wrapups, old)
 		case KindWatch:
 			put(f, k, f.state.Watches, old)
+		case KindCallback:
+			put(f, k, f.state.Callbacks, old)
 		}
 	}
 	f.effects = nil
@@ -256,6 +273,8 @@ func (f *Floor) index(k key, old, fresh any) {
 		f.due.add(old.(wrapup.Wrapup).Deadline, v.Deadline, k)
 	case Watch:
 		f.due.add(old.(Watch).Due, v.Due, k)
+	case callback.Callback:
+		f.indexCallback(old.(callback.Callback), v)
 	}
 }
 
@@ -315,6 +334,8 @@ func (f *Floor) dueAt(k key) time.Time {
 		return offerDue(f.state.Offers[k.id])
 	case KindWrapup:
 		return f.state.Wrapups[k.id].Deadline
+	case KindCallback:
+		return f.state.Callbacks[k.id].Next()
 	default:
 		return f.state.Watches[k.id].Due
 	}

@@ -120,10 +120,14 @@ func (f *Floor) missed(o offer.Offer, reason, actor string) {
 
 func (f *Floor) wireOffer(o offer.Offer) wire.Offer {
 	c := f.state.Contacts[o.Call]
-	return wire.Offer{
+	w := wire.Offer{
 		ID: o.ID, CallID: o.Call, Agent: o.Agent, Queue: o.Queue, State: o.State, From: c.From,
 		FromName: c.FromName, To: c.To, Queued: c.Place.Entered, Created: o.Created, Deadline: o.Deadline, Attempt: o.Attempt,
 	}
+	if c.Task != "" {
+		f.showTask(&w, c)
+	}
+	return w
 }
 
 // Offer is one offer as the API shows it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/desk/agent"
+	"github.com/cordboard/cordboard/desk/callback"
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/desk/offer"
 	"github.com/cordboard/cordboard/desk/wrapup"
@@ -20,6 +21,8 @@ type State struct {
 	Offers   map[string]offer.Offer     // open, or accepted and waiting for the agent's voice
 	Wrapups  map[string]wrapup.Wrapup   // open
 	Watches  map[string]Watch           // by queue
+	// Callbacks are kept for a while after they are over.
+	Callbacks map[string]callback.Callback
 }
 
 // Watch is a queue's alarm for calls that nobody can take.
@@ -33,6 +36,7 @@ func NewState() State {
 	return State{
 		Agents: map[string]agent.Agent{}, Contacts: map[string]contact.Contact{},
 		Offers: map[string]offer.Offer{}, Wrapups: map[string]wrapup.Wrapup{}, Watches: map[string]Watch{},
+		Callbacks: map[string]callback.Callback{},
 	}
 }
 
@@ -46,6 +50,8 @@ const (
 	KindOffer   Kind = "offer"
 	KindWrapup  Kind = "wrapup"
 	KindWatch   Kind = "watch"
+
+	KindCallback Kind = "callback"
 )
 
 // Change is one thing as it is after a step, or gone. Changes are what the desk's log consists of:
@@ -69,6 +75,8 @@ func (s *State) Apply(c Change) error {
 		return apply(s.Wrapups, c)
 	case KindWatch:
 		return apply(s.Watches, c)
+	case KindCallback:
+		return apply(s.Callbacks, c)
 	default:
 		return fmt.Errorf("desk: unknown kind of state %q", c.Kind)
 	}
@@ -94,6 +102,7 @@ func (s *State) Snapshot() []Change {
 	out = appendAll(out, KindContact, s.Contacts)
 	out = appendAll(out, KindOffer, s.Offers)
 	out = appendAll(out, KindWrapup, s.Wrapups)
+	out = appendAll(out, KindCallback, s.Callbacks)
 	return appendAll(out, KindWatch, s.Watches)
 }
 
@@ -127,6 +136,8 @@ func (s *State) change(k Kind, id string) Change {
 		return changeOf(k, id, s.Offers)
 	case KindWrapup:
 		return changeOf(k, id, s.Wrapups)
+	case KindCallback:
+		return changeOf(k, id, s.Callbacks)
 	default:
 		return changeOf(k, id, s.Watches)
 	}

@@ -41,6 +41,8 @@ func (Tick) step(f *Floor) error {
 			}
 		case KindWatch:
 			f.raise(k.id)
+		case KindCallback:
+			f.callbackDue(k.id)
 		}
 	}
 	return nil
@@ -85,6 +87,8 @@ func (f *Floor) alarmNoAgent(l *line, calls ...string) {
 }
 
 func (in Restart) step(f *Floor) error {
+	f.restarting = true
+	defer func() { f.restarting = false }()
 	for _, cid := range slices.Sorted(maps.Keys(f.state.Contacts)) {
 		c := f.state.Contacts[cid]
 		switch {
@@ -100,6 +104,7 @@ func (in Restart) step(f *Floor) error {
 			f.requeue(c, agent.ReasonRestart)
 		}
 	}
+	f.settleTasks()
 	for _, aid := range slices.Sorted(maps.Keys(f.state.Agents)) {
 		if f.agents[aid] != nil {
 			f.setAgent(f.state.Agents[aid].Restarted(f.now, f.now.Add(f.cfg.AbsentSignout.Duration)), Actor)

@@ -22,6 +22,10 @@ const (
 	Offer     = "off"
 	Wrapup    = "wru"
 	Event     = "evt"
+	Callback  = "cbk"
+	Campaign  = "cmp"
+	Record    = "rcd"
+	List      = "lst"
 )
 
 // New makes an identifier with the given prefix. Safe for concurrent use.

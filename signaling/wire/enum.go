@@ -16,10 +16,13 @@ var Enums = map[string][]string{
 	"CopyMode":       values(CopyStereo, CopyMono),
 	"AgentState":     values(AgentOffline, AgentNotReady, AgentReady, AgentReserved, AgentBusy, AgentWrapup, AgentSignoutPending),
 	"OfferState":     values(OfferOpen, OfferAccepted, OfferDeclined, OfferExpired, OfferWithdrawn),
-	"NodeState":      values(NodeOK, NodeDraining),
-	"PlaySource":     values(PlayTone, PlayBeep, PlayMusic, PlayRingback, PlayFile),
-	"TonePolicy":     values(TonesOff, TonesConference, TonesAlways),
-	"RelayPolicy":    values(RelayNone, RelayAll),
+	"CallbackKind":   values(CallbackCourtesy, CallbackVoice, CallbackWeb, CallbackScheduled),
+	"CallbackState": values(CallbackRequested, CallbackPlanned, CallbackWaiting, CallbackOffered, CallbackPreview,
+		CallbackDialing, CallbackTalking, CallbackReached, CallbackCompleted, CallbackFailed, CallbackCancelled),
+	"NodeState":   values(NodeOK, NodeDraining),
+	"PlaySource":  values(PlayTone, PlayBeep, PlayMusic, PlayRingback, PlayFile),
+	"TonePolicy":  values(TonesOff, TonesConference, TonesAlways),
+	"RelayPolicy": values(RelayNone, RelayAll),
 }
 
 func values[T ~string](vs ...T) []string {

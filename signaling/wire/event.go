@@ -67,6 +67,14 @@ var EventTypes = map[string]any{
 	"wrapup.extended":  Wrapup{},
 	"wrapup.completed": Wrapup{},
 
+	"callback.requested": Callback{},
+	"callback.scheduled": Callback{},
+	"callback.changed":   Callback{},
+	"callback.due":       Callback{}, // stands in its queue now
+	"callback.completed": Callback{},
+	"callback.failed":    Callback{},
+	"callback.cancelled": Callback{},
+
 	"queue.changed": Queue{},
 	"desk.alarm":    Alarm{},
 

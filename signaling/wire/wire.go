@@ -331,6 +331,8 @@ type Offer struct {
 	Created  time.Time  `json:"created"`
 	Deadline time.Time  `json:"deadline"`
 	Attempt  int        `json:"attempt"` // 1 for the first ring of this call
+	// Callback or Record is what an outbound call is for; From is then the customer and To our number.
+	Callback *Callback `json:"callback,omitempty"`
 }
 
 // Wrapup is an agent's work after a call, with the server's deadline.

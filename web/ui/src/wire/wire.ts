@@ -14,6 +14,172 @@ export const CloseSlow = 4408;
 /** the cursor is older than what the server holds: "cursor_expired"; read the state afresh */
 export const CloseCursorExpired = 4410;
 
+/** CallbackKind is where a callback comes from. */
+export type CallbackKind = "courtesy" | "voice" | "web" | "scheduled";
+export const callbackKindValues: readonly CallbackKind[] = ["courtesy", "voice", "web", "scheduled"];
+
+/** CallbackState is where a callback is in its life; the transitions stand in desk/callback. */
+export type CallbackState = "requested" | "scheduled" | "waiting" | "offered" | "preview" | "dialing" | "talking" | "reached" | "completed" | "failed" | "cancelled";
+export const callbackStateValues: readonly CallbackState[] = ["requested", "scheduled", "waiting", "offered", "preview", "dialing", "talking", "reached", "completed", "failed", "cancelled"];
+
+/** Callback is a customer who is to be called. */
+export interface Callback {
+  id: string;
+  kind: CallbackKind;
+  state: CallbackState;
+  number: string;
+  name: string;
+  queue: string;
+  reason?: string;
+  /** the number that is shown to the customer */
+  entry_point?: string;
+  /** the customer's */
+  zone?: string;
+  /** Start and End are the time in which to call; absent: as soon as somebody is free. */
+  start?: string;
+  end?: string;
+  /** the next attempt, while scheduled */
+  next?: string;
+  /** Assignee alone is offered it, until Fallback when there is one. */
+  assignee?: string;
+  fallback?: string;
+  /** is offered it first, when free */
+  preferred?: string;
+  /** the place in the queue */
+  queued?: string;
+  /** of the voice message */
+  recording?: string;
+  /** the call it comes from */
+  origin?: string;
+  /** the attempt under way */
+  call_id?: string;
+  /** who has it now, or had it last */
+  agent?: string;
+  attempts: number;
+  /** of attempts */
+  limit: number;
+  /** of the last attempt: a cause code, or "reached" */
+  result?: string;
+  created: string;
+  by: string;
+  version: number;
+  allowed: string[];
+}
+
+/** CallbackRequest schedules a callback, or changes one. Date and the times are wall times in the zone. */
+export interface CallbackRequest {
+  /** 7 to 15 characters, spaces, - , . allowed, and a leading + */
+  number: string;
+  /** 3 to 250 characters */
+  name: string;
+  queue: string;
+  /** "2026-03-01" */
+  date: string;
+  /** "09:00" */
+  from: string;
+  /** "10:00"; not after from: of the next day */
+  till: string;
+  /** IANA */
+  zone: string;
+  reason?: string;
+  /** EntryPoint is one of the configured ones; default: the first that is active. */
+  entry_point?: string;
+  assignee?: string;
+  /** FallbackSeconds after the start anybody of the queue may have it; 0: only the assignee. */
+  fallback_seconds?: number;
+  preferred?: string;
+  /** default by configuration */
+  attempts?: number;
+  /** between attempts; default by configuration */
+  retry_seconds?: number;
+  /** the call it was agreed in */
+  call_id?: string;
+}
+
+/** CallbackAsk is a customer's wish for a callback, from a web site. */
+export interface CallbackAsk {
+  number: string;
+  name: string;
+  queue: string;
+  reason?: string;
+  /** Date, From, Till and Zone ask for a time; without a date: as soon as possible. */
+  date?: string;
+  from?: string;
+  till?: string;
+  zone?: string;
+}
+
+/** CallbackReceipt is the answer to a CallbackAsk. */
+export interface CallbackReceipt {
+  id: string;
+  state: CallbackState;
+  /** requested: until when the code must be there */
+  expires?: string;
+}
+
+/** CallbackCode confirms a CallbackAsk with the code that was sent to the number. */
+export interface CallbackCode {
+  code: string;
+}
+
+/** CallbackFromCall turns a waiting call into a callback that keeps its place. */
+export interface CallbackFromCall {
+  /** courtesy (default), or voice: the caller leaves a message first */
+  kind?: CallbackKind;
+  /** default: the caller's */
+  number?: string;
+  name?: string;
+}
+
+/** CallbackAssign gives a callback to an agent, or with none back to the queue. */
+export interface CallbackAssign {
+  assignee?: string;
+  fallback_seconds?: number;
+}
+
+/** CallbackDone closes a callback after a conversation. */
+export interface CallbackDone {
+  /** default "reached" */
+  result?: string;
+}
+
+/** DialRequest places the call of a callback or record an agent has before them. */
+export interface DialRequest {
+  /** another number of the contact */
+  number?: string;
+}
+
+/** CallbackList is a page of callbacks, by the time of their next attempt. */
+export interface CallbackList {
+  items: Callback[];
+  next?: string;
+}
+
+/** Slot is a stretch of opening time in which a callback can be scheduled, if it is available. */
+export interface Slot {
+  start: string;
+  end: string;
+  available: boolean;
+  /** not available: past | full */
+  why?: string;
+}
+
+/** SlotList is the slots of a day. */
+export interface SlotList {
+  items: Slot[];
+}
+
+/** EntryPoint is a number callbacks are made from. */
+export interface EntryPoint {
+  number: string;
+  name: string;
+}
+
+/** EntryPointList is the entry points that are active now. */
+export interface EntryPointList {
+  items: EntryPoint[];
+}
+
 /** Digit is a key a party pressed (RFC 4733). The digit is empty while a recording of the call is paused:
  * what is typed then is none of anybody's business but the far side's. */
 export interface Digit {
@@ -890,6 +1056,8 @@ export interface Offer {
   deadline: string;
   /** 1 for the first ring of this call */
   attempt: number;
+  /** Callback or Record is what an outbound call is for; From is then the customer and To our number. */
+  callback?: Callback;
 }
 
 /** Wrapup is an agent's work after a call, with the server's deadline. */
@@ -986,6 +1154,13 @@ export interface EventMap {
   "wrapup.started": Wrapup;
   "wrapup.extended": Wrapup;
   "wrapup.completed": Wrapup;
+  "callback.requested": Callback;
+  "callback.scheduled": Callback;
+  "callback.changed": Callback;
+  "callback.due": Callback;
+  "callback.completed": Callback;
+  "callback.failed": Callback;
+  "callback.cancelled": Callback;
   "queue.changed": Queue;
   "desk.alarm": Alarm;
   "archive.degraded": ArchiveStatus;
