@@ -187,13 +187,15 @@ func (b *Buffer) Push(p *Packet, arrival time.Time) bool {
 		b.overflow.Add(1)
 		return false
 	}
-	for {
-		i, ok := b.free.get()
-		if !ok {
-			break
+	if b.spares == 0 || b.slots[b.spare[b.spares-1]] == nil { // before another slot is made
+		for {
+			i, ok := b.free.get()
+			if !ok {
+				break
+			}
+			b.spare[b.spares] = i
+			b.spares++
 		}
-		b.spare[b.spares] = i
-		b.spares++
 	}
 	if b.spares == 0 {
 		b.overflow.Add(1)

@@ -184,7 +184,9 @@ type timestamp struct {
 	time unix.Timespec
 }
 
-var vectors = sync.Pool{New: func() any {
+var vectors = sync.Pool{New: func() any { return newVector() }}
+
+func newVector() *vector {
 	v := &vector{}
 	for i := range v.msgs {
 		v.iovs[i].Base = &v.bufs[i][0]
@@ -197,7 +199,7 @@ var vectors = sync.Pool{New: func() any {
 		v.reset(i)
 	}
 	return v
-}}
+}
 
 func (v *vector) reset(i int) {
 	h := &v.msgs[i].hdr

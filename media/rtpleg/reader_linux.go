@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,7 +68,10 @@ func (s *loops) add(l *Leg, n int) error {
 	to.n++
 	l.reader = reader{loop: to, fd: fd}
 	to.mu.Lock()
-	to.legs[int32(fd)] = l
+	if fd >= len(to.legs) {
+		to.legs = append(to.legs, make([]*Leg, fd+1-len(to.legs))...)
+	}
+	to.legs[fd] = l
 	to.mu.Unlock()
 	return nil
 }
@@ -77,7 +81,7 @@ func (s *loops) remove(l *Leg) {
 	lp.n--
 	_ = unix.EpollCtl(lp.fd, unix.EPOLL_CTL_DEL, l.reader.fd, nil)
 	lp.mu.Lock()
-	delete(lp.legs, int32(l.reader.fd))
+	lp.legs[l.reader.fd] = nil
 	lp.mu.Unlock()
 }
 
@@ -97,10 +101,11 @@ type loop struct {
 	done chan struct{}
 
 	mu   sync.Mutex
-	legs map[int32]*Leg // by descriptor
+	legs []*Leg // by descriptor
 
 	events [64]unix.EpollEvent
 	ready  [64]*Leg
+	vector *vector
 }
 
 func newLoop() (*loop, error) {
@@ -112,7 +117,7 @@ func newLoop() (*loop, error) {
 		_ = unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	lp := &loop{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), done: make(chan struct{}), legs: map[int32]*Leg{}}
+	lp := &loop{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), done: make(chan struct{}), vector: newVector()}
 	if lp.raw, err = lp.file.SyscallConn(); err != nil {
 		_ = lp.file.Close()
 		return nil, err
@@ -137,10 +142,12 @@ func (lp *loop) close() {
 // turn serves all ports that have something now.
 func (lp *loop) turn() {
 	for {
-		n, err := unix.EpollWait(lp.fd, lp.events[:], 0)
-		if err != nil || n <= 0 {
+		// It never waits, so the scheduler need not know; being told, it would wake its monitor each time.
+		r, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(lp.fd), uintptr(unsafe.Pointer(&lp.events)), uintptr(len(lp.events)), 0, 0, 0)
+		if e != 0 || r == 0 {
 			return
 		}
+		n := int(r)
 		now := time.Now()
 		lp.mu.Lock()
 		for i := range n {
@@ -149,7 +156,7 @@ func (lp *loop) turn() {
 		lp.mu.Unlock()
 		for _, l := range lp.ready[:n] {
 			if l != nil {
-				l.readable(now)
+				l.readable(now, lp.vector)
 			}
 		}
 		clear(lp.ready[:n])
@@ -160,14 +167,14 @@ func (lp *loop) turn() {
 }
 
 // readable takes what is there, in a loop.
-func (l *Leg) readable(now time.Time) {
+func (l *Leg) readable(now time.Time, v *vector) {
 	for !l.own() {
 		if l.polled.Load() || l.owner.Load() == ended {
 			return
 		}
 		runtime.Gosched()
 	}
-	more := !l.polled.Load() && l.drain(now)
+	more := !l.polled.Load() && l.drainBy(now, v)
 	l.disown()
 	if more { // others first
 		l.life.Lock()
@@ -181,11 +188,16 @@ func (l *Leg) readable(now time.Time) {
 // drain takes up to pollLimit datagrams from the RTP port, for its owner, and reports whether there may be
 // more.
 func (l *Leg) drain(now time.Time) bool {
+	v := vectors.Get().(*vector)
+	defer vectors.Put(v)
+	return l.drainBy(now, v)
+}
+
+// drainBy is drain with a vector at hand.
+func (l *Leg) drainBy(now time.Time, v *vector) bool {
 	if l.ownClock {
 		now = l.clock()
 	}
-	v := vectors.Get().(*vector)
-	defer vectors.Put(v)
 	for range pollLimit / batch {
 		n := l.gather(l.cfg.Socket.rtp, v)
 		for i := range n {

@@ -19,21 +19,31 @@ const (
 
 // join is what a Sender keeps for it.
 type join struct {
-	next bool // the next packet is the first of another origin
+	next bool   // the next packet is the first of another origin
+	last []byte // what was sent last, where that is past enough; borrowed until the next packet
 	n    int
-	past [joinPast]byte // the last of what was sent
+	past [joinPast]byte // the last of what was sent, but for last
 	out  [480]byte      // 60 ms
 }
 
-// note keeps the end of a packet.
+// note keeps the end of a packet that has been sent. Most need not be copied, for they are not asked for before
+// the next one takes their place.
 func (j *join) note(payload []byte) {
 	if len(payload) >= joinPast {
-		j.n = copy(j.past[:], payload[len(payload)-joinPast:])
+		j.last = payload[len(payload)-joinPast:]
 		return
 	}
+	j.keep()
 	keep := min(j.n, joinPast-len(payload))
 	copy(j.past[:], j.past[j.n-keep:j.n])
 	j.n = keep + copy(j.past[keep:], payload)
+}
+
+// keep copies what was sent last, before its buffer is used for something else than the next packet of audio.
+func (j *join) keep() {
+	if j.last != nil {
+		j.n, j.last = copy(j.past[:], j.last), nil
+	}
 }
 
 // over is the payload with its beginning joined to what was sent before it.

@@ -66,8 +66,6 @@ type Receiver struct {
 
 	// The reader's.
 	epoch  time.Time
-	header header
-	packet jitter.Packet
 	digits dtmf.Receiver
 	sends  media.Codec
 	source uint32 // SSRC of the telephone events
@@ -127,14 +125,13 @@ func (r *Receiver) Update(codecs map[uint8]media.Codec, eventPT, levelExtID uint
 // and reports false for a datagram that is no packet of this stream (counted as malformed).
 func (r *Receiver) PushPacket(buf []byte, arrival time.Time) bool {
 	t := r.types.Load()
-	h := &r.header
+	h := &header{}
 	if !h.parse(buf, t.levelID) {
 		r.stats.malformed.Add(1)
 		return false
 	}
 	c := t.codec[h.pt]
-	p := &r.packet
-	*p = jitter.Packet{SSRC: h.ssrc, Seq: h.seq, TS: h.ts, PT: h.pt, Marker: h.marker, Level: h.level, Voice: h.voice}
+	p := &jitter.Packet{SSRC: h.ssrc, Seq: h.seq, TS: h.ts, PT: h.pt, Marker: h.marker, Level: h.level, Voice: h.voice}
 	switch {
 	case t.eventPT != 0 && h.pt == t.eventPT:
 		p.Skip = true

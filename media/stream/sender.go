@@ -74,7 +74,7 @@ type senderStats struct {
 }
 
 // NewSender makes a sender that hands every finished packet to out, in the tick, in a buffer that is
-// borrowed for the call. out must not block. Sequence number and timestamp start at random (RFC 3550
+// borrowed for the call and must not be changed. out must not block. Sequence number and timestamp start at random (RFC 3550
 // section 5.1).
 func NewSender(cfg SenderConfig, out func(pkt []byte)) *Sender {
 	var seed [10]byte
@@ -213,15 +213,22 @@ func (s *Sender) send(pt uint8, marker bool, ts uint32, levelID, level uint8, vo
 }
 
 func (s *Sender) put(pt uint8, marker bool, seq uint16, ts uint32, levelID, level uint8, voice bool, payload []byte) {
-	if c := s.target.Load().codec; pt == s.target.Load().pt && (c == media.PCMU || c == media.PCMA) {
-		if s.join.next && !marker {
-			payload = s.join.over(c, payload)
+	t := s.target.Load()
+	law := pt == t.pt && (t.codec == media.PCMU || t.codec == media.PCMA)
+	if !law || s.join.next || len(payload) < joinPast {
+		s.join.keep()
+	}
+	if law && s.join.next {
+		if !marker {
+			payload = s.join.over(t.codec, payload)
 		}
 		s.join.next = false
-		s.join.note(payload)
 	}
 	s.buf = appendHeader(s.buf[:0], pt, marker, seq, ts, s.ssrc, levelID, level, voice)
 	s.buf = append(s.buf, payload...)
+	if law {
+		s.join.note(s.buf[len(s.buf)-len(payload):])
+	}
 	s.stats.packets.Add(1)
 	s.stats.bytes.Add(uint64(len(payload)))
 	s.out(s.buf)
