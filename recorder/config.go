@@ -13,6 +13,8 @@ import (
 type Config struct {
 	// SpoolDir is a folder on a local disk where recordings live until every archive has them.
 	SpoolDir string `toml:"spool_dir"`
+	// FallbackDir is a folder on another disk that takes what the spool's disk does not; empty: none.
+	FallbackDir string `toml:"fallback_dir"`
 	// MaxPause is the longest pause anybody may ask for.
 	MaxPause time.Duration `toml:"max_pause"`
 	// DefaultPause is the length of a pause asked for without one.
@@ -114,6 +116,14 @@ func (c Config) Validate() error {
 	c.Archive.validate(bad)
 	c.validatePolicies(bad)
 	return errors.Join(errs...)
+}
+
+// spools is the folders where recordings may lie, the right one first.
+func (c Config) spools() []string {
+	if c.FallbackDir == "" {
+		return []string{c.SpoolDir}
+	}
+	return []string{c.SpoolDir, c.FallbackDir}
 }
 
 // keys opens the keys; each is nil where none is configured.

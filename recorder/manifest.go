@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/internal/id"
-	"github.com/cordboard/cordboard/recorder/archive"
 	"github.com/cordboard/cordboard/recorder/chain"
 	"github.com/cordboard/cordboard/recorder/seal"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -139,7 +138,7 @@ func readManifest(dir string) (Manifest, error) {
 }
 
 // write puts the manifest into the folder, signed if there is a key, whole or not at all, to last.
-func (m Manifest) write(dir string, signer *seal.Signer) error {
+func (m Manifest) write(d disk, dir string, signer *seal.Signer) error {
 	m.Signature = nil
 	if signer != nil {
 		b, err := json.Marshal(m)
@@ -156,29 +155,10 @@ func (m Manifest) write(dir string, signer *seal.Signer) error {
 	if err != nil {
 		return fmt.Errorf("recorder: encode manifest: %w", err)
 	}
-	if err := writeFile(filepath.Join(dir, manifestName), append(b, '\n')); err != nil {
+	if err := writeFile(d, filepath.Join(dir, manifestName), append(b, '\n')); err != nil {
 		return fmt.Errorf("recorder: write manifest: %w", err)
 	}
 	return nil
-}
-
-// writeFile replaces a file atomically and makes it last.
-func writeFile(path string, b []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return archive.SyncDir(filepath.Dir(path))
 }
 
 // folderKey is where a recording lives in an archive.

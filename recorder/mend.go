@@ -202,7 +202,7 @@ func (m *mended) rechain(dir, recID string, t wire.Track) (TrackChain, error) {
 		}
 	}
 	c.Head = w.Head()
-	if err := writeFile(path, text); err != nil {
+	if err := writeFile(osDisk{}, path, text); err != nil {
 		return c, fmt.Errorf("recorder: chain track: %w", err)
 	}
 	return c, nil

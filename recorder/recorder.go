@@ -26,8 +26,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/event"
@@ -58,12 +60,16 @@ type Recorder struct {
 	archives []archive.Archive
 	uploads  []*uploader // one per archive
 	index    *index
-	syncing  chan struct{} // tokens: disk syncs that may run at the same time
+	disk     disk
+	scribes  []*scribe // each recording belongs to one
+	syncer   syncer
 	abandon  chan struct{} // closed when Run is over
 	peaking  chan struct{} // token: one waveform at a time
 	signer   *seal.Signer  // nil: manifests are not signed
 	keeper   seal.Keeper   // nil: recordings are not sealed
 	copies   *listen.Worker
+
+	started atomic.Uint64 // recordings, to spread them over the scribes
 
 	mu      sync.Mutex
 	live    map[string]*Recording
@@ -91,12 +97,16 @@ func New(cfg Config, deps Deps) (*Recorder, error) {
 func newRecorder(cfg Config, deps Deps, archives []archive.Archive) *Recorder {
 	r := &Recorder{
 		cfg: cfg, bus: deps.Bus, log: deps.Log, wall: deps.Now, born: time.Now(), archives: archives,
-		index: newIndex(filepath.Join(cfg.SpoolDir, indexName)), syncing: make(chan struct{}, 4), abandon: make(chan struct{}),
+		index: newIndex(filepath.Join(cfg.SpoolDir, indexName)), disk: osDisk{}, abandon: make(chan struct{}),
 		peaking: make(chan struct{}, 1), live: make(map[string]*Recording), waiting: make(map[string]*finishedRecording),
 	}
 	r.copies = listen.NewWorker(maxCopies, float64(cfg.Copy.CPUPercent)/100, deps.Busy)
 	if r.wall == nil {
 		r.wall = time.Now
+	}
+	r.syncer = syncer{disk: r.disk, dirs: cfg.spools(), wake: make(chan struct{}, 1)}
+	for range min(runtime.GOMAXPROCS(0), maxScribes) {
+		r.scribes = append(r.scribes, &scribe{wake: make(chan struct{}, 1)})
 	}
 	for _, a := range archives {
 		r.uploads = append(r.uploads, newUploader(r, a, cfg.UploadWorkers))
@@ -167,11 +177,15 @@ func (r *Recorder) Start(ctx context.Context, req StartRequest) (*Recording, err
 
 func (r *Recorder) newRecording(h header) *Recording {
 	dir := filepath.Join(r.cfg.SpoolDir, h.ID)
+	fallback := ""
+	if r.cfg.FallbackDir != "" {
+		fallback = filepath.Join(r.cfg.FallbackDir, h.ID)
+	}
 	log := r.log.With("recording", h.ID, "call", h.CallID)
 	rec := &Recording{
-		rec: r, header: h, dir: dir, log: log, spool: newSpool(dir, log, r.syncing, r.abandon),
-		journal: &file{path: filepath.Join(dir, journalName)}, ring: newRing(ringWords), wake: make(chan struct{}, 1),
-		quit: make(chan struct{}), finished: make(chan struct{}), pos: -1, gap: -1, pausedFrom: -1, lastFlush: time.Now(),
+		rec: r, header: h, dir: dir, log: log, spool: newSpool(r.disk, dir, fallback, log, r.abandon),
+		journal: &file{name: journalName, named: true}, ring: newRing(ringWords),
+		scribe: r.scribes[r.started.Add(1)%uint64(len(r.scribes))], finished: make(chan struct{}), pos: -1, gap: -1, pausedFrom: -1, lastFlush: time.Now(),
 		wire: wire.Recording{
 			ID: h.ID, CallID: h.CallID, State: wire.RecordingActive, From: h.From, To: h.To, Queue: h.Queue,
 			Started: h.Started, Tracks: []wire.Track{}, Gaps: []wire.Gap{}, Variables: h.Variables, Policy: h.Rules.wire(),
@@ -183,28 +197,29 @@ func (r *Recorder) newRecording(h header) *Recording {
 
 // open makes the recording's folder, its envelope if it is sealed and its journal, and starts its goroutines.
 func (r *Recorder) open(ctx context.Context, rec *Recording, envelope []byte) error {
-	if err := os.MkdirAll(rec.dir, 0o750); err != nil {
+	if err := r.disk.MkdirAll(rec.dir); err != nil {
 		return fmt.Errorf("recorder: create folder: %w", err)
 	}
-	if err := archive.SyncDir(r.cfg.SpoolDir); err != nil {
+	if err := r.disk.SyncDir(r.cfg.SpoolDir); err != nil {
 		return fmt.Errorf("recorder: sync spool: %w", err)
 	}
 	if envelope != nil { // before anything it is the key of
-		rec.spool.push(job{run: func() error { return writeFile(filepath.Join(rec.dir, envelopeName), envelope) }})
+		rec.spool.push(job{run: func() error { return writeFile(r.disk, filepath.Join(rec.dir, envelopeName), envelope) }})
 	}
 	saved := make(chan error, 1)
 	rec.note(entry{Kind: entryStart, Header: &rec.header}, true, func(err error) { saved <- err })
 	r.writers.Go(func() {
 		rec.spool.loop()
+		r.syncer.remove(rec.spool)
 		r.finished(rec)
 	})
 	if err := wait(ctx, saved); err != nil {
 		rec.over.Store(true)
 		rec.spool.close()
-		close(rec.quit)
 		return err
 	}
-	r.writers.Go(rec.loop)
+	rec.scribe.add(rec, &r.writers)
+	r.syncer.add(rec.spool, &r.writers)
 	return nil
 }
 

@@ -138,7 +138,7 @@ func TestTickAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkTick(b *testing.B) {
-	rec := &Recording{ring: newRing(ringWords), wake: make(chan struct{}, 1)}
+	rec := &Recording{ring: newRing(ringWords), scribe: &scribe{wake: make(chan struct{}, 1)}}
 	rec.seats.Store(&[]seat{{leg: "leg_c", past: &past{}}, {leg: "leg_a", party: 1, past: &past{}}})
 	var f pcm.Frame
 	f.Reset(pcm.Rate16k)

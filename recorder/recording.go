@@ -18,9 +18,8 @@ import (
 )
 
 const (
-	// drainEvery is how often the ring is emptied, flushEvery how often pages go out: together with the
-	// way to the disk they bound what a crash can take, to less than a second.
-	drainEvery = 100 * time.Millisecond
+	// flushEvery is how often pages go out: with drainEvery and the way to the disk it bounds what a crash
+	// can take, to less than a second.
 	flushEvery = 500 * time.Millisecond
 	// jump is how far a tick count may run ahead of the clock before it is taken for another room's.
 	jump = 2 * time.Second
@@ -61,8 +60,7 @@ type Recording struct {
 	spool    *spool
 	journal  *file
 	ring     *ring
-	wake     chan struct{}
-	quit     chan struct{}
+	scribe   *scribe
 	finished chan struct{} // closed when all is on disk and the manifest is written
 
 	// The media path's side.
@@ -172,29 +170,24 @@ func (rec *Recording) note(e entry, sync bool, done func(error)) {
 	rec.spool.push(job{to: rec.journal, data: e.encode(), sync: sync, done: done})
 }
 
-// loop empties the ring until the recording is stopped.
-func (rec *Recording) loop() {
-	ticker := time.NewTicker(drainEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-		case <-rec.wake:
-		case <-rec.quit:
-			return
-		}
-		rec.mu.Lock()
-		rec.drain()
-		if now := time.Now(); now.Sub(rec.lastFlush) >= flushEvery {
-			rec.lastFlush = now
-			for _, t := range rec.tracks {
-				if t != nil {
-					rec.keep(t.out.Flush())
-				}
-			}
-		}
-		rec.mu.Unlock()
+// write empties the ring, and when it is time writes out pages.
+func (rec *Recording) write(now time.Time) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if rec.over.Load() {
+		return
 	}
+	rec.drain()
+	if now.Sub(rec.lastFlush) < flushEvery {
+		return
+	}
+	rec.lastFlush = now
+	for _, t := range rec.tracks {
+		if t != nil {
+			rec.keep(t.out.Flush())
+		}
+	}
+	rec.spool.flush()
 }
 
 // keep notes the first error of the writing side; it is in the snapshot and the log.
@@ -427,12 +420,13 @@ func (rec *Recording) finish(reason string) {
 	rec.note(entry{Kind: entryStop}, false, nil)
 	rec.spool.push(job{run: rec.seal})
 	rec.spool.close()
-	close(rec.quit)
 }
 
 // seal runs on the spool's goroutine after the last page: everything to disk, hashes, manifest.
 func (rec *Recording) seal() error {
-	rec.spool.syncNow(true)
+	if err := rec.spool.settle(); err != nil {
+		return err
+	}
 	rec.mu.Lock()
 	recording := rec.snapshot()
 	if rec.err == nil {
@@ -459,7 +453,7 @@ func (rec *Recording) seal() error {
 			return err
 		}
 	}
-	if err := m.write(rec.dir, rec.rec.signer); err != nil {
+	if err := m.write(rec.rec.disk, rec.dir, rec.rec.signer); err != nil {
 		return err
 	}
 	rec.mu.Lock()

@@ -283,5 +283,5 @@ func (r *Recorder) recover(ctx context.Context, dir string) (Manifest, error) {
 	if key != nil {
 		m.Envelope = envelopeName
 	}
-	return m, m.write(dir, r.signer)
+	return m, m.write(r.disk, dir, r.signer)
 }

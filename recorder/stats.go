@@ -1,10 +1,6 @@
 package recorder
 
-import (
-	"time"
-
-	"golang.org/x/sys/unix"
-)
+import "time"
 
 // Stats is the recorder at one moment.
 type Stats struct {
@@ -34,9 +30,8 @@ func (r *Recorder) Stats() Stats {
 			s.Paused++
 		}
 		s.DroppedTicks += rec.dropped.Load()
-		rec.spool.mu.Lock()
-		s.QueuedBytes += int64(rec.spool.bytes)
-		rec.spool.mu.Unlock()
+		queued, _ := rec.spool.behind(time.Now())
+		s.QueuedBytes += int64(queued)
 	}
 	r.mu.Unlock()
 	for _, u := range r.uploads {
@@ -46,9 +41,8 @@ func (r *Recorder) Stats() Stats {
 		}
 		u.mu.Unlock()
 	}
-	var fs unix.Statfs_t
-	if unix.Statfs(r.cfg.SpoolDir, &fs) == nil {
-		s.FreeBytes = fs.Bavail * uint64(fs.Bsize)
+	if free, err := r.disk.Free(r.cfg.SpoolDir); err == nil {
+		s.FreeBytes = free
 	}
 	return s
 }

@@ -103,7 +103,7 @@ func (rec *Recording) Tick(tick uint64, frames []media.Tapped) {
 	rec.lastTick.Store(tick)
 	if rec.ring.used() > ringWords/2 {
 		select {
-		case rec.wake <- struct{}{}:
+		case rec.scribe.wake <- struct{}{}:
 		default:
 		}
 	}

@@ -2,7 +2,6 @@ package recorder
 
 import (
 	"hash/crc32"
-	"path/filepath"
 
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec"
@@ -51,13 +50,13 @@ type track struct {
 // newTrack opens a track whose first frame is start. With a key it is sealed.
 func newTrack(w wire.Track, recID string, start int64, s *spool, key *seal.Key) (*track, error) {
 	t := &track{
-		wire: w, start: start, next: start, spool: s, file: &file{path: filepath.Join(s.dir, w.Object)},
-		chain: chain.NewWriter(chainName(recID, w)), links: &file{path: filepath.Join(s.dir, w.ID+chainSuffix), lazy: true},
+		wire: w, start: start, next: start, spool: s, file: &file{name: w.Object},
+		chain: chain.NewWriter(chainName(recID, w)), links: &file{name: w.ID + chainSuffix, lazy: true},
 	}
 	if key != nil {
 		t.sealer = key.Sealer(w.Object, 0)
 	}
-	s.push(job{to: t.links, data: t.chain.Title()})
+	s.queueUp(job{to: t.links, data: t.chain.Title()})
 	var err error
 	t.out, err = ogg.NewWriter(t, crc32.ChecksumIEEE([]byte(recID+w.ID)),
 		ogg.Head{Channels: 1, PreSkip: ogg.PreSkip, InputRate: 48000},
@@ -68,7 +67,7 @@ func newTrack(w wire.Track, recID string, start int64, s *spool, key *seal.Key) 
 // chainName is the name a track has in its chain.
 func chainName(recID string, w wire.Track) string { return recID + "/" + w.Object }
 
-// Write hands a page to the spool: one page is one chunk.
+// Write hands a page to the spool, which is flushed by who flushes the page: one page is one chunk.
 func (t *track) Write(page []byte) (int, error) {
 	var chunk []byte
 	if t.sealer == nil {
@@ -83,8 +82,8 @@ func (t *track) Write(page []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	t.spool.push(job{to: t.file, data: chunk})
-	t.spool.push(job{to: t.links, data: line})
+	t.spool.queueUp(job{to: t.file, data: chunk})
+	t.spool.queueUp(job{to: t.links, data: line})
 	t.wire.Bytes += int64(len(chunk))
 	return len(page), nil
 }
