@@ -3,6 +3,7 @@ package recorder
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/cordboard/cordboard/recorder/listen"
@@ -15,6 +16,10 @@ type Config struct {
 	SpoolDir string `toml:"spool_dir"`
 	// FallbackDir is a folder on another disk that takes what the spool's disk does not; empty: none.
 	FallbackDir string `toml:"fallback_dir"`
+	// MinFreeMB is how much space on the spool's disk is too little, in MiB; below it there is an alarm.
+	MinFreeMB int `toml:"min_free_mb"`
+	// BacklogAlarm is how long a recording may wait for an archive before there is an alarm.
+	BacklogAlarm time.Duration `toml:"backlog_alarm"`
 	// MaxPause is the longest pause anybody may ask for.
 	MaxPause time.Duration `toml:"max_pause"`
 	// DefaultPause is the length of a pause asked for without one.
@@ -68,7 +73,7 @@ const (
 func Defaults() Config {
 	return Config{
 		SpoolDir: "data/spool", MaxPause: 10 * time.Minute, DefaultPause: time.Minute, PausePolicy: PauseSilence,
-		UploadWorkers: 2,
+		UploadWorkers: 2, MinFreeMB: 1024, BacklogAlarm: 15 * time.Minute,
 		Archive: ArchiveConfig{
 			Mode: ArchiveAll, FallbackAfter: 30 * time.Second, Folder: "data/recordings",
 			S3: S3Config{Region: "us-east-1", PathStyle: true, TLS: true},
@@ -98,6 +103,15 @@ func (c Config) Validate() error {
 	}
 	if c.UploadWorkers < 1 || c.UploadWorkers > 64 {
 		bad("upload_workers", "%d is not between 1 and 64", c.UploadWorkers)
+	}
+	if c.MinFreeMB < 0 {
+		bad("min_free_mb", "%d is less than 0", c.MinFreeMB)
+	}
+	if c.BacklogAlarm <= 0 {
+		bad("backlog_alarm", "%v is not more than 0", c.BacklogAlarm)
+	}
+	if c.FallbackDir != "" && filepath.Clean(c.FallbackDir) == filepath.Clean(c.SpoolDir) {
+		bad("fallback_dir", "must not be the spool")
 	}
 	if k := c.Keys; k.SealFile != "" && k.SealKeys != "" {
 		bad("keys.seal_file", "set either seal_file or seal_keys")

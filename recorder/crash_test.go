@@ -31,15 +31,10 @@ const crashRecordings = 4
 // crashConfig is the configuration on both sides of a crash. Where there is a key recordings are sealed.
 func crashConfig(dir string) Config {
 	c := testConfig(dir)
-	if path := filepath.Join(dir, "seal.keys"); fileExists(path) {
+	if path := filepath.Join(dir, "seal.keys"); exists(path) {
 		c.Keys.SealFile = path
 	}
 	return c
-}
-
-func fileExists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // crashChild records in real time until it is killed, and prints each tick it has given to all recordings.

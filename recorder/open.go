@@ -40,8 +40,11 @@ func (r *Recorder) OpenTrack(ctx context.Context, recID, trackID string) (track 
 // openObject finds a file of a recording in the spool or in an archive.
 func (r *Recorder) openObject(ctx context.Context, w wire.Recording, object string) (io.ReadSeekCloser, int64, error) {
 	// Of a failed recording the spool has the only copy; else the spool's is as good as any.
-	f, err := os.Open(filepath.Join(r.cfg.SpoolDir, w.ID, object))
-	if err == nil {
+	for _, root := range r.cfg.spools() {
+		f, err := os.Open(filepath.Join(root, w.ID, object))
+		if err != nil {
+			continue
+		}
 		st, err := f.Stat()
 		if err == nil {
 			return part{io.NewSectionReader(f, 0, st.Size()), f}, st.Size(), nil

@@ -197,11 +197,8 @@ func (r *Recorder) newRecording(h header) *Recording {
 
 // open makes the recording's folder, its envelope if it is sealed and its journal, and starts its goroutines.
 func (r *Recorder) open(ctx context.Context, rec *Recording, envelope []byte) error {
-	if err := r.disk.MkdirAll(rec.dir); err != nil {
-		return fmt.Errorf("recorder: create folder: %w", err)
-	}
-	if err := r.disk.SyncDir(r.cfg.SpoolDir); err != nil {
-		return fmt.Errorf("recorder: sync spool: %w", err)
+	if err := r.house(rec); err != nil {
+		return err
 	}
 	if envelope != nil { // before anything it is the key of
 		rec.spool.push(job{run: func() error { return writeFile(r.disk, filepath.Join(rec.dir, envelopeName), envelope) }})
@@ -220,6 +217,38 @@ func (r *Recorder) open(ctx context.Context, rec *Recording, envelope []byte) er
 	}
 	rec.scribe.add(rec, &r.writers)
 	r.syncer.add(rec.spool, &r.writers)
+	return nil
+}
+
+// leastFree is the space a disk must have for a recording to begin on it, where there is another.
+const leastFree = 16 << 20
+
+// house makes the recording's folder, on the fallback's disk when the spool's does not take it.
+func (r *Recorder) house(rec *Recording) error {
+	make := func(root string) error {
+		if err := r.disk.MkdirAll(filepath.Join(root, rec.header.ID)); err != nil {
+			return fmt.Errorf("recorder: create folder: %w", err)
+		}
+		if err := r.disk.SyncDir(root); err != nil {
+			return fmt.Errorf("recorder: sync spool: %w", err)
+		}
+		return nil
+	}
+	if r.cfg.FallbackDir == "" {
+		return make(r.cfg.SpoolDir)
+	}
+	free, err := r.disk.Free(r.cfg.SpoolDir)
+	if err == nil && free >= leastFree {
+		if err = make(r.cfg.SpoolDir); err == nil {
+			return nil
+		}
+	}
+	if other := make(r.cfg.FallbackDir); other != nil {
+		return errors.Join(err, other)
+	}
+	rec.log.Warn("recording begun on the fallback disk", "free_bytes", free, "cause", err)
+	rec.dir = rec.spool.fallback
+	rec.spool.dir, rec.spool.fallback = rec.dir, ""
 	return nil
 }
 
@@ -358,6 +387,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { r.scan(ctx) })
+	wg.Go(func() { r.watch(ctx) })
 	wg.Go(func() { r.copies.Run(ctx) })
 	wg.Go(func() { r.fallback(ctx) })
 	for _, u := range r.uploads {

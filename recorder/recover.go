@@ -33,48 +33,104 @@ func lockSpool(dir string) (unlock func() error, err error) {
 	return f.Close, nil
 }
 
+// rescan is how long the scan waits before it tries again what it could not finish.
+const rescan = 30 * time.Second
+
 // scan finishes what an earlier process has left in the spool and hands it to the uploaders. A folder it
-// can make nothing of is left alone and logged.
+// can make nothing of is left alone, logged, and tried again later: the disk may have been full.
 func (r *Recorder) scan(ctx context.Context) {
-	list, err := os.ReadDir(r.cfg.SpoolDir)
-	if err != nil {
-		r.log.Error("spool scan failed", "cause", err)
-		return
-	}
-	for _, d := range list {
-		if ctx.Err() != nil {
-			return
-		}
-		name := d.Name()
-		dir := filepath.Join(r.cfg.SpoolDir, name)
-		if recID, ok := strings.CutSuffix(name, ".stored"); ok && id.Valid(id.Recording, recID) {
-			if err := os.RemoveAll(dir); err != nil {
-				r.log.Error("clear spool failed", "recording", recID, "cause", err)
-			}
-			continue
-		}
-		if strings.Contains(name, unfinished) && !d.IsDir() {
-			r.clearUnfinished(d)
-			continue
-		}
-		if !d.IsDir() || !id.Valid(id.Recording, name) || r.known(name) {
-			continue
-		}
-		m, err := readManifest(dir)
-		if err != nil {
-			if m, err = r.recover(ctx, dir); err != nil {
-				r.log.Error("recording cannot be recovered", "recording", name, "cause", err)
-				continue
-			}
-			r.log.Warn("recording recovered", "recording", name, "call", m.Recording.CallID, "duration_ms", m.Recording.DurationMS)
-		}
-		r.mu.Lock()
-		r.enqueue(dir, m)
-		r.mu.Unlock()
-	}
+	warned := make(map[string]bool)
+	left := r.scanOnce(ctx, warned)
 	if r.index.made {
 		r.rebuild(ctx)
 	}
+	ticker := time.NewTicker(rescan)
+	defer ticker.Stop()
+	for left > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			left = r.scanOnce(ctx, warned)
+		}
+	}
+}
+
+// scanOnce looks at each folder once and tells how many could not be finished.
+func (r *Recorder) scanOnce(ctx context.Context, warned map[string]bool) (left int) {
+	for _, root := range r.cfg.spools() {
+		list, err := os.ReadDir(root)
+		if errors.Is(err, os.ErrNotExist) && root != r.cfg.SpoolDir {
+			continue
+		}
+		if err != nil {
+			r.log.Error("spool scan failed", "cause", err)
+			return left + 1
+		}
+		for _, d := range list {
+			if ctx.Err() != nil {
+				return left
+			}
+			if err := r.finish(ctx, root, d); err != nil {
+				left++
+				if !warned[d.Name()] {
+					warned[d.Name()] = true
+					r.log.Error("recording cannot be recovered", "recording", d.Name(), "cause", err)
+				}
+			}
+		}
+	}
+	return left
+}
+
+// finish does what is left to do with one entry of a spool folder.
+func (r *Recorder) finish(ctx context.Context, root string, d os.DirEntry) error {
+	name := d.Name()
+	dir := filepath.Join(root, name)
+	if recID, ok := strings.CutSuffix(name, ".stored"); ok && id.Valid(id.Recording, recID) {
+		return os.RemoveAll(dir)
+	}
+	if strings.Contains(name, unfinished) && !d.IsDir() {
+		r.clearUnfinished(d)
+		return nil
+	}
+	if !d.IsDir() || !id.Valid(id.Recording, name) || r.known(name) {
+		return nil
+	}
+	if root != r.cfg.SpoolDir && !exists(filepath.Join(dir, journalName)) && exists(filepath.Join(r.cfg.SpoolDir, name)) {
+		return nil // parts of a recording that has been looked at
+	}
+	m, err := readManifest(dir)
+	if err != nil {
+		if m, err = r.recover(ctx, dir); err != nil {
+			return err
+		}
+		r.log.Warn("recording recovered", "recording", name, "call", m.Recording.CallID, "duration_ms", m.Recording.DurationMS)
+	}
+	if err := r.announce(dir, m); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.enqueue(dir, m)
+	r.mu.Unlock()
+	return nil
+}
+
+// announce publishes once that a recording was recovered: the journal it was recovered from stays until then.
+func (r *Recorder) announce(dir string, m Manifest) error {
+	if !m.Recording.Recovered || !exists(filepath.Join(dir, journalName)) {
+		return nil
+	}
+	r.publish("recording.recovered", "server", m.Recording)
+	if err := r.disk.Rename(filepath.Join(dir, journalName), filepath.Join(dir, journalName+".done")); err != nil {
+		return fmt.Errorf("recorder: put journal away: %w", err)
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (r *Recorder) known(recID string) bool {
@@ -212,6 +268,9 @@ func (l *leftover) gap(g wire.Gap) {
 // recover finishes a recording that a crash has cut: torn tails are removed, a recording that was paused
 // keeps nothing behind the pause, each stream gets its end, and the manifest says that it was recovered.
 func (r *Recorder) recover(ctx context.Context, dir string) (Manifest, error) {
+	if err := r.gather(dir); err != nil {
+		return Manifest{}, err
+	}
 	f, err := os.Open(filepath.Join(dir, journalName))
 	if err != nil {
 		return Manifest{}, fmt.Errorf("recorder: open journal: %w", err)

@@ -25,11 +25,12 @@ type finishedRecording struct {
 	handed   time.Time       // when the archive it waits for was given it
 }
 
-// Back-off of an archive that fails: a random time up to a limit that doubles with each failure. A fault
-// that needs a person is tried about once a minute.
+// Back-off of an archive that fails: a random time up to a limit that doubles with each failure, to one that
+// lets the backlog be gone five minutes after the archive is back. A fault that needs a person is tried about
+// once a minute.
 const (
 	backoffFirst  = time.Second
-	backoffMost   = 5 * time.Minute
+	backoffMost   = 2 * time.Minute
 	backoffPerson = time.Minute
 )
 

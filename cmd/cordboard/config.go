@@ -204,7 +204,7 @@ func flat(err error) error { return errors.New(strings.ReplaceAll(err.Error(), "
 
 // under moves every relative path of the configuration below dir.
 func (c *config) under(dir string) {
-	for _, p := range []*string{&c.KeyDir, &c.Store.Dir, &c.Recorder.SpoolDir, &c.Recorder.Archive.Folder, &c.Recorder.Keys.SealFile} {
+	for _, p := range []*string{&c.KeyDir, &c.Store.Dir, &c.Recorder.SpoolDir, &c.Recorder.FallbackDir, &c.Recorder.Archive.Folder, &c.Recorder.Keys.SealFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}

@@ -80,7 +80,7 @@ func (f *filter) sees(e *wire.Event) bool {
 		return f.mine(d.CallID) || ownRecording(d, f.agent)
 	case wire.Node:
 		return true
-	case wire.Alarm, wire.ArchiveStatus:
+	case wire.Alarm, wire.ArchiveStatus, wire.SpoolStatus:
 		return false
 	default:
 		return f.mine(e.CallID)

@@ -42,15 +42,16 @@ var EventTypes = map[string]any{
 	"room.speaker_changed": Room{},
 	"room.closed":          Room{},
 
-	"recording.started":  Recording{},
-	"recording.paused":   Recording{},
-	"recording.resumed":  Recording{},
-	"recording.stopped":  Recording{},
-	"recording.stored":   Recording{},
-	"recording.failed":   Recording{},
-	"recording.held":     Recording{},
-	"recording.released": Recording{},
-	"recording.deleted":  Recording{}, // only id, call_id and state: the rest is gone
+	"recording.started":   Recording{},
+	"recording.paused":    Recording{},
+	"recording.resumed":   Recording{},
+	"recording.stopped":   Recording{},
+	"recording.stored":    Recording{},
+	"recording.failed":    Recording{},
+	"recording.held":      Recording{},
+	"recording.released":  Recording{},
+	"recording.deleted":   Recording{}, // only id, call_id and state: the rest is gone
+	"recording.recovered": Recording{},
 
 	"agent.state_changed":   Agent{},
 	"agent.signed_in":       Agent{},
@@ -80,6 +81,8 @@ var EventTypes = map[string]any{
 
 	"archive.degraded": ArchiveStatus{},
 	"archive.restored": ArchiveStatus{},
+	"spool.degraded":   SpoolStatus{},
+	"spool.restored":   SpoolStatus{},
 
 	"node.draining":       Node{},
 	"node.effort_changed": Effort{},

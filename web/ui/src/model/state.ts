@@ -92,6 +92,7 @@ function change(s: State, e: Event): State {
     case 'recording.resumed':
     case 'recording.stopped':
     case 'recording.stored':
+    case 'recording.recovered':
     case 'recording.failed':
       return recording(s, e.data);
     case 'wrapup.started':
@@ -111,6 +112,8 @@ function change(s: State, e: Event): State {
     case 'desk.alarm':
     case 'archive.degraded':
     case 'archive.restored':
+    case 'spool.degraded':
+    case 'spool.restored':
     case 'node.draining':
     case 'node.effort_changed':
       return s; // nothing the desktop shows

@@ -998,6 +998,26 @@ export interface ArchiveStatus {
   oldest_since?: string;
 }
 
+/** SpoolStatus is how the local disk does on which recordings wait for their archives; the data of spool.degraded
+ * and spool.restored. */
+export interface SpoolStatus {
+  ok: boolean;
+  /** write_failed | slow | low_space | backlog | dropped */
+  reasons?: string[];
+  error?: string;
+  /** 0: unknown */
+  free_bytes: number;
+  /** of running recordings, in memory */
+  queued_bytes: number;
+  /** recordings that some archive lacks */
+  waiting: number;
+  backlog_bytes: number;
+  /** end of the oldest of them */
+  oldest_since?: string;
+  /** by running recordings */
+  dropped_ticks: number;
+}
+
 /** AgentState is what an agent is doing. */
 export type AgentState = "offline" | "not_ready" | "ready" | "reserved" | "busy" | "wrapup" | "signout_pending";
 export const agentStateValues: readonly AgentState[] = ["offline", "not_ready", "ready", "reserved", "busy", "wrapup", "signout_pending"];
@@ -1142,6 +1162,7 @@ export interface EventMap {
   "recording.held": Recording;
   "recording.released": Recording;
   "recording.deleted": Recording;
+  "recording.recovered": Recording;
   "agent.state_changed": Agent;
   "agent.signed_in": Agent;
   "agent.signout_pending": Agent;
@@ -1165,6 +1186,8 @@ export interface EventMap {
   "desk.alarm": Alarm;
   "archive.degraded": ArchiveStatus;
   "archive.restored": ArchiveStatus;
+  "spool.degraded": SpoolStatus;
+  "spool.restored": SpoolStatus;
   "node.draining": Node;
   "node.effort_changed": Effort;
 }
