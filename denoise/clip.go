@@ -2,6 +2,7 @@ package denoise
 
 import (
 	"math"
+	"slices"
 
 	"github.com/cordboard/cordboard/media/pcm"
 )
@@ -12,13 +13,12 @@ import (
 func Clip(samples []int16, r pcm.Rate, s Settings, progress func(float64)) []int16 {
 	n := r.Samples()
 	half := n / 2
+	if s.Off() {
+		return slices.Clone(samples)
+	}
 	out := make([]int16, 0, len(samples)+2*n)
 	d := New(s)
-	d.rate = r
-	if !s.Off() { // there is nothing before a recording that suppression could be switched on in
-		d.dry, d.wet = s.mix()
-		d.idle = false
-	}
+	d.start(r)
 	var f pcm.Frame
 	f.Reset(r)
 	for at, count := 0, 0; at < len(samples)+half; at, count = at+n, count+1 {
@@ -33,6 +33,14 @@ func Clip(samples []int16, r pcm.Rate, s Settings, progress func(float64)) []int
 		}
 	}
 	return out[half:][:len(samples)]
+}
+
+// start makes the next frame one of a stream in which suppression has been on for ever: there is nothing before a
+// recording that it could be switched on in.
+func (d *Denoiser) start(r pcm.Rate) {
+	d.rate = r
+	d.through.Store(false)
+	d.dry, d.wet = d.Settings().mix()
 }
 
 // Resampled is samples at another rate, for files at rates that no stream has: a windowed sinc of 32 zero

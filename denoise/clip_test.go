@@ -15,7 +15,7 @@ func TestClipIsTheStream(t *testing.T) {
 			t.Fatalf("%v: %d samples of %d", r, len(file), len(in)-3)
 		}
 		stream := run(New(Settings{Level: 80}), r, in)
-		for i := 4 * half; i < len(in)-3*half; i++ {
+		for i := 5 * half; i < len(in)-3*half; i++ {
 			if file[i] != stream[i+half] {
 				t.Fatalf("%v: sample %d: %d in the file, %d in the stream", r, i, file[i], stream[i+half])
 			}

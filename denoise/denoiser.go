@@ -13,20 +13,37 @@ import (
 const DecibelsPerLevel = 0.4
 
 // ramp is how much of the way between off and full the mix of before and after moves in one hop of 10 ms. The
-// windows make a smooth curve of it, so that a switch takes 30 ms and never clicks.
+// windows make a smooth curve of it, so that a switch takes 40 ms with the delay's coming and going, and never clicks.
 const ramp = 0.5
 
-// Denoiser takes the noise out of one source, frame by frame, in place. What comes out is 10 ms late against
-// what went in, whether suppression is on or off, so that switching it leaves no gap. A Denoiser is about 9 kB
-// and allocates nothing while it runs. Process and Reset belong to the one goroutine that moves the audio; Set,
-// Settings and VAD may be called from any.
+const (
+	// quietLevel is the RMS of a frame, -65 dBFS, below which there is nothing worth the work: the mixer's gate
+	// takes such a source for silent.
+	quietLevel = 18.4
+	// quietAfter is how many such frames in a row end the work until a louder one comes: 300 ms.
+	quietAfter = 15
+)
+
+// Denoiser takes the noise out of one source, frame by frame, in place. While it is off it changes nothing, bit
+// for bit; while it is on what comes out is 10 ms late against what went in. The change from one to the other
+// is a crossfade of 10 ms, within the 40 ms of a switch:
+//
+//	through ──Set on──► [shift: raw to delayed] ──► delayed, suppressed at a level
+//	   ▲                                                    │ Set off, or shed
+//	   └────────── [shift: delayed to raw] ◄── faded to as it was
+//
+// A Denoiser is about 9 kB and allocates nothing while it runs. Process, Rest, Shed and Reset belong to the one
+// goroutine that moves the audio; Set, Settings, Idle and Voice may be called from any.
 type Denoiser struct {
-	wanted atomic.Uint32 // level, and 1<<8 for the residual
-	vad    atomic.Uint32 // bits of a float32
+	wanted  atomic.Uint32 // level, and 1<<8 for the residual
+	voice   atomic.Uint32 // bits of a float32: the probability of speech, negative where it is not known
+	through atomic.Bool   // nothing is held back: frames pass as they are
+	shed    atomic.Bool   // off until there is time again, whatever is wanted
 
 	rate     pcm.Rate
 	dry, wet float32 // what is heard is dry*before + wet*after
-	idle     bool    // off, and has been for a frame: only delayed
+	quiet    int     // frames in a row, up to quietAfter, with nothing in them
+	fresh    bool    // the windows' overlap is not of the frame before
 	net      *network
 	memory   memory
 	past     [taps - 1]lowSpectrum // the frames before, oldest first
@@ -38,8 +55,8 @@ type lowSpectrum struct{ re, im [low]float32 }
 
 // New is a Denoiser with these settings, which must be valid. The rate is taken from the first frame.
 func New(s Settings) *Denoiser {
-	d := &Denoiser{net: weights(), idle: true, dry: 1}
-	d.memory.reset()
+	d := &Denoiser{net: weights()}
+	d.Reset()
 	d.Set(s)
 	return d
 }
@@ -59,18 +76,51 @@ func (d *Denoiser) Settings() Settings {
 	return Settings{Level: int(v & 0xff), Residual: v&(1<<8) != 0}
 }
 
-// VAD is the probability, 0 to 1, that somebody spoke in the last frame; 0 while suppression is off.
-func (d *Denoiser) VAD() float32 { return math.Float32frombits(d.vad.Load()) }
+// Shed switches suppression off while the machine is short of time, and back. It is blended like Set.
+func (d *Denoiser) Shed(on bool) { d.shed.Store(on) }
+
+// now is what is to be done: what was Set, unless it is shed.
+func (d *Denoiser) now() Settings {
+	if d.shed.Load() {
+		return Settings{}
+	}
+	return d.Settings()
+}
+
+// Idle reports whether suppression is off or shed and all of the last frame is out, so that the next frame would
+// pass as it is: the source need not be led through here.
+func (d *Denoiser) Idle() bool { return d.now().Off() && d.through.Load() }
+
+// Inverted reports that the noise is to be heard in place of the voice.
+func (d *Denoiser) Inverted() bool { return d.now().Residual }
+
+// Voice is the probability, 0 to 1, that somebody spoke in the last frame. ok is false while the network does not
+// look, or while the noise is to be heard instead of the voice.
+func (d *Denoiser) Voice() (p float32, ok bool) {
+	p = math.Float32frombits(d.voice.Load())
+	return p, p >= 0
+}
+
+func (d *Denoiser) setVoice(p float32) { d.voice.Store(math.Float32bits(p)) }
 
 // Reset forgets the source: the next frame is the first of another.
 func (d *Denoiser) Reset() {
+	d.Rest()
 	d.memory.reset()
+	d.through.Store(true)
+	d.dry, d.wet = 1, 0
+	d.quiet = 0
+	d.setVoice(-1)
+}
+
+// Rest tells that no frame comes for a while. After a frame of silence, which brings out what is held back, the
+// next frame begins as after silence.
+func (d *Denoiser) Rest() {
 	d.past = [taps - 1]lowSpectrum{}
 	clear(d.late[:])
 	clear(d.overlap[:])
-	d.idle = true
-	d.dry, d.wet = 1, 0
-	d.vad.Store(0)
+	d.fresh = true
+	d.setVoice(-1)
 }
 
 // mix is what the settings ask for in the end.
@@ -96,21 +146,23 @@ type scratch struct {
 	answers [hops]answer
 }
 
-var spare = make(chan *scratch, 64)
+// spare holds the scratch nobody uses now; as many are taken from it as there are threads that denoise.
+var spare [64]atomic.Pointer[scratch]
 
 func borrow() *scratch {
-	select {
-	case s := <-spare:
-		return s
-	default:
-		return &scratch{fft: signals[pcm.Rate48k].fft.NewScratch()}
+	for i := range spare {
+		if s := spare[i].Load(); s != nil && spare[i].CompareAndSwap(s, nil) {
+			return s
+		}
 	}
+	return &scratch{fft: signals[pcm.Rate48k].fft.NewScratch()}
 }
 
 func (s *scratch) giveBack() {
-	select {
-	case spare <- s:
-	default:
+	for i := range spare {
+		if spare[i].Load() == nil && spare[i].CompareAndSwap(nil, s) {
+			return
+		}
 	}
 }
 
@@ -125,31 +177,92 @@ func (d *Denoiser) Process(f *pcm.Frame) {
 		d.Reset()
 		d.rate = f.Rate()
 	}
-	s := borrow()
+	want := d.now()
 	samples, half := f.Samples(), sig.half
-	in, out := s.in[:3*half], s.out[:3*half]
+	if d.through.Load() {
+		if want.Off() {
+			return
+		}
+		d.through.Store(false)
+		d.work(sig, samples, Settings{}).giveBack() // the network hears it, nobody else does
+		fade(samples[half:], samples[half:], samples[:half])
+		return
+	}
+	dry, wet := want.mix()
+	done := want.Off() && d.dry == 1 && d.wet == 0
+	if d.hush(samples) && !done {
+		d.dry, d.wet = dry, wet
+		d.pass(samples, half)
+		d.setVoice(0)
+		return
+	}
+	if done {
+		d.leave(samples, half)
+		return
+	}
+	s := d.work(sig, samples, want)
+	vec.ToInt16(samples, s.out[:2*half])
+	s.giveBack()
+}
+
+// work leads a frame through the network. What is to be heard is the first two thirds of the out of the scratch it
+// returns, which the caller gives back.
+func (d *Denoiser) work(sig *signal, samples []int16, want Settings) *scratch {
+	half := sig.half
+	dry, wet := want.mix()
+	s := borrow()
+	in := s.in[:3*half]
 	copy(in, d.late[:half])
 	vec.FromInt16(in[half:], samples)
 	copy(d.late[:half], in[2*half:])
-
-	dry, wet := d.Settings().mix()
-	if dry == 1 && wet == 0 && d.dry == 1 && d.wet == 0 {
-		vec.ToInt16(samples, in[:2*half])
-		d.idle = true
-		d.vad.Store(0)
-		s.giveBack()
-		return
-	}
-	if d.idle { // the last frame's tail was only delayed: bring it to where it would be
-		d.idle = false
-		d.memory.reset()
+	if d.fresh { // bring what the last frame ended with to where it would be
+		d.fresh = false
 		d.past = [taps - 1]lowSpectrum{}
 		clear(d.overlap[:])
-		vec.Overlap(d.overlap[:half], s.zeros(half), in[:half], sig.wave[half:], 1)
+		vec.Overlap(d.overlap[:half], s.zeros(half), in[:half], sig.wave[half:], d.dry)
 	}
 	d.suppress(sig, s, dry, wet)
-	vec.ToInt16(samples, out[:2*half])
-	s.giveBack()
+	if want.Residual {
+		d.setVoice(-1)
+	}
+	return s
+}
+
+// hush reports whether the source has had nothing to say for so long that it is not worth the work.
+func (d *Denoiser) hush(samples []int16) bool {
+	if float64(vec.Energy(samples)) >= quietLevel*quietLevel*float64(len(samples)) {
+		d.quiet = 0
+		return false
+	}
+	d.quiet = min(quietAfter, d.quiet+1)
+	return d.quiet == quietAfter
+}
+
+// pass only delays a frame.
+func (d *Denoiser) pass(samples []int16, half int) {
+	var tail [pcm.MaxSamples / 2]float32
+	vec.FromInt16(tail[:half], samples[half:])
+	copy(samples[half:], samples[:half])
+	vec.ToInt16(samples[:half], d.late[:half])
+	copy(d.late[:half], tail[:half])
+	d.fresh = true
+}
+
+// leave ends the delay: the frame begins late and ends in time.
+func (d *Denoiser) leave(samples []int16, half int) {
+	var raw [pcm.MaxSamples / 2]int16
+	copy(raw[:half], samples[half:])
+	d.pass(samples, half)
+	fade(samples[half:], samples[half:], raw[:half])
+	d.Reset()
+}
+
+// fade blends from one signal into another over their length. dst may be one of them.
+func fade(dst, from, to []int16) {
+	for i := range dst {
+		w := (2*i + 1) * (1 << 14) / (2 * len(dst))
+		dst[i] = int16((int(from[i])*(1<<14-w) + int(to[i])*w + 1<<13) >> 14)
+	}
 }
 
 // zeros are n values of nothing, valid until out is written.
@@ -174,8 +287,12 @@ func (d *Denoiser) suppress(sig *signal, s *scratch, dry, wet float32) {
 		clear(s.spectra[t].im[known:])
 	}
 	d.net.infer(&d.memory, &s.spectra, &s.answers, &s.work, known)
-	if !d.memory.sound() {
+	voice := max(s.answers[0].vad, s.answers[1].vad)
+	if !(s.answers[0].vad+s.answers[1].vad <= 2) || !d.memory.sound() { // not a number anywhere spreads to here
 		d.memory.reset()
+		s.answers[0].pass()
+		s.answers[1].pass()
+		voice = 0
 	}
 	var rest [hops]float32
 	for t := range hops {
@@ -186,7 +303,7 @@ func (d *Denoiser) suppress(sig *signal, s *scratch, dry, wet float32) {
 		d.dry, d.wet = toward(d.dry, dry), toward(d.wet, wet)
 		rest[t] = d.apply(a, s, t, known)
 	}
-	d.vad.Store(math.Float32bits(max(s.answers[0].vad, s.answers[1].vad)))
+	d.setVoice(voice)
 	c0, c1 := &s.change[0], &s.change[1]
 	dx, dy := sig.fft.Inverse(c0.re[:k], c0.im[:k], c1.re[:k], c1.im[:k], sig.bins, s.fft)
 	out := s.out[:3*half]

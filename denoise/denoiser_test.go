@@ -61,11 +61,9 @@ func TestGolden(t *testing.T) {
 		n, half := int(r)*8/10, r.Samples()/2
 		in, want, activity := v[:n], v[n:2*n], v[2*n:]
 		d := New(Settings{Level: MaxLevel})
-		d.dry, d.wet = 0, 1 // the framework knows no beginning of being switched on
-		d.idle = false
+		d.start(r) // the framework knows no beginning of being switched on
 		var f pcm.Frame
 		f.Reset(r)
-		d.rate = r
 		worst := 0
 		for i := range n / (2 * half) {
 			copy(f.Samples(), in[2*half*i:])
@@ -76,8 +74,8 @@ func TestGolden(t *testing.T) {
 				}
 			}
 			p := float64(max(activity[2*i], activity[2*i+1])) / 10000
-			if math.Abs(p-float64(d.VAD())) > 0.002 {
-				t.Errorf("%v, frame %d: voice activity %.4f, want %.4f", r, i, d.VAD(), p)
+			if v, ok := d.Voice(); !ok || math.Abs(p-float64(v)) > 0.002 {
+				t.Errorf("%v, frame %d: voice activity %.4f, want %.4f", r, i, v, p)
 			}
 		}
 		if worst > 2 {
@@ -89,15 +87,91 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestOffIsTheSame: level 0 is the input, bit for bit, 10 ms late.
+// TestOffIsTheSame: level 0 is the input, bit for bit and in time.
 func TestOffIsTheSame(t *testing.T) {
 	for _, r := range rates {
 		in := hiss(r, 0.5, 0.5)
-		out, half := run(New(Settings{}), r, in), r.Samples()/2
-		for i, v := range out[half:] {
+		d := New(Settings{})
+		for i, v := range run(d, r, in) {
 			if v != in[i] {
 				t.Fatalf("%v: sample %d is %d, want %d", r, i, v, in[i])
 			}
+		}
+		if _, ok := d.Voice(); ok || !d.Idle() {
+			t.Errorf("%v: idle %v, voice known %v", r, d.Idle(), ok)
+		}
+	}
+}
+
+// TestShed: what is shed is off within 40 ms and says so, whatever is set meanwhile, and comes back by itself.
+func TestShed(t *testing.T) {
+	r := pcm.Rate16k
+	in := hiss(r, 1, 0.1)
+	d := New(Settings{Level: MaxLevel})
+	run(d, r, in)
+	if d.Idle() {
+		t.Fatal("idle while it is on")
+	}
+	d.Shed(true)
+	run(d, r, in[:2*r.Samples()])
+	d.Set(Settings{Level: 50})
+	if !d.Idle() {
+		t.Error("not idle 40 ms after it was shed")
+	}
+	for i, v := range run(d, r, in) {
+		if v != in[i] {
+			t.Fatalf("shed: sample %d is %d, want %d", i, v, in[i])
+		}
+	}
+	d.Shed(false)
+	if d.Idle() {
+		t.Error("idle when it is no more shed")
+	}
+	run(d, r, in)
+	if _, ok := d.Voice(); !ok || d.Settings().Level != 50 {
+		t.Errorf("settings %+v, voice known %v after it was shed", d.Settings(), ok)
+	}
+}
+
+// TestQuietCostsNothing: a line with nothing on it is not worked on, and speech after it is, at once.
+func TestQuietCostsNothing(t *testing.T) {
+	r := pcm.Rate16k
+	d := New(Settings{Level: MaxLevel})
+	run(d, r, hiss(r, 0.5, 0.05))
+	quiet := hiss(r, 1, 2e-4) // -74 dBFS
+	out := run(d, r, quiet)
+	if d.quiet != quietAfter || !d.fresh {
+		t.Fatalf("after a second at -74 dBFS: %d quiet frames", d.quiet)
+	}
+	if l := db(rms(out[len(out)/2:])); l > -73 || l < -76 {
+		t.Errorf("%.1f dBFS come out of -74", l)
+	}
+	if v, ok := d.Voice(); v != 0 || !ok {
+		t.Errorf("voice activity of nothing: %v, %v", v, ok)
+	}
+	loud := run(d, r, hiss(r, 0.04, 0.05))
+	if d.fresh || rms(loud) < 1e-4 {
+		t.Error("not worked on when something comes")
+	}
+}
+
+// TestRest: after the last frame one of silence brings out what was held back, and nothing is left of it later.
+func TestRest(t *testing.T) {
+	r := pcm.Rate8k
+	n := r.Samples()
+	in := mixed(r, 1, -6, 0, 1000) // a tone passes as it is
+	d := New(Settings{Level: MaxLevel})
+	run(d, r, in)
+	tail := run(d, r, make([]int16, n))
+	for i := range n / 2 {
+		if e := int(tail[i]) - int(in[len(in)-n/2+i]); e < -2 || e > 2 {
+			t.Fatalf("sample %d of the tail is %d, want %d", i, tail[i], in[len(in)-n/2+i])
+		}
+	}
+	d.Rest()
+	for i, v := range run(d, r, make([]int16, 5*n)) {
+		if v != 0 {
+			t.Fatalf("sample %d after a rest is %d", i, v)
 		}
 	}
 }
@@ -136,7 +210,7 @@ func TestSwitch(t *testing.T) {
 			}
 			out = append(out, run(d, r, in[i*n:(i+1)*n])...)
 		}
-		for i := n; i < len(out); i++ {
+		for i := 1; i < len(out); i++ {
 			if step := math.Abs(float64(out[i]) - float64(out[i-1])); step > 1.6*own+2 {
 				t.Fatalf("%v: a step of %.0f at sample %d of frame %d, the tone's own are %.0f", r, step, i%n, i/n, own)
 			}
@@ -145,7 +219,7 @@ func TestSwitch(t *testing.T) {
 		run(d, r, in[:3*n])
 		tail := run(d, r, in[3*n:10*n])
 		for i := n / 2; i < len(tail); i++ {
-			if tail[i] != in[3*n+i-n/2] {
+			if tail[i] != in[3*n+i] {
 				t.Fatalf("%v: not off 60 ms after it was switched off", r)
 			}
 		}
@@ -186,8 +260,8 @@ func TestExtremes(t *testing.T) {
 		if l := rms(out[10*r.Samples():]); l > 1e-4 {
 			t.Errorf("%v: %.1f dBFS of silence after noise", r, db(l))
 		}
-		if v := d.VAD(); !(v >= 0 && v < 0.5) {
-			t.Errorf("%v: voice activity of silence: %v", r, v)
+		if v, ok := d.Voice(); !ok || v >= 0.5 {
+			t.Errorf("%v: voice activity of silence: %v, %v", r, v, ok)
 		}
 	}
 }

@@ -77,6 +77,13 @@ type SetProcessors struct {
 	Processors []Processor
 }
 
+// Suppress gives a member's voice a Suppressor, behind its processors; nil takes it away, as it stands. What the
+// Suppressor does is its own setting and may change without a command.
+type Suppress struct {
+	ID string
+	By Suppressor
+}
+
 // AGC switches automatic gain control on a member's voice, after its processors.
 type AGC struct {
 	ID string
@@ -194,6 +201,10 @@ func (c Gain) apply(s *scene) error {
 
 func (c SetProcessors) apply(s *scene) error {
 	return s.change(c.ID, func(m *seat) { m.processors = slices.Clone(c.Processors) })
+}
+
+func (c Suppress) apply(s *scene) error {
+	return s.change(c.ID, func(m *seat) { m.suppressor = c.By })
 }
 
 func (c AGC) apply(s *scene) error {

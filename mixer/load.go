@@ -145,6 +145,6 @@ func (w *watcher) effort(now time.Time) {
 	w.stepped = now
 	e.effort.Store(step)
 	if e.cfg.OnEffort != nil {
-		e.cfg.OnEffort(efforts[step].complexity, load)
+		e.cfg.OnEffort(efforts[step].complexity, efforts[step].shed, load)
 	}
 }

@@ -179,7 +179,7 @@ func TestEffort(t *testing.T) {
 			Shards:     1,
 			NewEncoder: func(media.Format, pcm.Rate) (codec.Encoder, error) { return tuned{raw{}, &mu, &now}, nil },
 			PutEncoder: func(codec.Encoder) {},
-			OnEffort: func(c int8, load float64) {
+			OnEffort: func(c int8, _ bool, load float64) {
 				told = append(told, c)
 				if (load > strained) == (load < relaxed) {
 					t.Errorf("told of a load of %v", load)

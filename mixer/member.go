@@ -20,6 +20,9 @@ const (
 	// speechLevel in -dBov and speechOnset in ticks: so loud, for so long, is speech.
 	speechLevel = 45
 	speechOnset = 2
+	// remainder in -dBov is as loud as the rest of suppressed noise may be, without speech, to count as
+	// silence.
+	remainder = 55
 	// trusted is how many ticks in a row a source must have shown an Opus payload before a tap alone no
 	// longer has it decoded: 1 s.
 	trusted = 50
@@ -45,6 +48,7 @@ type source struct {
 	finished atomic.Bool // a player that is done
 	idle     int         // ticks in a row, up to fallow, without audio
 	packets  int8        // ticks in a row, up to trusted, for which the Opus payload was there
+	holds    bool        // its suppressor holds audio back
 	relays   int         // listeners its packets are handed on to
 	seated   bool        // its socket may be polled
 	polled   bool        // it is
@@ -103,6 +107,33 @@ func (s *source) poll() {
 	}
 }
 
+// voicing is what a suppressor knows of a frame.
+type voicing int8
+
+const (
+	unknown   voicing = iota
+	voiceless         // no speech
+	unsure            // too little to open the gate, too much to close it
+	voiced            // speech
+)
+
+// voicing asks the suppressor, if one is at work.
+func (f *feed) voicing() voicing {
+	if f.suppressor == nil {
+		return unknown
+	}
+	switch p, ok := f.suppressor.Voice(); {
+	case !ok:
+		return unknown
+	case p < 0.1:
+		return voiceless
+	case p < 0.5:
+		return unsure
+	default:
+		return voiced
+	}
+}
+
 // gate decides whether a source counts as heard and whether it speaks.
 type gate struct {
 	open   int8 // ticks the source stays in the mix
@@ -111,14 +142,18 @@ type gate struct {
 	smooth float32
 }
 
-// update takes one frame's level in -dBov, and the level from which on it counts as silence.
-func (g *gate) update(level, silence uint8) {
+// update takes one frame's level in -dBov, the level from which on it counts as silence, and what is known of
+// whether the frame holds speech.
+func (g *gate) update(level, silence uint8, v voicing) {
+	if v == voiceless {
+		silence = min(silence, remainder)
+	}
 	if level < silence {
 		g.open = hangover
 	} else if g.open > 0 {
 		g.open--
 	}
-	if level <= speechLevel {
+	if v == voiced && level < silence || v == unknown && level <= speechLevel {
 		if g.onset < speechOnset {
 			g.onset++
 		}

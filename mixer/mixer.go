@@ -83,10 +83,10 @@ type Config struct {
 	// MaxLate is the share of a shard's ticks that may begin late before Admit refuses; 0 is DefaultMaxLate.
 	MaxLate float64
 	// OnEffort is told when the engine begins to try less hard because a shard is too busy, or harder again:
-	// the complexity that Opus encoders are kept to now (10: no limit; processors that can do less are asked
-	// to before the complexity falls) and the busy fraction of the hottest shard. It is not called from a
-	// tick, and must return soon. nil: nobody is told.
-	OnEffort func(complexity int8, load float64)
+	// the complexity that Opus encoders are kept to now (10: no limit), whether processors that can do less
+	// are asked to, which comes before the complexity falls, and the busy fraction of the hottest shard. It is
+	// not called from a tick, and must return soon. nil: nobody is told.
+	OnEffort func(complexity int8, shed bool, load float64)
 	// NewEncoder and PutEncoder replace the pool of media/codec.
 	NewEncoder func(media.Format, pcm.Rate) (codec.Encoder, error)
 	PutEncoder func(codec.Encoder)
@@ -118,6 +118,21 @@ type Processor interface {
 type Shedder interface {
 	Processor
 	Shed(on bool)
+}
+
+// Suppressor takes the noise out of one member's voice, live: it stays with the member while it is switched on
+// and off, and what changes is blended in. A voice whose Suppressor is idle is treated as if it had none, so its
+// packets may be handed on. Process, Rest and Shed are the shard's, the others are asked from any goroutine.
+type Suppressor interface {
+	Shedder
+	// Idle reports that the next frame would pass as it is, and nothing is held back.
+	Idle() bool
+	// Rest is called when frames stop, after one of silence that brings out what is held back.
+	Rest()
+	// Inverted reports that it lets the noise through in place of the voice. Taps get the voice then, as it came.
+	Inverted() bool
+	// Voice is the probability that somebody spoke in the last frame; ok is false where that is not known.
+	Voice() (p float32, ok bool)
 }
 
 // Tap is given every member's share of every tick, in the order the members joined their seats. It must not

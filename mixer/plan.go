@@ -43,7 +43,9 @@ type feed struct {
 	taped      bool     // it is recorded
 	raw        bool     // and as it was before its processors, too
 	processors []Processor
-	shedders   []Shedder // those of the processors that can do less
+	shedders   []Shedder  // those of the processors that can do less
+	suppressor Suppressor // of the processors; nil: none, or idle
+	dormant    Suppressor // the member's, while it is idle
 	member     bool
 	muted      bool
 	held       bool
@@ -89,8 +91,15 @@ func (p *plan) addFeeds(sc *scene) {
 		}
 		f.taped = sc.tap != nil && !f.aside
 		f.raw = f.taped && sc.raw
+		if s := m.suppressor; s != nil && s.Idle() {
+			f.dormant = s
+			f.shedders = append(f.shedders, s)
+		} else if s != nil {
+			f.suppressor = s
+			f.processors = append(slices.Clone(f.processors), s)
+		}
 		if m.agc != nil {
-			f.processors = append(slices.Clone(m.processors), m.agc)
+			f.processors = append(slices.Clone(f.processors), m.agc)
 		}
 		for _, pr := range f.processors {
 			if s, ok := pr.(Shedder); ok {

@@ -23,6 +23,9 @@ const (
 	SpeakerChanged EventKind = iota + 1
 	// PlayerFinished: Player's source was done, and the player is gone.
 	PlayerFinished
+	// ShedChanged: voices are no longer suppressed as they should be, since the machine is short of time (Shed),
+	// or again.
+	ShedChanged
 	// Closed: the room is over, Err as in Room.Err. It is the last event.
 	Closed
 )
@@ -33,6 +36,7 @@ type Event struct {
 	Tick   uint64
 	Member string
 	Player string
+	Shed   bool
 	Err    error
 }
 

@@ -25,6 +25,7 @@ type scene struct {
 type seat struct {
 	member     *member
 	processors []Processor
+	suppressor Suppressor // nil: none
 	db         float64
 	music      *source  // on hold: its own music, nil for the engine's
 	agc        *pcm.AGC // nil: off
@@ -118,6 +119,10 @@ func (s *seat) pipeline() string {
 	for _, p := range s.processors {
 		b.WriteString(" > ")
 		b.WriteString(name(p))
+	}
+	if s.suppressor != nil && !s.suppressor.Idle() {
+		b.WriteString(" > ")
+		b.WriteString(name(s.suppressor))
 	}
 	if s.agc != nil {
 		b.WriteString(" > agc")

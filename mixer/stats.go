@@ -24,6 +24,7 @@ type Stats struct {
 	Forwarded    uint64 // frames' time in which a listener got a source's packets as they are
 	Dozed        uint64 // ticks that a room left out and made up for later, since all was forwarded in it
 	Polled       uint64 // sockets read by a tick
+	Suppressed   uint64 // frames led through noise suppression
 	Mixes        uint64 // distinct mixes computed
 	Encodes      uint64 // encoder calls
 	Shared       uint64 // encoder calls saved because listeners heard the same
@@ -38,6 +39,7 @@ type Stats struct {
 	Panics       uint64 // rooms ended by a panic
 	Moves        uint64 // rooms that went from one shard to another
 	Complexity   int8   // what Opus encoders are kept to now; 10 is no limit
+	Shed         bool   // noise suppression is off for want of time
 	Rooms        int
 	Shards       []ShardStats
 }
@@ -64,6 +66,7 @@ func (e *Engine) Stats() Stats {
 		t.Forwarded += m.forwarded.Load()
 		t.Dozed += m.dozed.Load()
 		t.Polled += m.polled.Load()
+		t.Suppressed += m.suppressed.Load()
 		t.Mixes += m.mixes.Load()
 		t.Encodes += m.encodes.Load()
 		t.Shared += m.shared.Load()
@@ -78,7 +81,8 @@ func (e *Engine) Stats() Stats {
 		t.Panics += m.panics.Load()
 		t.Shards = append(t.Shards, ShardStats{Seats: int(s.seats.Load()), Busy: math.Float64frombits(s.busy.Load())})
 	}
-	t.Moves, t.Complexity = e.moves.Load(), efforts[e.effort.Load()].complexity
+	step := efforts[e.effort.Load()]
+	t.Moves, t.Complexity, t.Shed = e.moves.Load(), step.complexity, step.shed
 	e.mu.Lock()
 	t.Rooms = len(e.rooms)
 	e.mu.Unlock()
@@ -105,6 +109,7 @@ type meter struct {
 	decoded, undecoded, replans    atomic.Uint64
 	events, forwarded, polled      atomic.Uint64
 	dozed                          atomic.Uint64
+	suppressed                     atomic.Uint64
 }
 
 // observe counts one tick.
@@ -131,11 +136,12 @@ type counts struct {
 	decoded, undecoded, replans    uint64
 	events, forwarded, polled      uint64
 	dozed                          uint64
+	suppressed                     uint64
 }
 
 // cost is about what the work counted takes, in microseconds.
 func (c *counts) cost() uint64 {
-	return 100*(c.encodes+c.primed-c.light) + 10*c.decoded + 2*(c.mixes+c.undecoded+c.silent+c.shared+c.forwarded)
+	return 100*(c.encodes+c.primed-c.light) + 10*c.decoded + 25*c.suppressed + 2*(c.mixes+c.undecoded+c.silent+c.shared+c.forwarded)
 }
 
 func (s *scratch) flush(m *meter) {
@@ -143,6 +149,7 @@ func (s *scratch) flush(m *meter) {
 	m.forwarded.Add(c.forwarded)
 	m.dozed.Add(c.dozed)
 	m.polled.Add(c.polled)
+	m.suppressed.Add(c.suppressed)
 	m.mixes.Add(c.mixes)
 	m.encodes.Add(c.encodes)
 	m.shared.Add(c.shared)

@@ -15,9 +15,12 @@ type spoken struct {
 // leastSpoken is the length from which on an Opus payload holds audio (RFC 6716 section 2.1.9).
 const leastSpoken = 3
 
-// speak keeps a payload for the tap, where the frame it came from is one member's as it is.
+// speak keeps a payload for the tap, where the frame it came from is one member's as the tap gets it.
 func (sc *scratch) speak(p *plan, format media.Format, slot int, payload []byte) {
 	if p.tap == nil || format.Codec != media.Opus || slot < 0 || slot >= MaxMembers || len(payload) < leastSpoken {
+		return
+	}
+	if f := p.feed(slot); f == nil || f.inverted() {
 		return
 	}
 	if s := &sc.spoken[slot]; s.n == 0 {
@@ -50,6 +53,9 @@ func (r *Room) report(p *plan, sc *scratch) {
 		if sc.skipped&(1<<slot) != 0 {
 			t.In = nil
 		}
+		if f.inverted() && sc.sounding&(1<<slot) != 0 {
+			t.In = &sc.raw[slot]
+		}
 		if f.payload != nil && len(f.processors) == 0 && t.Kind == media.Audio {
 			t.Codec, t.Payload = f.payload.Payload()
 		}
@@ -63,11 +69,14 @@ func (r *Room) report(p *plan, sc *scratch) {
 	}
 	p.tap.Tick(r.tick, p.tapped)
 	for i := range p.feeds {
-		if f := &p.feeds[i]; f.raw && len(f.processors) > 0 {
+		if f := &p.feeds[i]; f.taped && len(f.processors) > 0 {
 			sc.raw[f.slot] = pcm.Frame{}
 		}
 	}
 }
+
+// inverted reports that the noise is to be heard in place of the voice: a tap still gets the voice.
+func (f *feed) inverted() bool { return f.suppressor != nil && f.suppressor.Inverted() }
 
 // asItCame adds the voice before its processors.
 func (f *feed) asItCame(t *media.Tapped, sc *scratch) {

@@ -18,8 +18,13 @@ func (r *Room) step(sc *scratch) {
 	r.tick++
 	if r.shed != sc.shed {
 		r.shed = sc.shed
+		any := false
 		for i := range p.feeds {
 			p.feeds[i].shed(r.shed)
+			any = any || len(p.feeds[i].shedders) > 0
+		}
+		if any {
+			r.emit(Event{Kind: ShedChanged, Shed: r.shed}, &sc.counts)
 		}
 	}
 	r.mend(p, sc)
@@ -77,7 +82,7 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 	if s.finished.Load() {
 		return false
 	}
-	if s.follow() {
+	if s.follow() || f.turned() {
 		r.ask(&sc.counts)
 	}
 	if s.polled {
@@ -110,12 +115,7 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 	level := uint8(pcm.LevelSilence)
 	if kind == media.Audio || kind == media.Concealed {
 		if sc.sounding&bit != 0 {
-			if f.raw && len(f.processors) > 0 {
-				sc.raw[f.slot] = *frame
-			}
-			for _, p := range f.processors {
-				p.Process(frame)
-			}
+			f.process(frame, sc)
 		}
 		if sc.ago > 0 {
 			level = f.guess()
@@ -123,7 +123,14 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 			level = f.measure(frame, sc.sounding&bit != 0)
 		}
 	}
-	s.gate.update(level, sc.gate)
+	if f.suppressor != nil && sc.sounding&bit == 0 && s.holds {
+		if sc.skipped&bit == 0 {
+			level = f.flush(frame, sc)
+		}
+		f.suppressor.Rest()
+		s.holds = false
+	}
+	s.gate.update(level, sc.gate, f.voicing())
 	if sounds := kind == media.Audio || kind == media.Concealed; sounds {
 		s.idle = 0
 	} else if s.idle < fallow {
@@ -137,6 +144,35 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 	}
 	sc.kinds[f.slot], sc.levels[f.slot] = kind, level
 	return true
+}
+
+// turned reports that a suppressor has come to work or to rest since the plan was made.
+func (f *feed) turned() bool {
+	if f.suppressor != nil {
+		return f.suppressor.Idle()
+	}
+	return f.dormant != nil && !f.dormant.Idle()
+}
+
+// process does to a frame what is to be done, and keeps for the tap how it was.
+func (f *feed) process(frame *pcm.Frame, sc *scratch) {
+	if f.raw && len(f.processors) > 0 || f.taped && f.suppressor != nil {
+		sc.raw[f.slot] = *frame
+	}
+	for _, p := range f.processors {
+		p.Process(frame)
+	}
+	if f.source.holds = f.suppressor != nil; f.source.holds {
+		sc.counts.suppressed++
+	}
+}
+
+// flush lets a suppressor whose source has fallen silent give out what it holds back, in place of the silence in
+// the frame. It returns the frame's level.
+func (f *feed) flush(frame *pcm.Frame, sc *scratch) uint8 {
+	f.process(frame, sc)
+	sc.sounding |= 1 << f.slot
+	return pcm.Level(frame.Samples())
 }
 
 // measure is the level of a frame: the sender's own figure where it gave one and nothing changed the

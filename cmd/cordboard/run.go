@@ -210,9 +210,9 @@ func (n *node) plainLeg(_ context.Context, req agentapi.RTPRequest) (media.Leg, 
 }
 
 // effort tells that the mixer tries less hard, or harder again.
-func (n *node) effort(complexity int8, load float64) {
-	n.log.Warn("mixer effort changed", "complexity", complexity, "load", math.Round(load*100)/100)
-	n.bus.Publish("node.effort_changed", "", "server", wire.Effort{Complexity: int(complexity), Load: load})
+func (n *node) effort(complexity int8, shed bool, load float64) {
+	n.log.Warn("mixer effort changed", "complexity", complexity, "denoise", !shed, "load", math.Round(load*100)/100)
+	n.bus.Publish("node.effort_changed", "", "server", wire.Effort{Complexity: int(complexity), DenoiseShed: shed, Load: load})
 }
 
 func (n *node) isDraining() bool {
