@@ -31,6 +31,7 @@ type actor struct {
 	call wire.Call // without legs; snapshot adds them
 	legs []*leg    // in the order they came, ended ones too
 	rec  *recorder.Recording
+	shed bool                     // noise suppression is bypassed for want of time
 	play map[string]wire.Playback // what is being played, by id
 
 	marks []wire.TimelineMark
@@ -233,6 +234,11 @@ func (a *actor) connect(l *leg, replaces string) error {
 		return err
 	}
 	l.joined, l.media = true, m
+	if swap {
+		old.joined = false
+		old.letGo()
+	}
+	a.beginDenoise(ctx, l)
 	now := a.b.now()
 	l.gauge = newGauge(l.wire.ID, m, a.b.deps.Now())
 	l.wire.State, l.wire.Answered, l.wire.Codec = wire.LegConnected, &now, m.Format().Codec.String()
@@ -242,11 +248,8 @@ func (a *actor) connect(l *leg, replaces string) error {
 		a.rec.AddParty(l.party())
 	}
 	if old != nil && old.alive() {
-		if swap {
-			old.joined = false
-			if a.rec != nil {
-				a.rec.RemoveParty(old.wire.ID)
-			}
+		if swap && a.rec != nil {
+			a.rec.RemoveParty(old.wire.ID)
 		}
 		a.endLeg(old, Cause{Code: CauseReplaced}, "server", true)
 	}
@@ -276,8 +279,13 @@ func (a *actor) endLeg(l *leg, c Cause, actorName string, tell bool) {
 		ctx, cancel := context.WithTimeout(context.Background(), hangupLimit)
 		if err := a.room.Do(ctx, mixer.Leave{ID: l.wire.ID}); err != nil {
 			a.log.Warn("leave room failed", "leg", l.wire.ID, "cause", err)
+		} else {
+			l.letGo()
 		}
 		cancel()
+		if a.call.State != wire.CallEnded {
+			a.resuppress("server")
+		}
 		a.chime(l, prompt.Exit())
 		if a.rec != nil {
 			a.rec.RemoveParty(l.wire.ID)
@@ -400,6 +408,9 @@ func (a *actor) roomEvent(e mixer.Event) {
 		a.publish("room.speaker_changed", "server", a.roomPicture())
 	case mixer.PlayerFinished:
 		a.playEnded(e.Player)
+	case mixer.ShedChanged:
+		a.shed = e.Shed
+		a.resuppress("server")
 	case mixer.Closed:
 		if e.Err != nil {
 			a.log.Error("room failed, ending its call", "room", a.call.Room, "cause", e.Err)

@@ -68,6 +68,9 @@ type Deps struct {
 	// QueueOf says which queue a called number leads to, for the call's picture and its recordings; it must
 	// not wait. With an error, or nil, the call has no queue: who may call is Admit's to say.
 	QueueOf func(to string) (string, error)
+	// Denoise says how the noise suppression of a leg begins, by the leg, the trunk it was asked to take ("" for
+	// the usual one) and the call's queue; nil: off. It must not wait.
+	Denoise func(l wire.Leg, trunk, queue string) wire.DenoisePatch
 	// Capacity says whether the machine has room for one more call; nil: always. Its error is a *problem.Error.
 	Capacity func() error
 	Now      func() time.Time // nil: time.Now
@@ -154,6 +157,7 @@ func (b *Board) Incoming(ctx context.Context, in Inbound) (Progress, wire.Call, 
 		return nil, wire.Call{}, err
 	}
 	l := a.newLeg(wire.Leg{Kind: wire.LegSIP, Direction: wire.Inbound, Role: wire.RoleCustomer, Address: in.Address, State: wire.LegNew}, in.Endpoint)
+	l.trunk = in.Trunk
 	var c wire.Call
 	err = a.do(ctx, func() error {
 		a.addLeg(l)
@@ -221,6 +225,7 @@ func (b *Board) dialLeg(ctx context.Context, a *actor, req DialRequest, role wir
 		Kind: wire.LegSIP, Direction: wire.Outbound, Role: role, Address: req.To, State: wire.LegTrying,
 		Side: req.Side, ClientRef: req.ClientRef,
 	}, nil)
+	l.trunk = req.Trunk
 	if err := a.do(ctx, func() error {
 		if err := a.admitLeg(l, ""); err != nil {
 			return err

@@ -37,6 +37,7 @@ type fakeLeg struct {
 	heard []byte   // what was sent to it, PCMU
 
 	quiet   bool // says nothing
+	say     func(dst []int16)
 	refuses bool // digits
 }
 
@@ -52,6 +53,10 @@ func (f *fakeLeg) ReadFrame(dst *pcm.Frame) media.Kind {
 	if f.quiet {
 		dst.Reset(dst.Rate())
 		return media.Silence
+	}
+	if f.say != nil {
+		f.say(dst.Samples())
+		return media.Audio
 	}
 	for i := range dst.Samples() {
 		dst.Samples()[i] = int16(i%40) * 100

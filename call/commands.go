@@ -126,7 +126,7 @@ type LegPatch struct {
 	Muted, Deafened *bool
 	GainDB          *float64
 	AGC             *bool
-	Denoise         *wire.Denoise
+	Denoise         *wire.DenoisePatch // valid
 }
 
 // PatchLeg changes a leg's settings, all of them between the same two ticks.
@@ -135,9 +135,6 @@ func (b *Board) PatchLeg(ctx context.Context, lid string, p LegPatch, actorName 
 		e := problem.New(http.StatusUnprocessableEntity, "invalid_field", "gain_db must lie between -%d and %d", maxGainDB, maxGainDB)
 		e.Fields = []problem.Field{{Pointer: "/gain_db", Code: "out_of_range"}}
 		return wire.Leg{}, e
-	}
-	if p.Denoise != nil && (p.Denoise.In != 0 || p.Denoise.Out != 0) {
-		return wire.Leg{}, problem.New(http.StatusUnprocessableEntity, "denoise_unavailable", "this version has no noise suppression network yet")
 	}
 	var w wire.Leg
 	err := b.withLeg(ctx, lid, func(a *actor, l *leg) error {
@@ -159,6 +156,11 @@ func (b *Board) PatchLeg(ctx context.Context, lid string, p LegPatch, actorName 
 		}
 		if len(cmds) > 0 {
 			if err := a.room.Do(ctx, cmds...); err != nil {
+				return err
+			}
+		}
+		if p.Denoise != nil {
+			if err := a.patchDenoise(ctx, l, *p.Denoise, actorName); err != nil {
 				return err
 			}
 		}

@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 
+	"github.com/cordboard/cordboard/denoise"
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/recorder"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -20,6 +21,8 @@ type leg struct {
 	ep       Endpoint
 	media    media.Leg                  // once in the room
 	gauge    *gauge                     // likewise
+	denoiser *denoise.Denoiser          // of its voice, nil until first needed
+	trunk    string                     // sip: whose it is, as far as said
 	sinks    map[string]media.RelaySink // of the voices that have a stream of their own
 	joined   bool                       // a member of the room
 	answered bool                       // the far side answered (outbound), perhaps before the dialer returned
@@ -82,6 +85,7 @@ func (l *leg) HeldRemotely(on bool) {
 	l.post(func() {
 		if l.wire.Hold.Remote != on {
 			l.wire.Hold.Remote = on
+			l.a.resuppress("server")
 			l.a.heldChanged(l, "customer")
 		}
 	})

@@ -36,6 +36,8 @@ func (a *actor) markEvent(typ, actorName string, data any) {
 			m.Detail = d.Codec
 		case "leg.ended":
 			m.Detail = d.Cause
+		case "denoise.changed", "denoise.degraded":
+			m.Detail = denoiseText(d.Denoise)
 		}
 	case wire.Call:
 		switch typ {

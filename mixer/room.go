@@ -23,8 +23,8 @@ const (
 	SpeakerChanged EventKind = iota + 1
 	// PlayerFinished: Player's source was done, and the player is gone.
 	PlayerFinished
-	// ShedChanged: voices are no longer suppressed as they should be, since the machine is short of time (Shed),
-	// or again.
+	// ShedChanged: processors that can do less do so since the machine is short of time (Shed), or as much as
+	// they should again.
 	ShedChanged
 	// Closed: the room is over, Err as in Room.Err. It is the last event.
 	Closed

@@ -18,14 +18,10 @@ func (r *Room) step(sc *scratch) {
 	r.tick++
 	if r.shed != sc.shed {
 		r.shed = sc.shed
-		any := false
 		for i := range p.feeds {
 			p.feeds[i].shed(r.shed)
-			any = any || len(p.feeds[i].shedders) > 0
 		}
-		if any {
-			r.emit(Event{Kind: ShedChanged, Shed: r.shed}, &sc.counts)
-		}
+		r.emit(Event{Kind: ShedChanged, Shed: r.shed}, &sc.counts)
 	}
 	r.mend(p, sc)
 	r.gather(p, sc)

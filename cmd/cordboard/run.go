@@ -115,7 +115,7 @@ func build(cfg config) (_ *node, err error) {
 		}
 	}
 	if n.board, err = call.New(cfg.Calls, call.Deps{
-		Engine: n.engine, Recorder: n.recorder, Bus: n.bus, Log: n.log, Capacity: n.engine.Admit,
+		Engine: n.engine, Recorder: n.recorder, Bus: n.bus, Log: n.log, Capacity: n.engine.Admit, Denoise: cfg.denoise,
 	}); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/desk/queue"
+	"github.com/cordboard/cordboard/signaling/wire"
 )
 
 // Duration is a time.Duration that reads and writes as "20s" in configuration files.
@@ -70,6 +71,8 @@ type Queue struct {
 	Agents []string `toml:"agents"`
 	// NoRecording switches the automatic recording off.
 	NoRecording bool `toml:"no_recording"`
+	// Denoise is how the noise suppression of its callers begins; what is absent is the trunk's.
+	Denoise wire.DenoisePatch `toml:"denoise"`
 }
 
 // Number is an entry point: a called number and the queue its calls wait in.
@@ -88,6 +91,8 @@ type Agent struct {
 	Queues []string `toml:"queues"`
 	// NoCallbacks are the queues whose callbacks the agent is not offered.
 	NoCallbacks []string `toml:"no_callbacks"`
+	// Denoise is how the noise suppression of the agent's leg begins; absent: off.
+	Denoise wire.DenoisePatch `toml:"denoise"`
 }
 
 // Reason is a wrap-up reason: the code is stable, the label is for people.
@@ -173,7 +178,9 @@ func (c Config) Validate() error {
 		if a.ID == "" || agents[a.ID] {
 			return fmt.Errorf("desk: agents: id %q is empty or used twice", a.ID)
 		}
-		agents[a.ID] = true
+		if agents[a.ID] = true; !a.Denoise.Valid() {
+			return fmt.Errorf("desk: agent %s: denoise lies between 0 and 100", a.ID)
+		}
 	}
 	for _, q := range c.Queues {
 		if q.ID == "" || queues[q.ID] {
@@ -187,6 +194,9 @@ func (c Config) Validate() error {
 		}
 		if !slices.ContainsFunc(c.Agents, func(a Agent) bool { return serves(a, q) }) {
 			return fmt.Errorf("desk: queue %s has no agents: its calls would never be answered", q.ID)
+		}
+		if !q.Denoise.Valid() {
+			return fmt.Errorf("desk: queue %s: denoise lies between 0 and 100", q.ID)
 		}
 		if q.WrapupExtensions < 0 {
 			return fmt.Errorf("desk: queue %s: wrapup_extensions must not be negative", q.ID)

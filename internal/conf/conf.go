@@ -157,6 +157,12 @@ func assign(key string, val any, f reflect.Value, text bool) error {
 		return nil
 	}
 	switch f.Kind() {
+	case reflect.Pointer: // nil is a setting that is absent
+		v := reflect.New(f.Type().Elem())
+		if err := assign(key, val, v.Elem(), text); err != nil {
+			return err
+		}
+		f.Set(v)
 	case reflect.String:
 		s, ok := val.(string)
 		if !ok {
@@ -258,7 +264,10 @@ func each(v reflect.Value) func(func(string, reflect.Value) bool) {
 				continue
 			}
 			tag, _, _ := strings.Cut(sf.Tag.Get("toml"), ",")
-			if !sf.IsExported() || tag == "-" || sf.Type.Kind() == reflect.Func || sf.Type.Kind() == reflect.Interface || sf.Type.Kind() == reflect.Pointer {
+			if !sf.IsExported() || tag == "-" || sf.Type.Kind() == reflect.Func || sf.Type.Kind() == reflect.Interface {
+				continue
+			}
+			if sf.Type.Kind() == reflect.Pointer && (tag == "" || sf.Type.Elem().Kind() == reflect.Struct) {
 				continue
 			}
 			if tag == "" {

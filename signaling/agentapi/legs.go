@@ -350,7 +350,7 @@ func patchLeg(q *request) error {
 			return err
 		}
 	}
-	if in.Denoise != nil && (in.Denoise.In < 0 || in.Denoise.In > 100 || in.Denoise.Out < 0 || in.Denoise.Out > 100) {
+	if in.Denoise != nil && !in.Denoise.Valid() {
 		return invalid("/denoise", "out_of_range", "denoise lies between 0 and 100")
 	}
 	if in.Muted != nil || in.Deafened != nil || in.GainDB != nil || in.AGC != nil || in.Denoise != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/signaling/wire"
 )
 
 // Config is how this server speaks SIP.
@@ -69,6 +70,8 @@ type Trunk struct {
 	NAT bool `toml:"nat"`
 	// MaxCalls is how many calls the trunk may have at once, 0 for the server's limit.
 	MaxCalls int `toml:"max_calls"`
+	// Denoise is how the noise suppression of its legs begins; absent: off.
+	Denoise wire.DenoisePatch `toml:"denoise"`
 }
 
 // MediaIP is the address media sockets are bound to.
@@ -168,6 +171,9 @@ func (t Trunk) validate(c Config) error {
 		if strings.ContainsAny(s, "\r\n\x00<>@ ") {
 			return fmt.Errorf("siptrunk: trunk %s: %q has a character that no header can hold", t.Name, s)
 		}
+	}
+	if !t.Denoise.Valid() {
+		return fmt.Errorf("siptrunk: trunk %s: denoise lies between 0 and 100", t.Name)
 	}
 	_, err := t.codecs()
 	return err

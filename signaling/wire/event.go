@@ -32,8 +32,8 @@ var EventTypes = map[string]any{
 	"leg.reconnected":     Leg{},
 	"leg.streams_changed": Leg{}, // which voice is in which stream
 	"leg.ended":           Leg{},
-	"denoise.changed":     Leg{},
-	"denoise.degraded":    Leg{},
+	"denoise.changed":     Leg{}, // a level, the residual, or that it is no longer bypassed
+	"denoise.degraded":    Leg{}, // bypassed, since the server is short of time
 
 	"playback.finished": Playback{},
 

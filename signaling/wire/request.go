@@ -88,9 +88,10 @@ type LegPatch struct {
 	Deafened *bool    `json:"deafened,omitempty"`
 	GainDB   *float64 `json:"gain_db,omitempty"` // -24 to 24
 	AGC      *bool    `json:"agc,omitempty"`
-	Denoise  *Denoise `json:"denoise,omitempty"`
-	SDP      *string  `json:"sdp,omitempty"`     // webrtc: an offer that restarts ICE or has other audio sections; the answer comes back in a LegAnswer
-	Receive  *Receive `json:"receive,omitempty"` // webrtc: mix or streams
+	// Denoise takes effect within 40 ms.
+	Denoise *DenoisePatch `json:"denoise,omitempty"`
+	SDP     *string       `json:"sdp,omitempty"`     // webrtc: an offer that restarts ICE or has other audio sections; the answer comes back in a LegAnswer
+	Receive *Receive      `json:"receive,omitempty"` // webrtc: mix or streams
 }
 
 // DigitsRequest sends DTMF digits to a leg.

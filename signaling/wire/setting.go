@@ -30,7 +30,7 @@ type CallPatch struct {
 // Effort is how hard the server tries to make audio sound well; the data of node.effort_changed. When the
 // machine has too much to do, quality goes before audio does.
 type Effort struct {
-	Complexity int     `json:"complexity"` // what Opus encoders are kept to, 0 to 10; 10 limits nothing
+	Complexity int `json:"complexity"` // what Opus encoders are kept to, 0 to 10; 10 limits nothing
 	// DenoiseShed says that noise suppression is off in all calls for want of time: the first thing to go.
 	DenoiseShed bool    `json:"denoise_shed"`
 	Load        float64 `json:"load"` // busy fraction of the hottest core of the mixer

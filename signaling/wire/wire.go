@@ -125,10 +125,32 @@ type Hold struct {
 	Remote bool `json:"remote"`
 }
 
-// Denoise is the noise suppression of a leg per direction, 0 (off) to 100.
+// Denoise is the noise suppression of a leg per direction, 0 (off) to 100. Each voice is suppressed once, for all
+// who hear it, at the higher of its own In and the Out of those who hear it.
 type Denoise struct {
-	In  int `json:"in"`
-	Out int `json:"out"`
+	In  int `json:"in"`  // on what comes from the party
+	Out int `json:"out"` // on the voices the party hears
+	// Residual: those who hear the party hear what suppression takes from its voice, in place of the voice.
+	Residual bool `json:"residual,omitempty"`
+	Level    int  `json:"level"`              // at which the party's voice is suppressed now
+	Bypassed bool `json:"bypassed,omitempty"` // not suppressed now, since the server is short of time
+}
+
+// DenoisePatch changes a leg's noise suppression, or says how one begins; what is absent stays.
+type DenoisePatch struct {
+	In       *int  `json:"in,omitempty" toml:"in"`
+	Out      *int  `json:"out,omitempty" toml:"out"`
+	Residual *bool `json:"residual,omitempty" toml:"-"`
+}
+
+// Valid reports whether every level lies between 0 and 100.
+func (p DenoisePatch) Valid() bool {
+	for _, v := range []*int{p.In, p.Out} {
+		if v != nil && (*v < 0 || *v > 100) {
+			return false
+		}
+	}
+	return true
 }
 
 // LegStats is a leg's quality at one moment.

@@ -9,7 +9,7 @@ export const agent = (more: Partial<Agent> = {}): Agent => ({ id: 'agt_me', name
 
 export const leg = (more: Partial<Leg> = {}): Leg => ({
   id: 'leg_c', call_id: 'call_1', kind: 'sip', state: 'connected', direction: 'inbound', role: 'customer', muted: false, deafened: false, gain_db: 0,
-  hold: { local: false, remote: false }, denoise: { in: 0, out: 0 }, created: t, ...more,
+  hold: { local: false, remote: false }, denoise: { in: 0, out: 0, level: 0 }, created: t, ...more,
 });
 
 export const call = (more: Partial<Call> = {}): Call => ({

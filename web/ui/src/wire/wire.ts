@@ -522,7 +522,8 @@ export interface LegPatch {
   /** -24 to 24 */
   gain_db?: number;
   agc?: boolean;
-  denoise?: Denoise;
+  /** Denoise takes effect within 40 ms. */
+  denoise?: DenoisePatch;
   /** webrtc: an offer that restarts ICE or has other audio sections; the answer comes back in a LegAnswer */
   sdp?: string;
   /** webrtc: mix or streams */
@@ -755,6 +756,8 @@ export interface CallPatch {
 export interface Effort {
   /** what Opus encoders are kept to, 0 to 10; 10 limits nothing */
   complexity: number;
+  /** DenoiseShed says that noise suppression is off in all calls for want of time: the first thing to go. */
+  denoise_shed: boolean;
   /** busy fraction of the hottest core of the mixer */
   load: number;
 }
@@ -853,10 +856,26 @@ export interface Hold {
   remote: boolean;
 }
 
-/** Denoise is the noise suppression of a leg per direction, 0 (off) to 100. */
+/** Denoise is the noise suppression of a leg per direction, 0 (off) to 100. Each voice is suppressed once, for all
+ * who hear it, at the higher of its own In and the Out of those who hear it. */
 export interface Denoise {
+  /** on what comes from the party */
   in: number;
+  /** on the voices the party hears */
   out: number;
+  /** Residual: those who hear the party hear what suppression takes from its voice, in place of the voice. */
+  residual?: boolean;
+  /** at which the party's voice is suppressed now */
+  level: number;
+  /** not suppressed now, since the server is short of time */
+  bypassed?: boolean;
+}
+
+/** DenoisePatch changes a leg's noise suppression, or says how one begins; what is absent stays. */
+export interface DenoisePatch {
+  in?: number;
+  out?: number;
+  residual?: boolean;
 }
 
 /** LegStats is a leg's quality at one moment. */

@@ -1,0 +1,136 @@
+package call
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cordboard/cordboard/denoise"
+	"github.com/cordboard/cordboard/mixer"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// suppression is what is to be done to a leg's voice: it is cleaned once for all who hear it, as much as it or any
+// of them asks for. A party that holds us is left alone: it plays music.
+func (a *actor) suppression(l *leg) denoise.Settings {
+	if l.wire.Hold.Remote {
+		return denoise.Settings{}
+	}
+	s := denoise.Settings{Level: l.wire.Denoise.In, Residual: l.wire.Denoise.Residual}
+	for _, o := range a.legs {
+		if o != l && o.joined && o.alive() {
+			s.Level = max(s.Level, o.wire.Denoise.Out)
+		}
+	}
+	return s
+}
+
+// suppress brings every voice's suppression to what it should be and tells which legs' pictures changed by it.
+func (a *actor) suppress(ctx context.Context) (changed []*leg, err error) {
+	for _, l := range a.legs {
+		if !l.joined {
+			continue
+		}
+		s := a.suppression(l)
+		switch {
+		case l.denoiser != nil:
+			l.denoiser.Set(s)
+		case !s.Off():
+			d := denoise.Get(s)
+			if err := a.room.Do(ctx, mixer.Suppress{ID: l.wire.ID, By: d}); err != nil {
+				return changed, err // it may yet be in use: not put back
+			}
+			l.denoiser = d
+		}
+		w := &l.wire.Denoise
+		if bypassed := a.shed && !s.Off(); w.Level != s.Level || w.Bypassed != bypassed {
+			w.Level, w.Bypassed = s.Level, bypassed
+			changed = append(changed, l)
+		}
+	}
+	return changed, nil
+}
+
+// resuppress is suppress after something else has changed that matters to it.
+func (a *actor) resuppress(actorName string) {
+	ctx, cancel := context.WithTimeout(context.Background(), hangupLimit)
+	defer cancel()
+	changed, err := a.suppress(ctx)
+	if err != nil {
+		a.log.Warn("noise suppression failed", "cause", err)
+	}
+	a.denoiseChanged(changed, actorName)
+}
+
+func (a *actor) denoiseChanged(legs []*leg, actorName string) {
+	if len(legs) == 0 {
+		return
+	}
+	a.refresh()
+	for _, l := range legs {
+		typ := "denoise.changed"
+		if l.wire.Denoise.Bypassed {
+			typ = "denoise.degraded"
+		}
+		a.publish(typ, actorName, l.wire)
+	}
+}
+
+// beginDenoise gives a leg that has just joined the suppression it begins with. One that cannot have it goes on
+// without.
+func (a *actor) beginDenoise(ctx context.Context, l *leg) {
+	if of := a.b.deps.Denoise; of != nil {
+		merge(&l.wire.Denoise, of(l.wire, l.trunk, a.call.Queue))
+	}
+	changed, err := a.suppress(ctx)
+	if err != nil {
+		a.log.Warn("noise suppression failed", "leg", l.wire.ID, "cause", err)
+	}
+	a.denoiseChanged(changed, "server")
+}
+
+// patchDenoise changes what a leg asks for. When that fails all is as before.
+func (a *actor) patchDenoise(ctx context.Context, l *leg, p wire.DenoisePatch, actorName string) error {
+	was := l.wire.Denoise
+	merge(&l.wire.Denoise, p)
+	changed, err := a.suppress(ctx)
+	if err != nil {
+		l.wire.Denoise = was
+		return err
+	}
+	tell := l.wire.Denoise != was
+	for _, c := range changed {
+		tell = tell && c != l
+	}
+	if tell {
+		changed = append(changed, l)
+	}
+	a.denoiseChanged(changed, actorName)
+	return nil
+}
+
+func merge(d *wire.Denoise, p wire.DenoisePatch) {
+	set(&d.In, p.In)
+	set(&d.Out, p.Out)
+	set(&d.Residual, p.Residual)
+}
+
+// letGo gives back what a leg had in the room that it has left.
+func (l *leg) letGo() {
+	if l.denoiser != nil {
+		denoise.Put(l.denoiser)
+		l.denoiser = nil
+	}
+	l.wire.Denoise.Level, l.wire.Denoise.Bypassed = 0, false
+}
+
+// denoiseText is a leg's suppression for people who read a timeline.
+func denoiseText(d wire.Denoise) string {
+	text := fmt.Sprintf("in %d, out %d, level %d", d.In, d.Out, d.Level)
+	if d.Residual {
+		text += ", residual"
+	}
+	if d.Bypassed {
+		text += ", bypassed"
+	}
+	return text
+}

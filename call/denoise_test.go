@@ -1,0 +1,165 @@
+package call
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec/g711"
+	"github.com/cordboard/cordboard/mixer"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// hisses makes the party send steady noise at -32 dBFS.
+func (f *fakeLeg) hisses() {
+	g := rand.New(rand.NewPCG(1, 2))
+	f.say = func(dst []int16) {
+		for i := range dst {
+			dst[i] = int16(800 * g.NormFloat64())
+		}
+	}
+}
+
+// loudness is the level in dBFS of the last 100 ms that the leg was sent, -200 before there were that many.
+func (f *fakeLeg) loudness() float64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	const n = 800
+	if len(f.heard) < n {
+		return -200
+	}
+	var out [n]int16
+	g711.Decode(out[:], f.heard[len(f.heard)-n:], g711.Table(media.PCMU))
+	var sum float64
+	for _, v := range out {
+		sum += float64(v) * float64(v)
+	}
+	return 10 * math.Log10(sum/n/(1<<30)+1e-20)
+}
+
+func (f *fakeLeg) hears(louder bool, than float64) func() bool {
+	return func() bool { return f.loudness() > -200 && (f.loudness() > than) == louder }
+}
+
+func levels(in, out int) *wire.DenoisePatch { return &wire.DenoisePatch{In: &in, Out: &out} }
+
+// TestDenoise: a voice is cleaned at the level of the party or of those who hear it, as long as they ask for it.
+func TestDenoise(t *testing.T) {
+	b := newBench(t, DefaultConfig())
+	c, err := b.Create(b.ctx, NewCall{})
+	b.ok(err)
+	noisy, customer := b.party(c.ID)
+	noisy.leg.quiet = false
+	noisy.leg.hisses()
+	listener, agent := b.party(c.ID)
+	leg := func(id string) wire.Denoise {
+		l, err := b.Leg(id)
+		b.ok(err)
+		return l.Denoise
+	}
+	b.until("the noise is heard", listener.leg.hears(true, -35))
+
+	l, err := b.PatchLeg(b.ctx, customer.ID, LegPatch{Denoise: levels(100, 0)}, "agt_a")
+	b.ok(err)
+	if l.Denoise != (wire.Denoise{In: 100, Level: 100}) {
+		t.Errorf("after the patch: %+v", l.Denoise)
+	}
+	b.until("the noise goes", listener.leg.hears(false, -50))
+
+	yes, no := true, false
+	_, err = b.PatchLeg(b.ctx, customer.ID, LegPatch{Denoise: &wire.DenoisePatch{Residual: &yes}}, "agt_a")
+	b.ok(err)
+	if d := leg(customer.ID); !d.Residual || d.In != 100 {
+		t.Errorf("a patch of one setting: %+v", d)
+	}
+	b.until("the noise is heard by itself", listener.leg.hears(true, -35))
+	_, err = b.PatchLeg(b.ctx, customer.ID, LegPatch{Denoise: &wire.DenoisePatch{Residual: &no}}, "agt_a")
+	b.ok(err)
+	b.until("the noise goes again", listener.leg.hears(false, -50))
+
+	_, err = b.PatchLeg(b.ctx, customer.ID, LegPatch{Denoise: levels(0, 0)}, "agt_a")
+	b.ok(err)
+	b.until("the noise comes back", listener.leg.hears(true, -35))
+
+	_, err = b.PatchLeg(b.ctx, agent.ID, LegPatch{Denoise: levels(0, 90)}, "agt_a")
+	b.ok(err)
+	if d := leg(customer.ID); d.Level != 90 || d.In != 0 {
+		t.Errorf("what the listener asks for: %+v", d)
+	}
+	b.until("what the listener hears is cleaned", listener.leg.hears(false, -50))
+
+	_, third := b.party(c.ID)
+	if d := leg(third.ID); d.Level != 90 {
+		t.Errorf("a third party's voice: %+v", d)
+	}
+	b.ok(b.HangupLeg(b.ctx, agent.ID, CauseHangup, "agt_a"))
+	b.until("those who are left are left alone", func() bool { return leg(customer.ID).Level == 0 && leg(third.ID).Level == 0 })
+
+	tl, err := b.Timeline(c.ID)
+	b.ok(err)
+	var marks []string
+	for _, m := range tl.Items {
+		if strings.HasPrefix(m.Type, "denoise.") {
+			marks = append(marks, m.LegID[:4]+" "+m.Detail)
+		}
+	}
+	if len(marks) < 7 || marks[0] != "leg_ in 100, out 0, level 100" || marks[1] != "leg_ in 100, out 0, level 100, residual" {
+		t.Errorf("timeline: %q", marks)
+	}
+}
+
+// TestDenoiseBegins: a leg begins as it is configured; a party that holds us plays music, which nobody touches.
+func TestDenoiseBegins(t *testing.T) {
+	b := newBench(t, DefaultConfig())
+	b.deps.Denoise = func(l wire.Leg, trunk, queue string) wire.DenoisePatch {
+		if l.Agent == "agt_a" {
+			return *levels(20, 30)
+		}
+		if trunk != "t" || l.Role != wire.RoleCustomer {
+			t.Errorf("asked for trunk %q, leg %+v", trunk, l)
+		}
+		return *levels(70, 0)
+	}
+	_, p, c := b.incoming()
+	id := c.Legs[0].ID
+	b.ok(b.Answer(b.ctx, id, "agt_a"))
+	_, agent := b.agent(c.ID, "")
+	if agent.Denoise != (wire.Denoise{In: 20, Out: 30, Level: 20}) {
+		t.Errorf("the agent begins with %+v", agent.Denoise)
+	}
+	at := func(level int) func() bool {
+		return func() bool { l, err := b.Leg(id); return err == nil && l.Denoise.Level == level }
+	}
+	b.until("the customer's own level", at(70))
+	p.HeldRemotely(true)
+	b.until("not while it holds us", at(0))
+	p.HeldRemotely(false)
+	b.until("again", at(70))
+}
+
+// TestDenoiseShed: what is bypassed for want of time says so, and says when it is back.
+func TestDenoiseShed(t *testing.T) {
+	b := newBench(t, DefaultConfig())
+	c, err := b.Create(b.ctx, NewCall{})
+	b.ok(err)
+	_, one := b.party(c.ID)
+	_, two := b.party(c.ID)
+	_, err = b.PatchLeg(b.ctx, one.ID, LegPatch{Denoise: levels(60, 0)}, "agt_a")
+	b.ok(err)
+	a, err := b.call(c.ID)
+	b.ok(err)
+	for _, shed := range []bool{true, false} {
+		a.post(func() { a.roomEvent(mixer.Event{Kind: mixer.ShedChanged, Shed: shed}); a.settle() })
+		b.until("the leg's picture", func() bool { l, err := b.Leg(one.ID); return err == nil && l.Denoise.Bypassed == shed })
+	}
+	if l, err := b.Leg(two.ID); err != nil || l.Denoise.Bypassed {
+		t.Errorf("a leg without suppression: %+v, %v", l.Denoise, err)
+	}
+	got := slices.DeleteFunc(b.types(), func(typ string) bool { return !strings.HasPrefix(typ, "denoise.") })
+	if want := []string{"denoise.changed", "denoise.degraded", "denoise.changed"}; !slices.Equal(got, want) {
+		t.Errorf("events %q, want %q", got, want)
+	}
+}
