@@ -127,6 +127,7 @@ func (a *actor) do(ctx context.Context, f func() error) error {
 func (a *actor) settle() {
 	a.endIfEmpty()
 	a.restream()
+	a.resuppress()
 	a.refresh()
 }
 
@@ -283,9 +284,6 @@ func (a *actor) endLeg(l *leg, c Cause, actorName string, tell bool) {
 			l.letGo()
 		}
 		cancel()
-		if a.call.State != wire.CallEnded {
-			a.resuppress("server")
-		}
 		a.chime(l, prompt.Exit())
 		if a.rec != nil {
 			a.rec.RemoveParty(l.wire.ID)
@@ -410,7 +408,6 @@ func (a *actor) roomEvent(e mixer.Event) {
 		a.playEnded(e.Player)
 	case mixer.ShedChanged:
 		a.shed = e.Shed
-		a.resuppress("server")
 	case mixer.Closed:
 		if e.Err != nil {
 			a.log.Error("room failed, ending its call", "room", a.call.Room, "cause", e.Err)

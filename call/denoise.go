@@ -11,35 +11,57 @@ import (
 
 // suppression is what is to be done to a leg's voice: it is cleaned once for all who hear it, as much as it or any
 // of them asks for. A party that holds us is left alone: it plays music.
-func (a *actor) suppression(l *leg) denoise.Settings {
+func (a *actor) suppression(l *leg, hear []wire.MatrixCell) denoise.Settings {
 	if l.wire.Hold.Remote {
 		return denoise.Settings{}
 	}
 	s := denoise.Settings{Level: l.wire.Denoise.In, Residual: l.wire.Denoise.Residual}
-	for _, o := range a.legs {
-		if o != l && o.joined && o.alive() {
+	for _, c := range hear {
+		if o := a.leg(c.Listener); c.Source == l.wire.ID && o != nil {
 			s.Level = max(s.Level, o.wire.Denoise.Out)
 		}
 	}
 	return s
 }
 
+// suppresses reports whether any voice is suppressed or should be, and whether by the wish of who hears it.
+func (a *actor) suppresses() (any, out bool) {
+	for _, l := range a.legs {
+		if w := l.wire.Denoise; l.joined {
+			any = any || w.In > 0 || w.Out > 0 || w.Residual || l.denoiser != nil
+			out = out || w.Out > 0
+		}
+	}
+	return any, out
+}
+
 // suppress brings every voice's suppression to what it should be and tells which legs' pictures changed by it.
 func (a *actor) suppress(ctx context.Context) (changed []*leg, err error) {
+	any, out := a.suppresses()
+	if !any || a.call.State == wire.CallEnded {
+		return nil, nil
+	}
+	var hear []wire.MatrixCell
+	if out {
+		hear = a.room.Snapshot().Matrix
+	}
 	for _, l := range a.legs {
 		if !l.joined {
 			continue
 		}
-		s := a.suppression(l)
-		switch {
-		case l.denoiser != nil:
-			l.denoiser.Set(s)
-		case !s.Off():
-			d := denoise.Get(s)
-			if err := a.room.Do(ctx, mixer.Suppress{ID: l.wire.ID, By: d}); err != nil {
-				return changed, err // it may yet be in use: not put back
+		s := a.suppression(l, hear)
+		if l.denoiser == nil && !s.Off() {
+			l.denoiser = denoise.Get(denoise.Settings{})
+		}
+		if d := l.denoiser; d != nil && d.Settings() != s {
+			idle := d.Idle()
+			d.Set(s)
+			if idle { // else it is at work, and the room is awake
+				if err := a.room.Do(ctx, mixer.Suppress{ID: l.wire.ID, By: d}); err != nil {
+					d.Set(denoise.Settings{}) // for another try
+					return changed, err
+				}
 			}
-			l.denoiser = d
 		}
 		w := &l.wire.Denoise
 		if bypassed := a.shed && !s.Off(); w.Level != s.Level || w.Bypassed != bypassed {
@@ -50,15 +72,16 @@ func (a *actor) suppress(ctx context.Context) (changed []*leg, err error) {
 	return changed, nil
 }
 
-// resuppress is suppress after something else has changed that matters to it.
-func (a *actor) resuppress(actorName string) {
+// resuppress is suppress after something else has changed that may matter to it: who is there, who hears whom, who
+// is on hold, what the server has time for.
+func (a *actor) resuppress() {
 	ctx, cancel := context.WithTimeout(context.Background(), hangupLimit)
 	defer cancel()
 	changed, err := a.suppress(ctx)
 	if err != nil {
 		a.log.Warn("noise suppression failed", "cause", err)
 	}
-	a.denoiseChanged(changed, actorName)
+	a.denoiseChanged(changed, "server")
 }
 
 func (a *actor) denoiseChanged(legs []*leg, actorName string) {

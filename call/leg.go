@@ -85,7 +85,6 @@ func (l *leg) HeldRemotely(on bool) {
 	l.post(func() {
 		if l.wire.Hold.Remote != on {
 			l.wire.Hold.Remote = on
-			l.a.resuppress("server")
 			l.a.heldChanged(l, "customer")
 		}
 	})
