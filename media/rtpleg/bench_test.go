@@ -130,17 +130,28 @@ func benchReceive(b *testing.B, polled bool) {
 }
 
 // BenchmarkRelay is what a packet costs from the socket of one leg to that of another, with the parties in
-// another process and nobody listening.
+// another process and nobody listening: in a room that runs in each tick, and in one that dozes.
 func BenchmarkRelay(b *testing.B) {
+	b.Run("awake", func(b *testing.B) { benchRelay(b, 1) })
+	b.Run("dozing", func(b *testing.B) { benchRelay(b, 10) })
+}
+
+func benchRelay(b *testing.B, every int) {
 	legs, stop := crowd(b, false)
 	defer stop()
 	var f pcm.Frame
 	f.Reset(pcm.Rate8k)
 	next := time.Now()
-	tick := uint64(0)
+	tick, standing := uint64(0), false
 	beat := func() {
 		tick++
-		for _, l := range legs {
+		for i, l := range legs {
+			if standing && (int(tick)+i/2)%every != 0 {
+				continue
+			}
+			for k := every - 1; standing && k > 0; k-- {
+				l.SkipPast(time.Duration(k) * pcm.Period)
+			}
 			l.Skip()
 			l.WriteFrame(media.OutFrame{Tick: tick})
 		}
@@ -150,15 +161,16 @@ func BenchmarkRelay(b *testing.B) {
 	for range 50 {
 		beat()
 	}
-	standing := make([]bool, len(legs))
+	stands := make([]bool, len(legs))
 	for begun := 0; begun < len(legs); beat() {
 		for i, l := range legs {
-			if !standing[i] && l.Relay(tick+1, legs[i^1]) {
-				standing[i] = true
+			if !stands[i] && l.Relay(tick+1, legs[i^1]) {
+				stands[i] = true
 				begun++
 			}
 		}
 	}
+	standing = true
 	for b.Loop() {
 		before, cpu, begin := packetsIn(legs), processTime(), time.Now()
 		for time.Since(begin) < benchTime {
