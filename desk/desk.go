@@ -53,6 +53,8 @@ type Plane interface {
 	EndCall(ctx context.Context, callID, code, actor string) error
 	HangupLeg(ctx context.Context, legID, code, actor string) error
 	StartRecording(ctx context.Context, callID, actor string) (wire.Recording, error)
+	Arrange(ctx context.Context, callID string, seats []wire.Seat, actor string) (wire.Call, error)
+	DialLeg(ctx context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error)
 	Call(id string) (wire.Call, error)
 	Create(ctx context.Context, n call.NewCall) (wire.Call, error)
 	DialLeg(ctx context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error)
@@ -377,12 +379,16 @@ func input(e wire.Event) floor.Input {
 		}
 	case wire.Leg:
 		switch e.Type {
+		case "leg.created":
+			return floor.LegCreated{Leg: data}
+		case "leg.ringing", "leg.early_media":
+			return floor.LegRinging{Leg: data}
 		case "leg.answered":
 			return floor.LegAnswered{Leg: data}
 		case "leg.ended":
 			return floor.LegEnded{Leg: data}
 		case "leg.held":
-			return floor.LegHeld{Leg: data, Actor: e.Actor, On: true}
+			return floor.LegHeld{Leg: data, Actor: e.Actor}
 		case "leg.resumed":
 			return floor.LegHeld{Leg: data, Actor: e.Actor}
 		}

@@ -112,6 +112,7 @@ func (p *plane) EndCall(_ context.Context, callID, code, actor string) error {
 	return nil
 }
 
+<<<<<<< HEAD
 func (p *plane) Create(_ context.Context, n call.NewCall) (wire.Call, error) {
 	if err := p.note("open", n.ID); err != nil {
 		return wire.Call{}, err
@@ -131,10 +132,35 @@ func (p *plane) DialLeg(_ context.Context, callID string, req call.DialRequest, 
 		return wire.Leg{}, err
 	}
 	l := wire.Leg{ID: "cust_" + callID, CallID: callID, Role: role, Address: req.To, Direction: wire.Outbound, State: wire.LegTrying}
+=======
+func (p *plane) Arrange(_ context.Context, callID string, seats []wire.Seat, actor string) (wire.Call, error) {
+	if err := p.note("arrange", callID); err != nil {
+		return wire.Call{}, err
+	}
+	for _, s := range seats {
+		held := false
+		_ = p.leg(s.LegID, "leg.changed", actor, func(l *wire.Leg) { // one that has ended is passed over
+			held = l.Hold.Local != *s.Hold
+			l.Hold.Local, l.Side = *s.Hold, *s.Side
+		})
+		if held {
+			typ := map[bool]string{true: "leg.held", false: "leg.resumed"}[*s.Hold]
+			_ = p.leg(s.LegID, typ, actor, func(*wire.Leg) {})
+		}
+	}
+	return p.Call(callID)
+}
+
+func (p *plane) DialLeg(_ context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error) {
+	if err := p.note("dial", req.To); err != nil {
+		return wire.Leg{}, err
+	}
+>>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	p.mu.Lock()
 	c := p.calls[callID]
 	if c == nil {
 		p.mu.Unlock()
+<<<<<<< HEAD
 		return l, problem.NotFound("call", callID)
 	}
 	c.Legs = append(c.Legs, l)
@@ -153,6 +179,17 @@ func (p *plane) DialLeg(_ context.Context, callID string, req call.DialRequest, 
 
 func (p *plane) Beep(_ context.Context, legID, _ string) error { return p.note("beep", legID) }
 
+=======
+		return wire.Leg{}, problem.NotFound("call", callID)
+	}
+	l := wire.Leg{ID: "leg_" + req.ClientRef, CallID: callID, Role: role, Side: req.Side, ClientRef: req.ClientRef, State: wire.LegTrying}
+	c.Legs = append(c.Legs, l)
+	p.mu.Unlock()
+	p.bus.Publish("leg.created", callID, actor, l)
+	return l, nil
+}
+
+>>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 func (p *plane) StartRecording(_ context.Context, callID, _ string) (wire.Recording, error) {
 	err := p.note("record", callID)
 	if err == nil {

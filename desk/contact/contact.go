@@ -6,6 +6,7 @@ package contact
 import (
 	"time"
 
+	"github.com/cordboard/cordboard/desk/conference"
 	"github.com/cordboard/cordboard/desk/queue"
 	"github.com/cordboard/cordboard/internal/problem"
 )
@@ -21,8 +22,18 @@ const (
 	Connected  State = "connected"  // customer and agent talk
 	Away       State = "away"       // the agent was lost; the customer hears music until the deadline
 	Dialing    State = "dialing"    // an agent calls out; nobody but the agent is on it yet
+<<<<<<< HEAD
 	Message    State = "message"    // the customer leaves a voice message instead of waiting, until the deadline
 	Ended      State = "ended"
+=======
+	// PostCall: the customer has left, those who are still there go on (W68).
+	PostCall State = "post_call"
+	// Transferring: the agent has left, the number the call goes to rings, until the deadline.
+	Transferring State = "transferring"
+	// Outside: the customer talks to a number, no agent is on the call.
+	Outside State = "outside"
+	Ended   State = "ended"
+>>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 )
 
 // Contact is one contact's state, plain data.
@@ -36,6 +47,12 @@ const (
 //
 //	dialing ──────> connected        any state ── call over ──> ended
 //
+//	connected, away ── customer leaves, two stay ──> post_call
+//	connected ── transferred ──> queued, offered, connecting, connected (another agent's), transferring
+//	transferring ── answered ──> outside      transferring ── not answered ──> queued
+//	connected, away ── the last agent leaves, a number stays ──> outside
+//
+// Beside the customer and the agent in control there may be Others; see package conference.
 // An outbound contact has no queue: when its agent does not return it ends.
 type Contact struct {
 	ID       string `json:"id"` // the call's
@@ -58,6 +75,11 @@ type Contact struct {
 	Deadline  time.Time   `json:"deadline,omitzero"`  // Connecting and Away
 	// Parked: the agent has put the customer on hold, so nobody but the agent takes the hold away.
 	Parked bool `json:"parked,omitempty"`
+	// Others are on the call beside the customer and the agent in control, who joined at Since.
+	Others conference.Parties `json:"others,omitempty"`
+	Since  time.Time          `json:"since,omitzero"`
+	Left   time.Time          `json:"left,omitzero"`   // PostCall: when the customer left
+	Avoid  string             `json:"avoid,omitempty"` // the agent who gave the call away
 	// Talked: agent and customer have been connected at least once; recording is under way.
 	Talked bool `json:"talked,omitempty"`
 }
@@ -77,6 +99,8 @@ func (c Contact) Allowed() []string {
 		return []string{"attach", "end"}
 	case Connected:
 		return []string{"attach", "hold", "end"}
+	case PostCall, Transferring, Outside:
+		return []string{"end"}
 	default:
 		return nil
 	}
@@ -113,15 +137,100 @@ func (c Contact) Requeue() (Contact, error) {
 	default:
 		return c, c.refuse("be queued")
 	}
+	return c.queued(), nil
+}
+
+func (c Contact) queued() Contact {
 	c.State, c.Agent, c.Offer, c.Leg, c.Deadline, c.Parked = Queued, "", "", "", time.Time{}, false
+	c.Since = time.Time{}
+	return c
+}
+
+// Due is the earliest deadline, zero for none.
+func (c Contact) Due() time.Time {
+	at := c.Others.Due()
+	if at.IsZero() || !c.Deadline.IsZero() && c.Deadline.Before(at) {
+		at = c.Deadline
+	}
+	return at
+}
+
+// InHand reports whether an agent has the call: it can be held, transferred and shared.
+func (c Contact) InHand() bool { return c.State == Connected || c.State == Away || c.State == PostCall }
+
+// ToQueue gives the call to a queue, not to come back to the agent who gave it.
+func (c Contact) ToQueue(q string, p queue.Place) (Contact, error) {
+	if !(c.InHand() || c.State == Transferring) || !c.Left.IsZero() {
+		return c, c.refuse("be transferred")
+	}
+	if c.Agent != "" {
+		c.Avoid = c.Agent
+	}
+	c.Queue, c.Place, c.Outbound = q, p, false
+	return c.queued(), nil
+}
+
+// ToAgent gives the call to an agent at whom it rings, or (accepted) whose voice must be up by the deadline.
+// Should that fail it waits in queue q.
+func (c Contact) ToAgent(agent, offer, q string, accepted bool, deadline time.Time) (Contact, error) {
+	if !c.InHand() || !c.Left.IsZero() {
+		return c, c.refuse("be transferred")
+	}
+	c.Avoid, c.Queue, c.Outbound = c.Agent, q, false
+	c = c.queued()
+	c.State, c.Agent, c.Offer = Offered, agent, offer
+	if accepted {
+		c.State, c.Deadline = Connecting, deadline
+	}
+	c.Attempt++
+	return c, nil
+}
+
+// Pass gives control of the call to another agent who is on it.
+func (c Contact) Pass(agent, leg string, since, deadline time.Time) (Contact, error) {
+	if !c.InHand() && c.State != Outside {
+		return c, c.refuse("pass to " + agent)
+	}
+	c.Agent, c.Leg, c.Since, c.Parked = agent, leg, since, false
+	c.Deadline = time.Time{}
+	if c.State == PostCall {
+		return c, nil
+	}
+	c.State = Connected
+	if leg == "" {
+		c.State, c.Deadline = Away, deadline
+	}
+	return c, nil
+}
+
+// Out takes the last agent off the call: to a number that still rings (Transferring), or that is there.
+func (c Contact) Out(to State) (Contact, error) {
+	if !(c.InHand() || c.State == Transferring) || !c.Left.IsZero() || to != Transferring && to != Outside {
+		return c, c.refuse("go outside")
+	}
+	if c.Agent != "" {
+		c.Avoid = c.Agent
+	}
+	c.State, c.Agent, c.Leg, c.Since, c.Deadline, c.Parked = to, "", "", time.Time{}, time.Time{}, false
+	return c, nil
+}
+
+// CustomerLeft begins the post call.
+func (c Contact) CustomerLeft(now time.Time) (Contact, error) {
+	if !c.InHand() || !c.Left.IsZero() {
+		return c, c.refuse("lose its customer")
+	}
+	c.State, c.Left, c.Customer, c.Deadline, c.Parked = PostCall, now, "", time.Time{}, false
 	return c, nil
 }
 
 // MayJoin reports whether the agent may attach a leg now.
 func (c Contact) MayJoin(agent string) bool {
 	switch c.State {
-	case Connecting, Connected, Away, Dialing:
-		return c.Agent == agent
+	case Connecting, Connected, Away, Dialing, PostCall:
+		return c.Agent == agent || c.Others.ByAgent(agent) >= 0
+	case Outside:
+		return c.Others.ByAgent(agent) >= 0
 	default:
 		return false
 	}
@@ -129,8 +238,12 @@ func (c Contact) MayJoin(agent string) bool {
 
 // Attach takes the agent's leg, the first one, one after a loss, or one that replaces another.
 func (c Contact) Attach(agent, leg string) (Contact, error) {
-	if !c.MayJoin(agent) {
+	if !c.MayJoin(agent) || c.Agent != agent {
 		return c, c.refuse("be joined by " + agent)
+	}
+	if c.State == PostCall {
+		c.Leg = leg
+		return c, nil
 	}
 	c.State, c.Leg, c.Deadline = Connected, leg, time.Time{}
 	c.Talked = true

@@ -26,6 +26,7 @@ const (
 	Conference       Row = "conference"        // more than two are on the call
 	PostCall         Row = "post_call"         // the customer has left
 	Away             Row = "away"              // the agent's voice is lost
+	Dialing          Row = "dialing"           // the agent calls out, and has no voice yet
 	Transferring     Row = "transferring"      // on its way to somebody else
 	Wrapup           Row = "wrapup"            // work after the call
 )
@@ -38,7 +39,6 @@ type View struct {
 	Usable   bool // the consult can be merged or transferred
 	Pending  bool // a consult of anybody's is under way, also one that will merge when it is answered
 	Own      bool // and it is this agent's
-	EP       bool // and it goes through an entry point
 	Parties  int  // on the call, the pending one included
 	Customer bool // is there
 	// Others: somebody beside customer and primary agent is there.
@@ -80,7 +80,9 @@ func For(v View) (c wire.Controls) {
 		c.Recording, c.Drop = shown(v.Primary), shown(v.Primary && v.Others)
 	case PostCall:
 		c.Hold, c.Mute, c.End, c.Consult, c.Exit = off(), on(), on(), off(), on()
-		c.Recording = when(!v.EP && v.Primary)
+		c.Recording = shown(v.Primary) // also after an entry point (X2)
+	case Away, Dialing:
+		c.End = on()
 	case Wrapup:
 		c.Wrapup = on()
 	}

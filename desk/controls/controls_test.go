@@ -37,7 +37,7 @@ func TestW26_W29_W48_W49_W50_W57_W60_W61_W62_W83_W96_X2_X5_ControlMatrix(t *test
 		{"conference, another consult running", with(prim(Conference, 5), func(v *View) { v.Others, v.Pending = true, true }), "- o + + - o o - - - + + + -"},
 		{"conference, not in control", View{Row: Conference, Parties: 4, Customer: true, Others: true}, "- o + + - + o - - - + - - -"},
 		{"customer has left", prim(PostCall, 2), "- o + + - o - - - - + - + -"},
-		{"customer has left, entry point", with(prim(PostCall, 2), func(v *View) { v.EP = true }), "- o + + - o - - - - + - o -"},
+		{"the agent's voice is lost", prim(Away, 2), "- - - + - - - - - - - - - -"},
 		{"wrap-up", View{Row: Wrapup, Primary: true}, "- - - - - - - - - - - - - +"},
 	} {
 		got := make([]string, len(columns))

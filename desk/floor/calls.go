@@ -13,6 +13,9 @@ import (
 const (
 	reasonNew       = "new"
 	reasonAgentLost = "agent_lost"
+
+	reasonTransferred    = "transferred"
+	reasonTransferFailed = "transfer_failed"
 )
 
 // CallCreated brings a call: an inbound one to a number of ours is queued, one that an agent places makes
@@ -35,7 +38,6 @@ type LegEnded struct{ Leg wire.Leg }
 type LegHeld struct {
 	Leg   wire.Leg
 	Actor string
-	On    bool
 }
 
 // CommandFailed says that the media plane could not do what the floor asked for.
@@ -133,6 +135,15 @@ func (in CallEnded) step(f *Floor) error {
 // back to where they were, and one who talked wraps up.
 func (f *Floor) endContact(c contact.Contact) {
 	f.dropOffer(c, wire.OfferWithdrawn)
+	if k, asking := f.consultOf(c.ID); asking {
+		k.Leg = "" // ends with the call
+		f.dismiss(k)
+		f.forget(k, causeCallEnded, Actor)
+	}
+	for _, p := range c.Others {
+		f.letGo(p.Agent, c.ID)
+	}
+	f.countPostCall(c)
 	put(f, key{KindContact, c.ID}, f.state.Contacts, nil)
 	if c.State == contact.Message {
 		f.messageLeft(c)
@@ -171,7 +182,26 @@ func (in LegAnswered) step(f *Floor) error {
 		f.customerUp(c, in.Leg)
 		return nil
 	}
+	k, asking := f.consultOf(c.ID)
+	if ofConsult(in.Leg) {
+		if asking && k.ID == in.Leg.ClientRef {
+			f.consultUp(k, in.Leg)
+		} else if c.Others.ByLeg(in.Leg.ID) < 0 {
+			f.command(OpHangup, c.ID, in.Leg.ID, "cancelled")
+		}
+		return nil
+	}
 	if in.Leg.Role != wire.RoleAgent || f.agents[in.Leg.Agent] == nil {
+		return nil
+	}
+	if asking && k.Agent == in.Leg.Agent && (k.State == wire.ConsultConnecting || k.State == wire.ConsultAnswered) {
+		f.consultUp(k, in.Leg)
+		return nil
+	}
+	if i := c.Others.ByAgent(in.Leg.Agent); i >= 0 {
+		c.Others = c.Others.Set(i, c.Others[i].Back(in.Leg.ID))
+		f.setContact(c)
+		f.arrange(c)
 		return nil
 	}
 	if !c.MayJoin(in.Leg.Agent) {
@@ -202,6 +232,9 @@ func (f *Floor) customerUp(c contact.Contact, l wire.Leg) {
 func (f *Floor) attach(c contact.Contact, l wire.Leg) {
 	was, first := c.State, !c.Talked
 	c = must(c.Attach(l.Agent, l.ID))
+	if c.Since.IsZero() {
+		c.Since = f.now
+	}
 	if was == contact.Connecting {
 		f.closeOffer(c.Offer)
 		c.Offer = ""
@@ -211,6 +244,7 @@ func (f *Floor) attach(c contact.Contact, l wire.Leg) {
 	} else {
 		f.setContact(c)
 	}
+<<<<<<< HEAD
 	if c.Task != "" && c.Customer == "" {
 		if was == contact.Connecting {
 			f.taskAttached(c)
@@ -218,6 +252,11 @@ func (f *Floor) attach(c contact.Contact, l wire.Leg) {
 		return
 	}
 	if (was == contact.Connecting || was == contact.Away) && !c.Parked {
+=======
+	if _, asking := f.consultOf(c.ID); asking || len(c.Others) > 0 {
+		f.arrange(c)
+	} else if (was == contact.Connecting || was == contact.Away) && !c.Parked {
+>>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 		f.command(OpResume, c.ID, c.Customer, "")
 	}
 	if q := f.queues[c.Queue]; first && q != nil && !q.NoRecording {
@@ -240,20 +279,70 @@ func (in LegEnded) step(f *Floor) error {
 	if !ok {
 		return nil
 	}
+	k, asking := f.consultOf(c.ID)
 	switch {
+<<<<<<< HEAD
 	case c.Task != "" && c.Customer == "" && in.Leg.Role == wire.RoleCustomer:
 		f.taskUnanswered(c, in.Leg.Cause)
+=======
+	case in.Leg.ID == "":
+>>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	case in.Leg.ID == c.Customer:
-		f.finish(c, "hangup")
-	case in.Leg.ID == c.Leg && c.State == contact.Connected && left(in.Leg.Cause):
-		f.finish(c, "hangup")
-	case in.Leg.ID == c.Leg && c.State == contact.Connected:
-		f.setContact(must(c.Lose(f.now.Add(f.cfg.Return.Duration))))
-		if in.Leg.Cause != "replaced" { // whoever replaces it is in the room already
-			f.command(OpHold, c.ID, c.Customer, "")
+		f.customerLeaves(c)
+	case asking && (in.Leg.ID == k.Leg || in.Leg.ClientRef == k.ID):
+		f.consultLegEnded(k, in.Leg)
+	case in.Leg.ID == c.Leg:
+		f.primaryLegEnded(c, in.Leg)
+	default:
+		if i := c.Others.ByLeg(in.Leg.ID); i >= 0 {
+			f.partyLegEnded(c, i, in.Leg)
 		}
 	}
 	return nil
+}
+
+// primaryLegEnded: the agent in control has hung up, or was lost and may come back.
+func (f *Floor) primaryLegEnded(c contact.Contact, l wire.Leg) {
+	_, asking := f.consultOf(c.ID)
+	alone := !asking && len(c.Others) == 0
+	switch {
+	case c.State == contact.PostCall:
+		c.Leg = ""
+		if left(l.Cause) || f.voices(c) < 2 {
+			f.primaryLeaves(c, c.Agent)
+			return
+		}
+		f.setContact(c) // the others go on; control comes back with the agent, or passes when they leave
+	case c.State != contact.Connected:
+	case left(l.Cause) && alone:
+		f.finish(c, "hangup")
+	case left(l.Cause):
+		c.Leg = ""
+		f.primaryLeaves(c, c.Agent)
+	default:
+		c = must(c.Lose(f.now.Add(f.cfg.Return.Duration)))
+		f.setContact(c)
+		switch {
+		case !alone:
+			f.arrange(c)
+		case l.Cause != "replaced": // whoever replaces it is in the room already
+			f.command(OpHold, c.ID, c.Customer, "")
+		}
+	}
+}
+
+// partyLegEnded: somebody beside customer and primary agent has hung up, or an agent was lost.
+func (f *Floor) partyLegEnded(c contact.Contact, i int, l wire.Leg) {
+	p := c.Others[i]
+	if p.Agent == "" || left(l.Cause) {
+		f.partyLeaves(c, i, Actor)
+		return
+	}
+	c.Others = c.Others.Set(i, p.Lose(f.now.Add(f.cfg.Return.Duration)))
+	f.setContact(c)
+	if f.over(c) {
+		f.finish(c, "hangup")
+	}
 }
 
 // finish ends the contact and its call. The call may be ending already.
@@ -264,8 +353,16 @@ func (f *Floor) finish(c contact.Contact, code string) {
 
 func (in LegHeld) step(f *Floor) error {
 	c, ok := f.state.Contacts[in.Leg.CallID]
-	if ok && in.Leg.ID == c.Customer && in.Actor != Actor && c.State == contact.Connected && c.Parked != in.On {
-		c.Parked = in.On
+	if !ok || in.Actor == Actor || !c.InHand() {
+		return nil
+	}
+	if _, asking := f.consultOf(c.ID); asking || len(c.Others) > 0 {
+		f.arrange(c) // during a consult or conference the desk says who waits (W33, W60)
+		return nil
+	}
+	// The far side's own hold is none of the agent's.
+	if in.Leg.ID == c.Customer && c.State == contact.Connected && c.Parked != in.Leg.Hold.Local {
+		c.Parked = in.Leg.Hold.Local
 		f.setContact(c)
 	}
 	return nil
@@ -273,6 +370,11 @@ func (in LegHeld) step(f *Floor) error {
 
 // overdue is the deadline of an agent whose voice did not come up, or who did not come back.
 func (f *Floor) overdue(c contact.Contact) {
+	f.partiesOverdue(c)
+	c, ok := f.state.Contacts[c.ID]
+	if !ok || c.Deadline.IsZero() || c.Deadline.After(f.now) {
+		return
+	}
 	a := f.state.Agents[c.Agent]
 	switch c.State {
 	case contact.Message:
@@ -283,6 +385,11 @@ func (f *Floor) overdue(c contact.Contact) {
 		f.requeue(c, agent.ReasonNoMedia)
 	case contact.Away:
 		a.Want, a.WantWhy = wire.AgentNotReady, agent.ReasonConnectionLost
+		if _, asking := f.consultOf(c.ID); asking || len(c.Others) > 0 {
+			f.setAgent(a, Actor)
+			f.primaryLost(c)
+			return
+		}
 		f.beginWrapup(a, c)
 		if c.Outbound {
 			put(f, key{KindContact, c.ID}, f.state.Contacts, nil)
@@ -321,8 +428,13 @@ func (in CommandFailed) step(f *Floor) error {
 		Type: "call.command_failed", CallID: c.ID, Queue: c.Queue,
 		Detail: fmt.Sprintf("could not %s: %s", in.Command.Op, in.Detail),
 	})
-	if in.Command.Op == OpAnswer {
+	switch in.Command.Op {
+	case OpAnswer:
 		f.finish(c, "error")
+	case OpDial:
+		if k, ok := f.state.Consults[in.Command.Dial.Ref]; ok && k.State != wire.ConsultAnswered {
+			f.closeConsult(k, "unavailable", k.Held, Actor)
+		}
 	}
 	return nil
 }

@@ -50,6 +50,8 @@ type Config struct {
 	NoAgentAlarm Duration `toml:"no_agent_alarm"`
 	// OfferAlarm is how many offers of one call may fail before an alarm.
 	OfferAlarm int `toml:"offer_alarm"`
+	// Handling is how calls are handled once an agent has them.
+	Handling Handling `toml:"handling"`
 	// SessionLife is how long a sign-in lasts.
 	SessionLife Duration `toml:"session_life"`
 	// Callbacks is how customers are called back.
@@ -118,6 +120,7 @@ func (c Config) withDefaults() Config {
 	orElse(&c.AbsentSignout, 15*time.Minute)
 	orElse(&c.NoAgentAlarm, 5*time.Second)
 	orElse(&c.SessionLife, 24*time.Hour)
+	c.Handling = c.Handling.withDefaults()
 	if c.OfferAlarm == 0 {
 		c.OfferAlarm = 5
 	}
@@ -227,7 +230,11 @@ func (c Config) Validate() error {
 			return fmt.Errorf("desk: number %s: class must be 1, 2 or 3", n.Number)
 		}
 	}
+<<<<<<< HEAD
 	if err := c.Callbacks.validate(); err != nil {
+=======
+	if err := c.Handling.validate(queues); err != nil {
+>>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 		return err
 	}
 	for _, r := range c.WrapupReasons {

@@ -17,7 +17,11 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/desk/agent"
+<<<<<<< HEAD
 	"github.com/cordboard/cordboard/desk/callback"
+=======
+	"github.com/cordboard/cordboard/desk/consult"
+>>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/desk/hours"
 	"github.com/cordboard/cordboard/desk/offer"
@@ -50,6 +54,9 @@ type Floor struct {
 	due        deadlines
 	pastOffers past[offer.Offer]
 	pastWraps  past[wrapup.Wrapup]
+	asks       map[string]string // call -> its consult
+	told       map[string]wire.Handling
+	stats      Stats
 
 	// The step under way.
 	now     time.Time
@@ -122,6 +129,9 @@ const (
 	OpRecord Op = "record"
 	OpHangup Op = "hangup" // one leg
 	OpEnd    Op = "end"    // the call
+
+	OpArrange Op = "arrange" // who is on hold and on which side
+	OpDial    Op = "dial"    // somebody into the call
 )
 
 // Command is to be carried out on a call, after the commands of that call that came before it.
@@ -130,7 +140,18 @@ type Command struct {
 	CallID string
 	LegID  string
 	Code   string // OpHangup, OpEnd: the cause
+<<<<<<< HEAD
 	Dial   *Dial  // OpOpen, OpDial
+=======
+	Seats  []wire.Seat
+	Dial   *Dial
+}
+
+// Dial is somebody to call into a call; Ref is the leg's client_ref.
+type Dial struct {
+	To, Ref, Side string
+	Timeout       time.Duration
+>>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 }
 
 func (Event) effect()   {}
@@ -148,6 +169,7 @@ func New(cfg Config, state State, newID func(prefix string) string) (*Floor, err
 	f := &Floor{
 		cfg: cfg, state: state, newID: newID, agents: map[string]*staff{}, queues: map[string]*line{},
 		numbers: map[string]Number{}, before: map[key]any{},
+		asks: map[string]string{}, told: map[string]wire.Handling{},
 	}
 	for _, q := range cfg.Queues {
 		l := &line{Queue: q}
@@ -188,8 +210,13 @@ func (f *Floor) rebuild() {
 	for _, w := range f.state.Wrapups {
 		f.due.add(time.Time{}, w.Deadline, key{KindWrapup, w.ID})
 	}
+<<<<<<< HEAD
 	for _, c := range f.state.Callbacks {
 		f.indexCallback(callback.Callback{}, c)
+=======
+	for _, k := range f.state.Consults {
+		f.indexConsult(consult.Consult{}, k)
+>>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	}
 	for q, w := range f.state.Watches {
 		f.due.add(time.Time{}, w.Due, key{KindWatch, q})
@@ -209,6 +236,7 @@ func (f *Floor) Step(now time.Time, in Input) ([]Change, []Effect, error) {
 	for f.matchTasks(true) || f.match() || f.matchTasks(false) {
 	}
 	f.watch()
+	f.tell()
 	changes := make([]Change, 0, len(f.touched))
 	for _, k := range f.touched {
 		changes = append(changes, f.state.change(k.kind, k.id))
@@ -232,8 +260,13 @@ func (f *Floor) rollBack() {
 			put(f, k, f.state.Wrapups, old)
 		case KindWatch:
 			put(f, k, f.state.Watches, old)
+<<<<<<< HEAD
 		case KindCallback:
 			put(f, k, f.state.Callbacks, old)
+=======
+		case KindConsult:
+			put(f, k, f.state.Consults, old)
+>>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 		}
 	}
 	f.effects = nil
@@ -271,6 +304,8 @@ func (f *Floor) index(k key, old, fresh any) {
 		f.due.add(offerDue(old.(offer.Offer)), offerDue(v), k)
 	case wrapup.Wrapup:
 		f.due.add(old.(wrapup.Wrapup).Deadline, v.Deadline, k)
+	case consult.Consult:
+		f.indexConsult(old.(consult.Consult), v)
 	case Watch:
 		f.due.add(old.(Watch).Due, v.Due, k)
 	case callback.Callback:
@@ -301,7 +336,23 @@ func (f *Floor) indexContact(old, c contact.Contact) {
 	if l := f.queues[c.Queue]; l != nil && c.State == contact.Queued {
 		l.Enter(queue.Waiting{ID: c.ID, Place: c.Place})
 	}
-	f.due.add(old.Deadline, c.Deadline, key{KindContact, c.ID})
+	f.due.add(old.Due(), c.Due(), key{KindContact, c.ID})
+}
+
+func (f *Floor) indexConsult(old, k consult.Consult) {
+	if l := f.queues[old.Queue]; l != nil && old.Queued() {
+		l.Leave(queue.Waiting{ID: old.ID, Place: old.Place})
+	}
+	if l := f.queues[k.Queue]; l != nil && k.Queued() {
+		l.Enter(queue.Waiting{ID: k.ID, Place: k.Place})
+	}
+	if old.ID != "" && f.asks[old.Call] == old.ID {
+		delete(f.asks, old.Call)
+	}
+	if k.ID != "" {
+		f.asks[k.Call] = k.ID
+	}
+	f.due.add(old.Deadline, k.Deadline, key{KindConsult, k.ID})
 }
 
 func offerDue(o offer.Offer) time.Time {
@@ -329,13 +380,18 @@ func (f *Floor) dueAt(k key) time.Time {
 	case KindAgent:
 		return f.state.Agents[k.id].Absent
 	case KindContact:
-		return f.state.Contacts[k.id].Deadline
+		return f.state.Contacts[k.id].Due()
 	case KindOffer:
 		return offerDue(f.state.Offers[k.id])
 	case KindWrapup:
 		return f.state.Wrapups[k.id].Deadline
+<<<<<<< HEAD
 	case KindCallback:
 		return f.state.Callbacks[k.id].Next()
+=======
+	case KindConsult:
+		return f.state.Consults[k.id].Deadline
+>>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	default:
 		return f.state.Watches[k.id].Due
 	}

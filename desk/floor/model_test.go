@@ -368,7 +368,7 @@ func (w *world) park() {
 	}
 	on := w.r.IntN(2) == 0
 	w.held[p.customer] = on
-	w.step(LegHeld{Leg: wire.Leg{ID: p.customer, CallID: p.ID, Role: wire.RoleCustomer}, Actor: "ag0", On: on})
+	w.step(LegHeld{Leg: wire.Leg{ID: p.customer, CallID: p.ID, Role: wire.RoleCustomer, Hold: wire.Hold{Local: on}}, Actor: "ag0"})
 }
 
 // restart stops the process: the floor is made anew from its log, some calls are gone.

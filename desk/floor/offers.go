@@ -25,6 +25,10 @@ func (f *Floor) match() bool {
 		return false
 	}
 	l := f.order[i]
+	if k, ok := f.state.Consults[l.Calls()[0].ID]; ok {
+		f.ring(k, f.state.Agents[l.Idle()[0].ID], l.Ring)
+		return true
+	}
 	c, a := f.state.Contacts[l.Calls()[0].ID], f.state.Agents[l.Idle()[0].ID]
 	o := offer.Offer{
 		ID: f.newID(id.Offer), Call: c.ID, Agent: a.ID, Queue: c.Queue, State: wire.OfferOpen,
@@ -79,9 +83,12 @@ func (in Accept) step(f *Floor) error {
 	if err != nil {
 		return err
 	}
-	c := must(f.state.Contacts[o.Call].Accepted(f.now.Add(f.cfg.Attach.Duration)))
 	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
-	f.setContact(c)
+	if k, ok := f.state.Consults[o.Consult]; ok {
+		f.consultAccepted(k)
+	} else {
+		f.setContact(must(f.state.Contacts[o.Call].Accepted(f.now.Add(f.cfg.Attach.Duration))))
+	}
 	f.publish("offer.accepted", o.Call, in.Actor, f.wireOffer(o))
 	return nil
 }
@@ -109,6 +116,10 @@ func (f *Floor) missed(o offer.Offer, reason, actor string) {
 	f.publish("offer."+string(o.State), o.Call, actor, f.wireOffer(o))
 	f.closeOffer(o.ID)
 	f.setAgent(must(f.state.Agents[o.Agent].Fail(reason, f.now)), actor)
+	if k, ok := f.state.Consults[o.Consult]; ok {
+		f.consultMissed(k, reason)
+		return
+	}
 	f.requeue(f.state.Contacts[o.Call], reason)
 	if o.Attempt == f.cfg.OfferAlarm {
 		f.publish("desk.alarm", o.Call, Actor, wire.Alarm{

@@ -39,6 +39,8 @@ func (Tick) step(f *Floor) error {
 			if err := f.complete(f.state.Wrapups[k.id], f.cfg.WrapupDefault, "deadline", Actor); err != nil {
 				return err
 			}
+		case KindConsult:
+			f.consultOverdue(f.state.Consults[k.id])
 		case KindWatch:
 			f.raise(k.id)
 		case KindCallback:
@@ -104,7 +106,15 @@ func (in Restart) step(f *Floor) error {
 			f.requeue(c, agent.ReasonRestart)
 		}
 	}
+<<<<<<< HEAD
 	f.settleTasks()
+=======
+	for _, k := range f.consults() {
+		if k.State != wire.ConsultAnswered {
+			f.closeConsult(k, agent.ReasonRestart, k.Held, Actor)
+		}
+	}
+>>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	for _, aid := range slices.Sorted(maps.Keys(f.state.Agents)) {
 		if f.agents[aid] != nil {
 			f.setAgent(f.state.Agents[aid].Restarted(f.now, f.now.Add(f.cfg.AbsentSignout.Duration)), Actor)
@@ -155,6 +165,9 @@ func (f *Floor) MayJoin(agentID, callID string) error {
 	c, ok := f.state.Contacts[callID]
 	if !ok {
 		return problem.NotFound("call", callID)
+	}
+	if k, asking := f.consultOf(callID); asking && k.Agent == agentID && (k.State == wire.ConsultConnecting || k.State == wire.ConsultAnswered) {
+		return nil
 	}
 	if !c.MayJoin(agentID) {
 		return problem.Conflict("call_not_yours", string(c.State), nil, "call %s is not agent %s's to join", callID, agentID)

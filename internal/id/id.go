@@ -21,6 +21,7 @@ const (
 	Queue     = "que"
 	Offer     = "off"
 	Wrapup    = "wru"
+	Consult   = "cns"
 	Event     = "evt"
 	Callback  = "cbk"
 	Campaign  = "cmp"

@@ -255,6 +255,8 @@ func examples() []example {
 		{"PATCH /v1/calls/{call}", "/v1/calls/" + callID, `{"tones":"loud"}`, typeMerge, 422},
 		{"GET /v1/calls/{call}/legs", "/v1/calls/" + callID + "/legs", "", "", 200},
 		{"GET /v1/calls/{call}/timeline", "/v1/calls/" + callID + "/timeline", "", "", 200},
+		{"POST /v1/calls/{call}/arrange", "/v1/calls/" + callID + "/arrange", `{"legs":[{"leg_id":"` + customer + `","hold":true},{"leg_id":"` + aliceLeg + `","side":"consult"}]}`, "", 200},
+		{"POST /v1/calls/{call}/arrange", "/v1/calls/" + callID + "/arrange", `{"legs":[]}`, "", 422},
 		{"POST /v1/calls/{call}/end", "/v1/calls/" + callID + "/end", `{"reason":"hangup"}`, "", 204},
 		{"PATCH /v1/calls/{call}/variables", "/v1/calls/" + callID + "/variables", `{"vip":"yes","order":null}`, typeMerge, 200},
 		{"GET /v1/calls/{call}/recordings", "/v1/calls/" + callID + "/recordings", "", "", 200},

@@ -23,6 +23,13 @@ var Enums = map[string][]string{
 	"PlaySource":  values(PlayTone, PlayBeep, PlayMusic, PlayRingback, PlayFile),
 	"TonePolicy":  values(TonesOff, TonesConference, TonesAlways),
 	"RelayPolicy": values(RelayNone, RelayAll),
+	"NodeState":      values(NodeOK, NodeDraining),
+	"TargetKind":     values(TargetAgent, TargetQueue, TargetNumber, TargetEntryPoint),
+	"ConsultState":   values(ConsultRequested, ConsultReached, ConsultConnecting, ConsultAnswered, ConsultEnded),
+	"PartyRole":      values(PartyCustomer, PartyPrimary, PartyConsulted, PartyConference),
+	"PlaySource":     values(PlayTone, PlayBeep, PlayMusic, PlayRingback, PlayFile),
+	"TonePolicy":     values(TonesOff, TonesConference, TonesAlways),
+	"RelayPolicy":    values(RelayNone, RelayAll),
 }
 
 func values[T ~string](vs ...T) []string {

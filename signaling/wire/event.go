@@ -17,6 +17,23 @@ var EventTypes = map[string]any{
 	"call.changed":   Call{}, // its variables, its queue or its recording
 	"call.ended":     Call{},
 
+	"call.post_call":        Handling{}, // the customer has left, the others go on
+	"call.handling_changed": Handling{}, // whatever of it has changed
+
+	"consult.started":  Consult{},
+	"consult.reached":  Consult{},
+	"consult.answered": Consult{},
+	"consult.ended":    Consult{},
+
+	"conference.started":       Handling{},
+	"conference.joined":        Handling{},
+	"conference.left":          Handling{},
+	"conference.owner_changed": Handling{},
+
+	"transfer.started":   Transfer{},
+	"transfer.completed": Transfer{},
+	"transfer.failed":    Transfer{},
+
 	"leg.created":         Leg{},
 	"leg.ringing":         Leg{},
 	"leg.early_media":     Leg{},

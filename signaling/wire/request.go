@@ -47,6 +47,7 @@ type Snapshot struct {
 	Call       *Call       `json:"call,omitempty"`
 	Recordings []Recording `json:"recordings,omitempty"` // the running ones of the call
 	Wrapup     *Wrapup     `json:"wrapup,omitempty"`
+	Handling   *Handling   `json:"handling,omitempty"` // of the call
 }
 
 // StateRequest asks for another state of an agent.

@@ -1,7 +1,7 @@
 // What the desktop knows of the server, and how news changes it. Pure: the same state and the same news
 // give the same next state, so every screen can be reached in a test without a server.
 
-import type { Agent, Call, Event, Leg, Offer, Queue, Recording, Snapshot, Wrapup } from '../wire/wire';
+import type { Agent, Call, Event, Handling, Leg, Offer, Queue, Recording, Snapshot, Wrapup } from '../wire/wire';
 
 export interface State {
   seq: number; // the newest event this state has seen
@@ -10,6 +10,7 @@ export interface State {
   offer: Offer | null; // open, rung at me
   call: Call | null; // the one I am in or have accepted; not ended
   last: Call | null; // the call the running wrap-up is about
+  handling: Handling | null; // how the desk handles `call`: who is on it, what I may do
   recording: Recording | null; // of `call`, while it runs
   wrapup: Wrapup | null; // open
   queues: Queue[];
@@ -23,6 +24,7 @@ export const nothing: State = {
   offer: null,
   call: null,
   last: null,
+  handling: null,
   recording: null,
   wrapup: null,
   queues: [],
@@ -40,6 +42,7 @@ export function snapshot(s: State, snap: Snapshot): State {
     offer: snap.offer?.state === 'open' ? snap.offer : null,
     call,
     last: snap.call ?? s.last,
+    handling: call ? (snap.handling ?? null) : null,
     recording: (call && snap.recordings?.find(running)) ?? null,
     wrapup: snap.wrapup && !snap.wrapup.completed ? snap.wrapup : null,
   };
@@ -101,6 +104,20 @@ function change(s: State, e: Event): State {
       return wrapup(s, e.data);
     case 'queue.changed':
       return queue(s, e.data);
+    case 'call.handling_changed':
+      return handling(s, e.data);
+    case 'call.post_call':
+    case 'consult.started':
+    case 'consult.reached':
+    case 'consult.answered':
+    case 'consult.ended':
+    case 'conference.started':
+    case 'conference.joined':
+    case 'conference.left':
+    case 'conference.owner_changed':
+    case 'transfer.started':
+    case 'transfer.completed':
+    case 'transfer.failed':
     case 'call.queued':
     case 'leg.dtmf':
     case 'leg.quality':
@@ -152,9 +169,15 @@ function mine(s: State, c: Call): boolean {
 function call(s: State, c: Call): State {
   if (s.me === '' || !mine(s, c)) return s;
   if (c.state === 'ended') {
-    return s.call === null || s.call.id === c.id ? { ...s, call: null, recording: null, last: c } : s;
+    return s.call === null || s.call.id === c.id ? { ...s, call: null, handling: null, recording: null, last: c } : s;
   }
   return { ...s, call: c, last: c };
+}
+
+/** handling is kept for the call the server has given to me; what of it concerns somebody else's is not. */
+function handling(s: State, h: Handling): State {
+  const mine = s.me !== '' && (h.controls[s.me] !== undefined || s.handling?.call_id === h.call_id);
+  return mine ? { ...s, handling: h } : s;
 }
 
 function leg(s: State, l: Leg): State {

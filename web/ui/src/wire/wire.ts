@@ -14,6 +14,12 @@ export const CloseSlow = 4408;
 /** the cursor is older than what the server holds: "cursor_expired"; read the state afresh */
 export const CloseCursorExpired = 4410;
 
+/** The sides of a call during a consult. */
+export const MainSide = "main";
+
+/** The sides of a call during a consult. */
+export const ConsultSide = "consult";
+
 /** CallbackKind is where a callback comes from. */
 export type CallbackKind = "courtesy" | "voice" | "web" | "scheduled";
 export const callbackKindValues: readonly CallbackKind[] = ["courtesy", "voice", "web", "scheduled"];
@@ -245,6 +251,144 @@ export interface Auth {
   auth: string;
 }
 
+/** TargetKind is what a consult, a transfer or another party of a conference may be. */
+export type TargetKind = "agent" | "queue" | "number" | "entry_point";
+export const targetKindValues: readonly TargetKind[] = ["agent", "queue", "number", "entry_point"];
+
+/** Target is somebody to consult, add or transfer to. */
+export interface Target {
+  kind: TargetKind;
+  /** at most 36 characters */
+  id: string;
+  label: string;
+  /** of an agent */
+  state?: AgentState;
+  /** somebody could take it now */
+  free: boolean;
+}
+
+/** TargetList is what a search for targets found. */
+export interface TargetList {
+  items: Target[];
+}
+
+/** TargetRequest names a target. */
+export interface TargetRequest {
+  kind?: TargetKind;
+  /** at most 36 characters */
+  target?: string;
+}
+
+/** ConsultRequest asks somebody. */
+export interface ConsultRequest {
+  kind: TargetKind;
+  target: string;
+  /** HoldParticipants says whether the others wait; default true. */
+  hold_participants?: boolean;
+}
+
+/** DropRequest takes a participant out of a conference. */
+export interface DropRequest {
+  leg_id: string;
+}
+
+/** ConsultState is how far a consult is. */
+export type ConsultState = "requested" | "reached" | "connecting" | "answered" | "ended";
+export const consultStateValues: readonly ConsultState[] = ["requested", "reached", "connecting", "answered", "ended"];
+
+/** Consult is an agent of a call asking somebody else. */
+export interface Consult {
+  id: string;
+  call_id: string;
+  /** the agent who asks */
+  by?: string;
+  kind: TargetKind;
+  target: string;
+  state: ConsultState;
+  hold_participants: boolean;
+  /** consult | main: whom the agent who asks talks to */
+  active: string;
+  merging?: boolean;
+  transferring?: boolean;
+  /** who is asked, once known */
+  agent?: string;
+  leg_id?: string;
+  created: string;
+  answered?: string;
+  /** why it ended */
+  cause?: string;
+}
+
+/** PartyRole is what somebody is on a call as the desk sees it. */
+export type PartyRole = "customer" | "primary" | "consulted" | "conference";
+export const partyRoleValues: readonly PartyRole[] = ["customer", "primary", "consulted", "conference"];
+
+/** Participant is somebody on a call. */
+export interface Participant {
+  role: PartyRole;
+  /** absent while there is no voice */
+  leg_id?: string;
+  agent?: string;
+  name?: string;
+  number?: string;
+  held: boolean;
+  /** main | consult */
+  side: string;
+  since?: string;
+}
+
+/** Control is one thing an agent may do. */
+export interface Control {
+  visible: boolean;
+  enabled: boolean;
+}
+
+/** Controls is what an agent may do with a call now. */
+export interface Controls {
+  accept: Control;
+  hold: Control;
+  mute: Control;
+  keypad: Control;
+  end: Control;
+  transfer: Control;
+  consult: Control;
+  /** another party, directly */
+  add: Control;
+  swap: Control;
+  end_consult: Control;
+  /** merge the consult */
+  conference: Control;
+  exit: Control;
+  drop: Control;
+  recording: Control;
+  wrapup: Control;
+}
+
+/** Handling is how the desk handles a call: who is on it, who is in control, and what each agent may do. */
+export interface Handling {
+  call_id: string;
+  /** State is the state of the call for the agent in control: the row of the control matrix. */
+  state: string;
+  primary?: string;
+  queue?: string;
+  participants: Participant[];
+  consult?: Consult;
+  post_call_since?: string;
+  /** by agent */
+  controls: Record<string, Controls>;
+}
+
+/** Transfer is a call changing hands. */
+export interface Transfer {
+  call_id: string;
+  /** the agent who gives it */
+  from?: string;
+  kind: TargetKind;
+  target: string;
+  /** transfer.failed: why */
+  cause?: string;
+}
+
 /** Quality is a leg over one second: in is what cordboard hears of the party, out what the party says it
  * hears of cordboard. A MOS of 0 means that nothing is known of that direction in that second. */
 export interface Quality {
@@ -464,6 +608,8 @@ export interface Snapshot {
   /** the running ones of the call */
   recordings?: Recording[];
   wrapup?: Wrapup;
+  /** of the call */
+  handling?: Handling;
 }
 
 /** StateRequest asks for another state of an agent. */
@@ -1150,6 +1296,19 @@ export interface EventMap {
   "call.connected": Call;
   "call.changed": Call;
   "call.ended": Call;
+  "call.post_call": Handling;
+  "call.handling_changed": Handling;
+  "consult.started": Consult;
+  "consult.reached": Consult;
+  "consult.answered": Consult;
+  "consult.ended": Consult;
+  "conference.started": Handling;
+  "conference.joined": Handling;
+  "conference.left": Handling;
+  "conference.owner_changed": Handling;
+  "transfer.started": Transfer;
+  "transfer.completed": Transfer;
+  "transfer.failed": Transfer;
   "leg.created": Leg;
   "leg.ringing": Leg;
   "leg.early_media": Leg;

@@ -1,0 +1,69 @@
+package floor
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// What becomes of a call when its last agent leaves and numbers stay.
+const (
+	EndCallPolicy = "end"  // it ends
+	KeepCall      = "keep" // until one remains
+)
+
+// Handling is how calls are handled once an agent has them.
+type Handling struct {
+	// ConsultTimeout is how long an agent or number that is asked may take to answer.
+	ConsultTimeout Duration `toml:"consult_timeout"`
+	// ConsultQueueTimeout is how long a consult may wait in a queue until somebody answers.
+	ConsultQueueTimeout Duration `toml:"consult_queue_timeout"`
+	// FallbackQueue is where a call without a queue waits when its transfer fails; empty: the first queue of
+	// the agent who transfers.
+	FallbackQueue string `toml:"fallback_queue"`
+	// LastAgentLeft says what happens when the last agent leaves a conference and a number stays.
+	LastAgentLeft string `toml:"last_agent_left"`
+	// MaskNumbers shows agents only the last four digits of customers' numbers.
+	MaskNumbers bool `toml:"mask_numbers"`
+}
+
+func (h Handling) withDefaults() Handling {
+	orElse(&h.ConsultTimeout, time.Minute)
+	orElse(&h.ConsultQueueTimeout, 5*time.Minute)
+	if h.LastAgentLeft == "" {
+		h.LastAgentLeft = EndCallPolicy
+	}
+	return h
+}
+
+func (h Handling) validate(queues map[string]bool) error {
+	for name, d := range map[string]Duration{"consult_timeout": h.ConsultTimeout, "consult_queue_timeout": h.ConsultQueueTimeout} {
+		if d.Duration < time.Second || d.Duration > time.Hour {
+			return fmt.Errorf("desk: handling: %s must be from 1s to 1h", name)
+		}
+	}
+	if h.FallbackQueue != "" && !queues[h.FallbackQueue] {
+		return fmt.Errorf("desk: handling: there is no queue %q", h.FallbackQueue)
+	}
+	if !slices.Contains([]string{EndCallPolicy, KeepCall}, h.LastAgentLeft) {
+		return fmt.Errorf("desk: handling: last_agent_left is %q or %q", EndCallPolicy, KeepCall)
+	}
+	return nil
+}
+
+// mask hides all but the last four digits of a customer's number, where that is the policy (W17).
+func (f *Floor) mask(number string) string {
+	if !f.cfg.Handling.MaskNumbers {
+		return number
+	}
+	return Mask(number)
+}
+
+// Mask hides all but the last four characters of a number.
+func Mask(number string) string {
+	r := []rune(number)
+	for i := range max(0, len(r)-4) {
+		r[i] = '•'
+	}
+	return string(r)
+}
