@@ -54,7 +54,6 @@ type Plane interface {
 	HangupLeg(ctx context.Context, legID, code, actor string) error
 	StartRecording(ctx context.Context, callID, actor string) (wire.Recording, error)
 	Arrange(ctx context.Context, callID string, seats []wire.Seat, actor string) (wire.Call, error)
-	DialLeg(ctx context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error)
 	Call(id string) (wire.Call, error)
 	Create(ctx context.Context, n call.NewCall) (wire.Call, error)
 	DialLeg(ctx context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error)

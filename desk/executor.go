@@ -95,7 +95,6 @@ func (e *executor) call(ctx context.Context, c floor.Command) error {
 		return err
 	case floor.OpHangup:
 		return e.plane.HangupLeg(ctx, c.LegID, c.Code, floor.Actor)
-<<<<<<< HEAD
 	case floor.OpOpen:
 		_, err := e.plane.Create(ctx, call.NewCall{
 			ID: c.CallID, From: c.Dial.From, FromName: c.Dial.Name, Queue: c.Dial.Queue, Agent: c.Dial.Agent,
@@ -109,16 +108,14 @@ func (e *executor) call(ctx context.Context, c floor.Command) error {
 		return err
 	case floor.OpBeep:
 		return e.plane.Beep(ctx, c.LegID, floor.Actor)
-=======
 	case floor.OpArrange:
 		_, err := e.plane.Arrange(ctx, c.CallID, c.Seats, floor.Actor)
 		return err
-	case floor.OpDial:
+	case floor.OpInvite:
 		_, err := e.plane.DialLeg(ctx, c.CallID, call.DialRequest{
-			To: c.Dial.To, Side: c.Dial.Side, ClientRef: c.Dial.Ref, Timeout: c.Dial.Timeout,
+			To: c.Invite.To, Side: c.Invite.Side, ClientRef: c.Invite.Ref, Timeout: c.Invite.Timeout,
 		}, wire.RoleExpert, floor.Actor)
 		return err
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	case floor.OpEnd:
 		return e.plane.EndCall(ctx, c.CallID, c.Code, floor.Actor)
 	default:

@@ -112,27 +112,6 @@ func (p *plane) EndCall(_ context.Context, callID, code, actor string) error {
 	return nil
 }
 
-<<<<<<< HEAD
-func (p *plane) Create(_ context.Context, n call.NewCall) (wire.Call, error) {
-	if err := p.note("open", n.ID); err != nil {
-		return wire.Call{}, err
-	}
-	c := wire.Call{ID: n.ID, Direction: wire.Outbound, From: n.From, To: n.To, Queue: n.Queue, ClientRef: n.ClientRef, State: wire.CallNew}
-	p.mu.Lock()
-	p.calls[n.ID] = &c
-	first := c
-	p.mu.Unlock()
-	p.bus.Publish("call.created", n.ID, n.Actor, first)
-	return first, nil
-}
-
-// DialLeg rings until the test answers, or does what the plane's numbers say.
-func (p *plane) DialLeg(_ context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error) {
-	if err := p.note("dial", callID+" "+req.To); err != nil {
-		return wire.Leg{}, err
-	}
-	l := wire.Leg{ID: "cust_" + callID, CallID: callID, Role: role, Address: req.To, Direction: wire.Outbound, State: wire.LegTrying}
-=======
 func (p *plane) Arrange(_ context.Context, callID string, seats []wire.Seat, actor string) (wire.Call, error) {
 	if err := p.note("arrange", callID); err != nil {
 		return wire.Call{}, err
@@ -151,16 +130,37 @@ func (p *plane) Arrange(_ context.Context, callID string, seats []wire.Seat, act
 	return p.Call(callID)
 }
 
+func (p *plane) Create(_ context.Context, n call.NewCall) (wire.Call, error) {
+	if err := p.note("open", n.ID); err != nil {
+		return wire.Call{}, err
+	}
+	c := wire.Call{ID: n.ID, Direction: wire.Outbound, From: n.From, To: n.To, Queue: n.Queue, ClientRef: n.ClientRef, State: wire.CallNew}
+	p.mu.Lock()
+	p.calls[n.ID] = &c
+	first := c
+	p.mu.Unlock()
+	p.bus.Publish("call.created", n.ID, n.Actor, first)
+	return first, nil
+}
+
+// DialLeg rings until the test answers, or does what the plane's numbers say.
 func (p *plane) DialLeg(_ context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error) {
-	if err := p.note("dial", req.To); err != nil {
+	if err := p.note("dial", callID+" "+req.To); err != nil {
 		return wire.Leg{}, err
 	}
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
+	if req.ClientRef != "" {
+		l := wire.Leg{ID: "leg_" + req.ClientRef, CallID: callID, Role: role, Side: req.Side, ClientRef: req.ClientRef, State: wire.LegTrying}
+		p.mu.Lock()
+		p.calls[callID].Legs = append(p.calls[callID].Legs, l)
+		p.mu.Unlock()
+		p.bus.Publish("leg.created", callID, actor, l)
+		return l, nil
+	}
+	l := wire.Leg{ID: "cust_" + callID, CallID: callID, Role: role, Address: req.To, Direction: wire.Outbound, State: wire.LegTrying}
 	p.mu.Lock()
 	c := p.calls[callID]
 	if c == nil {
 		p.mu.Unlock()
-<<<<<<< HEAD
 		return l, problem.NotFound("call", callID)
 	}
 	c.Legs = append(c.Legs, l)
@@ -179,17 +179,6 @@ func (p *plane) DialLeg(_ context.Context, callID string, req call.DialRequest, 
 
 func (p *plane) Beep(_ context.Context, legID, _ string) error { return p.note("beep", legID) }
 
-=======
-		return wire.Leg{}, problem.NotFound("call", callID)
-	}
-	l := wire.Leg{ID: "leg_" + req.ClientRef, CallID: callID, Role: role, Side: req.Side, ClientRef: req.ClientRef, State: wire.LegTrying}
-	c.Legs = append(c.Legs, l)
-	p.mu.Unlock()
-	p.bus.Publish("leg.created", callID, actor, l)
-	return l, nil
-}
-
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 func (p *plane) StartRecording(_ context.Context, callID, _ string) (wire.Recording, error) {
 	err := p.note("record", callID)
 	if err == nil {

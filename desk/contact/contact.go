@@ -22,10 +22,7 @@ const (
 	Connected  State = "connected"  // customer and agent talk
 	Away       State = "away"       // the agent was lost; the customer hears music until the deadline
 	Dialing    State = "dialing"    // an agent calls out; nobody but the agent is on it yet
-<<<<<<< HEAD
 	Message    State = "message"    // the customer leaves a voice message instead of waiting, until the deadline
-	Ended      State = "ended"
-=======
 	// PostCall: the customer has left, those who are still there go on (W68).
 	PostCall State = "post_call"
 	// Transferring: the agent has left, the number the call goes to rings, until the deadline.
@@ -33,7 +30,6 @@ const (
 	// Outside: the customer talks to a number, no agent is on the call.
 	Outside State = "outside"
 	Ended   State = "ended"
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 )
 
 // Contact is one contact's state, plain data.

@@ -244,19 +244,15 @@ func (f *Floor) attach(c contact.Contact, l wire.Leg) {
 	} else {
 		f.setContact(c)
 	}
-<<<<<<< HEAD
 	if c.Task != "" && c.Customer == "" {
 		if was == contact.Connecting {
 			f.taskAttached(c)
 		}
 		return
 	}
-	if (was == contact.Connecting || was == contact.Away) && !c.Parked {
-=======
 	if _, asking := f.consultOf(c.ID); asking || len(c.Others) > 0 {
 		f.arrange(c)
 	} else if (was == contact.Connecting || was == contact.Away) && !c.Parked {
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 		f.command(OpResume, c.ID, c.Customer, "")
 	}
 	if q := f.queues[c.Queue]; first && q != nil && !q.NoRecording {
@@ -281,12 +277,9 @@ func (in LegEnded) step(f *Floor) error {
 	}
 	k, asking := f.consultOf(c.ID)
 	switch {
-<<<<<<< HEAD
 	case c.Task != "" && c.Customer == "" && in.Leg.Role == wire.RoleCustomer:
 		f.taskUnanswered(c, in.Leg.Cause)
-=======
 	case in.Leg.ID == "":
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	case in.Leg.ID == c.Customer:
 		f.customerLeaves(c)
 	case asking && (in.Leg.ID == k.Leg || in.Leg.ClientRef == k.ID):
@@ -402,7 +395,7 @@ func (f *Floor) overdue(c contact.Contact) {
 }
 
 func (f *Floor) requeue(c contact.Contact, reason string) {
-	if c.Task != "" {
+	if c.Task != "" && c.Avoid == "" { // one that was transferred is a call like any other
 		f.taskMissed(c, reason)
 		return
 	}
@@ -431,8 +424,8 @@ func (in CommandFailed) step(f *Floor) error {
 	switch in.Command.Op {
 	case OpAnswer:
 		f.finish(c, "error")
-	case OpDial:
-		if k, ok := f.state.Consults[in.Command.Dial.Ref]; ok && k.State != wire.ConsultAnswered {
+	case OpInvite:
+		if k, ok := f.state.Consults[in.Command.Invite.Ref]; ok && k.State != wire.ConsultAnswered {
 			f.closeConsult(k, "unavailable", k.Held, Actor)
 		}
 	}

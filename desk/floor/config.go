@@ -230,11 +230,10 @@ func (c Config) Validate() error {
 			return fmt.Errorf("desk: number %s: class must be 1, 2 or 3", n.Number)
 		}
 	}
-<<<<<<< HEAD
 	if err := c.Callbacks.validate(); err != nil {
-=======
+		return err
+	}
 	if err := c.Handling.validate(queues); err != nil {
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 		return err
 	}
 	for _, r := range c.WrapupReasons {

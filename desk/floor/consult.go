@@ -85,7 +85,7 @@ func (f *Floor) ask(c contact.Contact, k consult.Consult, t target, actor string
 	case wire.TargetAgent:
 		f.ring(k, t.agent, f.ringTime(c.Queue))
 	case wire.TargetNumber:
-		f.effects = append(f.effects, Command{Op: OpDial, CallID: c.ID, Dial: &Dial{
+		f.effects = append(f.effects, Command{Op: OpInvite, CallID: c.ID, Invite: &Invite{
 			To: t.name, Ref: k.ID, Side: sideOf(k), Timeout: f.cfg.Handling.ConsultTimeout.Duration,
 		}})
 	}

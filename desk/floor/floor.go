@@ -17,11 +17,8 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/desk/agent"
-<<<<<<< HEAD
 	"github.com/cordboard/cordboard/desk/callback"
-=======
 	"github.com/cordboard/cordboard/desk/consult"
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/desk/hours"
 	"github.com/cordboard/cordboard/desk/offer"
@@ -131,7 +128,7 @@ const (
 	OpEnd    Op = "end"    // the call
 
 	OpArrange Op = "arrange" // who is on hold and on which side
-	OpDial    Op = "dial"    // somebody into the call
+	OpInvite  Op = "invite"  // somebody into the call beside its customer
 )
 
 // Command is to be carried out on a call, after the commands of that call that came before it.
@@ -139,19 +136,16 @@ type Command struct {
 	Op     Op
 	CallID string
 	LegID  string
-	Code   string // OpHangup, OpEnd: the cause
-<<<<<<< HEAD
-	Dial   *Dial  // OpOpen, OpDial
-=======
-	Seats  []wire.Seat
-	Dial   *Dial
+	Code   string      // OpHangup, OpEnd: the cause
+	Dial   *Dial       // OpOpen, OpDial
+	Seats  []wire.Seat // OpArrange
+	Invite *Invite     // OpInvite
 }
 
-// Dial is somebody to call into a call; Ref is the leg's client_ref.
-type Dial struct {
+// Invite is somebody to call into a call beside its customer; Ref is the leg's client_ref.
+type Invite struct {
 	To, Ref, Side string
 	Timeout       time.Duration
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 }
 
 func (Event) effect()   {}
@@ -210,13 +204,11 @@ func (f *Floor) rebuild() {
 	for _, w := range f.state.Wrapups {
 		f.due.add(time.Time{}, w.Deadline, key{KindWrapup, w.ID})
 	}
-<<<<<<< HEAD
 	for _, c := range f.state.Callbacks {
 		f.indexCallback(callback.Callback{}, c)
-=======
+	}
 	for _, k := range f.state.Consults {
 		f.indexConsult(consult.Consult{}, k)
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	}
 	for q, w := range f.state.Watches {
 		f.due.add(time.Time{}, w.Due, key{KindWatch, q})
@@ -260,13 +252,10 @@ func (f *Floor) rollBack() {
 			put(f, k, f.state.Wrapups, old)
 		case KindWatch:
 			put(f, k, f.state.Watches, old)
-<<<<<<< HEAD
 		case KindCallback:
 			put(f, k, f.state.Callbacks, old)
-=======
 		case KindConsult:
 			put(f, k, f.state.Consults, old)
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 		}
 	}
 	f.effects = nil
@@ -385,13 +374,10 @@ func (f *Floor) dueAt(k key) time.Time {
 		return offerDue(f.state.Offers[k.id])
 	case KindWrapup:
 		return f.state.Wrapups[k.id].Deadline
-<<<<<<< HEAD
 	case KindCallback:
 		return f.state.Callbacks[k.id].Next()
-=======
 	case KindConsult:
 		return f.state.Consults[k.id].Deadline
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	default:
 		return f.state.Watches[k.id].Due
 	}

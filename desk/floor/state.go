@@ -8,11 +8,8 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/desk/agent"
-<<<<<<< HEAD
 	"github.com/cordboard/cordboard/desk/callback"
-=======
 	"github.com/cordboard/cordboard/desk/consult"
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/desk/offer"
 	"github.com/cordboard/cordboard/desk/wrapup"
@@ -25,12 +22,9 @@ type State struct {
 	Offers   map[string]offer.Offer     // open, or accepted and waiting for the agent's voice
 	Wrapups  map[string]wrapup.Wrapup   // open
 	Watches  map[string]Watch           // by queue
-<<<<<<< HEAD
 	// Callbacks are kept for a while after they are over.
 	Callbacks map[string]callback.Callback
-=======
-	Consults map[string]consult.Consult // open
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
+	Consults  map[string]consult.Consult // open
 }
 
 // Watch is a queue's alarm for calls that nobody can take.
@@ -44,11 +38,8 @@ func NewState() State {
 	return State{
 		Agents: map[string]agent.Agent{}, Contacts: map[string]contact.Contact{},
 		Offers: map[string]offer.Offer{}, Wrapups: map[string]wrapup.Wrapup{}, Watches: map[string]Watch{},
-<<<<<<< HEAD
 		Callbacks: map[string]callback.Callback{},
-=======
-		Consults: map[string]consult.Consult{},
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
+		Consults:  map[string]consult.Consult{},
 	}
 }
 
@@ -62,12 +53,9 @@ const (
 	KindOffer   Kind = "offer"
 	KindWrapup  Kind = "wrapup"
 	KindWatch   Kind = "watch"
-<<<<<<< HEAD
 
 	KindCallback Kind = "callback"
-=======
-	KindConsult Kind = "consult"
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
+	KindConsult  Kind = "consult"
 )
 
 // Change is one thing as it is after a step, or gone. Changes are what the desk's log consists of:
@@ -91,13 +79,10 @@ func (s *State) Apply(c Change) error {
 		return apply(s.Wrapups, c)
 	case KindWatch:
 		return apply(s.Watches, c)
-<<<<<<< HEAD
 	case KindCallback:
 		return apply(s.Callbacks, c)
-=======
 	case KindConsult:
 		return apply(s.Consults, c)
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	default:
 		return fmt.Errorf("desk: unknown kind of state %q", c.Kind)
 	}
@@ -123,11 +108,8 @@ func (s *State) Snapshot() []Change {
 	out = appendAll(out, KindContact, s.Contacts)
 	out = appendAll(out, KindOffer, s.Offers)
 	out = appendAll(out, KindWrapup, s.Wrapups)
-<<<<<<< HEAD
 	out = appendAll(out, KindCallback, s.Callbacks)
-=======
 	out = appendAll(out, KindConsult, s.Consults)
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	return appendAll(out, KindWatch, s.Watches)
 }
 
@@ -161,13 +143,10 @@ func (s *State) change(k Kind, id string) Change {
 		return changeOf(k, id, s.Offers)
 	case KindWrapup:
 		return changeOf(k, id, s.Wrapups)
-<<<<<<< HEAD
 	case KindCallback:
 		return changeOf(k, id, s.Callbacks)
-=======
 	case KindConsult:
 		return changeOf(k, id, s.Consults)
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	default:
 		return changeOf(k, id, s.Watches)
 	}

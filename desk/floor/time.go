@@ -106,15 +106,12 @@ func (in Restart) step(f *Floor) error {
 			f.requeue(c, agent.ReasonRestart)
 		}
 	}
-<<<<<<< HEAD
 	f.settleTasks()
-=======
 	for _, k := range f.consults() {
 		if k.State != wire.ConsultAnswered {
 			f.closeConsult(k, agent.ReasonRestart, k.Held, Actor)
 		}
 	}
->>>>>>> cb83ed5 (floor: consult, conference, transfer and post call, by the control matrix)
 	for _, aid := range slices.Sorted(maps.Keys(f.state.Agents)) {
 		if f.agents[aid] != nil {
 			f.setAgent(f.state.Agents[aid].Restarted(f.now, f.now.Add(f.cfg.AbsentSignout.Duration)), Actor)
