@@ -37,7 +37,10 @@ func testConfig(dir string) Config {
 	return c
 }
 
-func newRig(t testing.TB, cfg Config) *rig {
+func newRig(t testing.TB, cfg Config) *rig { return newRigHurried(t, cfg, 1) }
+
+// newRigHurried makes a rig whose back-off is a share of the real one.
+func newRigHurried(t testing.TB, cfg Config, hurry float64) *rig {
 	t.Helper()
 	bus := event.New(1024, 1, time.Now)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -45,6 +48,7 @@ func newRig(t testing.TB, cfg Config) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.hurry = hurry
 	return runRig(t, r, bus, cfg)
 }
 

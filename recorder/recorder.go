@@ -61,6 +61,7 @@ type Recorder struct {
 	uploads  []*uploader // one per archive
 	index    *index
 	disk     disk
+	hurry    float64   // 1; a test's back-off is shorter
 	scribes  []*scribe // each recording belongs to one
 	syncer   syncer
 	abandon  chan struct{} // closed when Run is over
@@ -97,7 +98,7 @@ func New(cfg Config, deps Deps) (*Recorder, error) {
 func newRecorder(cfg Config, deps Deps, archives []archive.Archive) *Recorder {
 	r := &Recorder{
 		cfg: cfg, bus: deps.Bus, log: deps.Log, wall: deps.Now, born: time.Now(), archives: archives,
-		index: newIndex(filepath.Join(cfg.SpoolDir, indexName)), disk: osDisk{}, abandon: make(chan struct{}),
+		index: newIndex(filepath.Join(cfg.SpoolDir, indexName)), disk: osDisk{}, hurry: 1, abandon: make(chan struct{}),
 		peaking: make(chan struct{}, 1), live: make(map[string]*Recording), waiting: make(map[string]*finishedRecording),
 	}
 	r.copies = listen.NewWorker(maxCopies, float64(cfg.Copy.CPUPercent)/100, deps.Busy)

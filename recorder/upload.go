@@ -131,7 +131,8 @@ func (u *uploader) done(f *finishedRecording, err error) {
 		if u.failures++; u.failures == 1 {
 			u.failing = time.Now()
 		}
-		u.err, u.next = err, time.Now().Add(backoff(u.failures, err, rand.Float64()))
+		pause := time.Duration(float64(backoff(u.failures, err, rand.Float64())) * u.r.hurry)
+		u.err, u.next = err, time.Now().Add(pause)
 	}
 	now := u.err
 	u.changed()
