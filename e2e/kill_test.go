@@ -197,7 +197,7 @@ func TestRecordKilled(t *testing.T) {
 	kills, calls, bound := 2, 4, 2*time.Second // a machine that runs all tests at once may be late
 	if report.Slow() {
 		kills, calls, bound = 200, 20, time.Second
-		if n, err := strconv.Atoi(os.Getenv("CORDBOARD_KILLS")); err == nil {
+		if n, err := strconv.Atoi(os.Getenv("FAULT_KILLS")); err == nil {
 			kills = n
 		}
 	}

@@ -123,7 +123,7 @@ func crash(t *testing.T, dir string, d time.Duration) (ids []string, ticks int64
 
 func TestRecordCrash(t *testing.T) {
 	kills := 10
-	if s := os.Getenv("CORDBOARD_KILLS"); s != "" {
+	if s := os.Getenv("FAULT_KILLS"); s != "" {
 		kills, _ = strconv.Atoi(s)
 	}
 	worst := time.Duration(0)

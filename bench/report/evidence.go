@@ -54,8 +54,8 @@ func (f Figure) String() string {
 
 // The environment of the slow suite: EvidenceDir is where results go, EvidenceCommand the command that runs it.
 const (
-	EvidenceDir     = "CORDBOARD_FAULT_DIR"
-	EvidenceCommand = "CORDBOARD_FAULT_COMMAND"
+	EvidenceDir     = "FAULT_DIR"
+	EvidenceCommand = "FAULT_COMMAND"
 )
 
 // Slow reports whether the slow suite runs; otherwise tests take a small sample of the same.
