@@ -270,49 +270,6 @@ func (c *webrtcCmd) measure(ctx context.Context, b *bench, r *report.Result) err
 	return b.compare(ctx, r, c.Repeat, c.trials()...)
 }
 
-type recordCmd struct {
-	common
-	Server  string `help:"Server to record with." enum:"cordboard,janus,rtpengine" default:"cordboard"`
-	Of      string `help:"What is recorded: rooms of eight (mix) or PCMU to Opus calls (bridge)." enum:"mix,bridge" default:"mix"`
-	Rooms   int    `help:"Rooms, or calls." default:"5"`
-	Talkers int    `help:"Parties of a room that speak." default:"1"`
-}
-
-func (c *recordCmd) Run(ctx context.Context) error { return execute(ctx, c.common, c) }
-
-func (c *recordCmd) trials() []trial {
-	on := trial{
-		server: c.Server, label: c.Server + ", recording", rooms: c.Rooms, codecs: slices.Repeat([]string{"opus"}, 8), talkers: c.Talkers,
-		record: true, complexity: 5, sampleRate: 48000,
-	}
-	if c.Of == "bridge" {
-		on.codecs = []string{"pcmu", "opus"}
-	}
-	off := on
-	off.label, off.record = c.Server+", not recording", false
-	return []trial{on, off}
-}
-
-func (c *recordCmd) result() report.Result {
-	r := report.Result{
-		Name: fmt.Sprintf("record-%s", c.Of), Scenario: "record", Title: fmt.Sprintf("recording on over off, %d 8-party rooms", c.Rooms),
-		Load: map[string]any{"of": c.Of, "rooms": c.Rooms, "talkers": c.Talkers},
-	}
-	if c.Of == "bridge" {
-		r.Title = fmt.Sprintf("recording on over off, %d PCMU to Opus calls", c.Rooms)
-	}
-	if c.Server != "cordboard" {
-		r.Name += "-" + c.Server
-	}
-	return r
-}
-
-func (c *recordCmd) steps() int { return c.Repeat * 2 }
-
-func (c *recordCmd) measure(ctx context.Context, b *bench, r *report.Result) error {
-	return b.compare(ctx, r, c.Repeat, c.trials()...)
-}
-
 type reportCmd struct {
 	Dir string `arg:"" optional:"" help:"Folder with results." default:"bench/results"`
 }

@@ -36,6 +36,7 @@ type cli struct {
 	Webrtc  webrtcCmd  `cmd:"" help:"Rooms of several parties over WebRTC; a peer is still joined over plain RTP."`
 	Signal  signalCmd  `cmd:"" help:"SIP calls that are set up and hung up: INVITE, 200, ACK, BYE (needs sipp)."`
 	Record  recordCmd  `cmd:"" help:"The same rooms or calls with and without recording."`
+	Spool   spoolCmd   `cmd:"" help:"A start with recordings that a crash has left in the spool."`
 	Denoise denoiseCmd `cmd:"" help:"What noise suppression costs, and how well it does on pairs of recordings."`
 	Soak    soakCmd    `cmd:"" help:"Calls come and go; watches goroutines, open files and memory."`
 	All     allCmd     `cmd:"" help:"Every case of the table; writes bench/results."`

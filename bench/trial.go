@@ -249,6 +249,10 @@ func (f *floor) cpu(ctx context.Context, d time.Duration) (report.Figures, error
 		since := func(name string) float64 { return work[name] - work0[name] }
 		fig.LateTicks = report.P(since("cordboard_mixer_late_total") + since("cordboard_mixer_skipped_total"))
 		fig.Encodes = report.P((since("cordboard_mixer_encodes_total") + since("cordboard_mixer_primed_total")) / sec / n)
+		if f.t.record {
+			fig.RecEncodes = report.P(since("cordboard_recorder_encoded_total") / sec / n)
+			fig.RecDropped = report.P(since("cordboard_recorder_dropped_ticks"))
+		}
 		fig.Decodes = report.P(since("cordboard_mixer_decoded_total") / sec / n)
 	}
 	return fig, nil
@@ -426,6 +430,11 @@ func brief(r report.Run) string {
 		{"late_ticks", "%.0f late"},
 		{"encodes_per_party_s", "%.1f encodes"},
 		{"decodes_per_party_s", "%.1f decodes/party-s"},
+		{"recorded_encodes_per_party_s", "%.1f encodes recorded"},
+		{"recorded_ticks_dropped", "%.0f ticks dropped"},
+		{"record_beyond_encode_ms_per_party_s", "%.2f ms/party-s beyond encodes"},
+		{"ready_s", "ready after %.2f s"},
+		{"spooled_stored_s", "stored after %.1f s"},
 		{"heard_pps_per_party", "%.1f pps back"},
 		{"max_parties_per_core", "at most %.0f parties"},
 		{"cpu_us_per_call", "%.0f us/call"},

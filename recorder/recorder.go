@@ -70,6 +70,7 @@ type Recorder struct {
 	keeper   seal.Keeper   // nil: recordings are not sealed
 	copies   *listen.Worker
 
+	encoded atomic.Uint64 // frames
 	started atomic.Uint64 // recordings, to spread them over the scribes
 
 	mu      sync.Mutex

@@ -177,7 +177,9 @@ func (rec *Recording) write(now time.Time) {
 	if rec.over.Load() {
 		return
 	}
+	before := rec.counters.Encoded
 	rec.drain()
+	rec.rec.encoded.Add(rec.counters.Encoded - before)
 	if now.Sub(rec.lastFlush) < flushEvery {
 		return
 	}

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-// cordboardConfig lets everybody in: what is looked for is where audio suffers, not where we refuse. It takes: folder, HTTP port, SIP port, WebRTC port, whether the desk works.
+// cordboardConfig lets everybody in: what is looked for is where audio suffers, not where we refuse. It takes: folder, HTTP port, SIP port, WebRTC port, whether the desk works, the spool.
 const cordboardConfig = `shutdown_limit = "0s"
 key_dir = "%[1]s/keys"
 [log]
@@ -35,7 +36,7 @@ max_late = 1.0
 [store]
 dir = "%[1]s/store"
 [recorder]
-spool_dir = "%[1]s/spool"
+spool_dir = "%[6]s"
 [recorder.archive]
 folder = "%[1]s/archive"
 [webrtc]
@@ -59,6 +60,9 @@ sources = ["127.0.0.1"]
 
 // Cordboard is this repository's server.
 type Cordboard struct {
+	Began time.Time     // when the process was started
+	Ready time.Duration // from then until it was healthy
+
 	proc   *Process
 	base   string
 	sip    netip.AddrPort
@@ -90,7 +94,7 @@ func StartCordboard(ctx context.Context, cfg Config, desk bool) (*Cordboard, err
 		return nil, fmt.Errorf("peer: folder for cordboard: %w", err)
 	}
 	file := filepath.Join(dir, "cordboard.toml")
-	text := fmt.Sprintf(cordboardConfig, dir, ports[0], ports[1], ports[2], desk)
+	text := fmt.Sprintf(cordboardConfig, dir, ports[0], ports[1], ports[2], desk, cmp.Or(cfg.Spool, filepath.Join(dir, "spool")))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("peer: configuration of cordboard: %w", err)
 	}
@@ -101,6 +105,7 @@ func StartCordboard(ctx context.Context, cfg Config, desk bool) (*Cordboard, err
 	if err != nil {
 		return nil, fmt.Errorf("peer: token of cordboard: %w: %s", err, bytes.TrimSpace(said.Bytes()))
 	}
+	began := time.Now()
 	p, err := Start(cfg.Core, cfg.Binary, "serve", "--config", file)
 	if err != nil {
 		return nil, err
@@ -114,6 +119,7 @@ func StartCordboard(ctx context.Context, cfg Config, desk bool) (*Cordboard, err
 		p.Stop()
 		return nil, err
 	}
+	c.Began, c.Ready = began, time.Since(began)
 	return c, nil
 }
 

@@ -24,8 +24,9 @@ type Config struct {
 	Core       int
 	Dir        string // for its files; the caller removes it
 	Record     bool
-	Complexity int // of the Opus encoders, where the server can be told
-	SampleRate int // of the mix, where the server can be told
+	Spool      string // a folder with recordings of a crash; empty: one of its own
+	Complexity int    // of the Opus encoders, where the server can be told
+	SampleRate int    // of the mix, where the server can be told
 	Binary     string
 }
 

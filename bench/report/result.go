@@ -68,6 +68,11 @@ type Figures struct {
 	LateTicks    *float64 `json:"late_ticks,omitempty"`          // begun over 5 ms late or given up, in the CPU window
 	Encodes      *float64 `json:"encodes_per_party_s,omitempty"` // what cordboard says of its work
 	Decodes      *float64 `json:"decodes_per_party_s,omitempty"`
+	RecEncodes   *float64 `json:"recorded_encodes_per_party_s,omitempty"` // of those, the recorder's own
+	RecDropped   *float64 `json:"recorded_ticks_dropped,omitempty"`
+	RecordExtra  *float64 `json:"record_beyond_encode_ms_per_party_s,omitempty"` // what recording costs beyond not recording and its bare encodes
+	Ready        *float64 `json:"ready_s,omitempty"`                             // from the start of the process to healthy
+	Spooled      *float64 `json:"spooled_stored_s,omitempty"`                    // and to all that was spooled being stored
 	MaxParties   *float64 `json:"max_parties_per_core,omitempty"`
 	MaxCPS       *float64 `json:"max_calls_per_s,omitempty"`
 	Failed       *float64 `json:"failed_calls,omitempty"`
@@ -109,7 +114,8 @@ func P(v float64) *float64 {
 func (f *Figures) fields() map[string]**float64 {
 	return map[string]**float64{
 		"parties": &f.Parties, "cpu_ms_per_party_s": &f.CPU, "cpu_us_per_call": &f.CPUPerCall, "core_pct": &f.Core, "rss_kb_per_party": &f.RSS,
-		"glitch_pct": &f.Glitch, "mos_estimate": &f.MOS, "late_ticks": &f.LateTicks, "encodes_per_party_s": &f.Encodes, "decodes_per_party_s": &f.Decodes, "max_parties_per_core": &f.MaxParties, "max_calls_per_s": &f.MaxCPS,
+		"glitch_pct": &f.Glitch, "mos_estimate": &f.MOS, "late_ticks": &f.LateTicks, "encodes_per_party_s": &f.Encodes, "decodes_per_party_s": &f.Decodes, "recorded_encodes_per_party_s": &f.RecEncodes, "recorded_ticks_dropped": &f.RecDropped, "record_beyond_encode_ms_per_party_s": &f.RecordExtra, "ready_s": &f.Ready, "spooled_stored_s": &f.Spooled,
+		"max_parties_per_core": &f.MaxParties, "max_calls_per_s": &f.MaxCPS,
 		"failed_calls": &f.Failed, "setup_mean_ms": &f.Setup, "sent_pps_per_party": &f.Sent, "heard_pps_per_party": &f.Heard, "sequence_gaps": &f.Gaps,
 		"generator_late_p99_ms": &f.GeneratorP99, "goroutines_growth": &f.Goroutines, "fds_growth": &f.FDs, "rss_kb_growth": &f.RSSGrowth, "calls": &f.Calls,
 	}

@@ -25,6 +25,10 @@ var columns = []column{
 	{"max_calls_per_s", "calls set up per s"},
 	{"cpu_us_per_call", "CPU, µs per call set up"},
 	{"late_ticks", "late ticks"},
+	{"recorded_ticks_dropped", "recorded ticks dropped"},
+	{"record_beyond_encode_ms_per_party_s", "recording beyond its encodes, ms per party and s"},
+	{"ready_s", "ready after, s"},
+	{"spooled_stored_s", "spool stored after, s"},
 	{"rss_kb_growth", "memory growth, kB"},
 	{"goroutines_growth", "goroutines more"},
 }
