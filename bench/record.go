@@ -91,10 +91,10 @@ func bareEncode(speech []int16) (float64, error) {
 	var f pcm.Frame
 	var buf [codec.MaxPayload]byte
 	n, spent := 0, time.Duration(0)
-	for at := 0; at+960 <= len(speech) && n < 1000; at += 960 {
+	for at := 0; at+320 <= len(speech) && n < 1000; at += 320 {
 		f.Reset(pcm.Rate8k)
 		for i := range f.Samples() {
-			f.Samples()[i] = speech[at+6*i]
+			f.Samples()[i] = speech[at+2*i]
 		}
 		began := time.Now()
 		if _, err := enc.Encode(buf[:], &f); err != nil {
