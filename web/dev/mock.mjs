@@ -98,7 +98,7 @@ export class Mock {
   }
 
   leg(role, more) {
-    return { id: this.id('leg'), call_id: this.call?.id ?? '', kind: role === 'agent' ? 'webrtc' : 'sip', state: 'connected', direction: 'inbound', role, codec: 'opus', muted: false, deafened: false, gain_db: 0, hold: { local: false, remote: false }, denoise: { in: 0, out: 0 }, created: iso(), answered: iso(), ...more };
+    return { id: this.id('leg'), call_id: this.call?.id ?? '', kind: role === 'agent' ? 'webrtc' : 'sip', state: 'connected', direction: 'inbound', role, codec: 'opus', muted: false, deafened: false, gain_db: 0, hold: { local: false, remote: false }, denoise: { in: 0, out: 0, level: 0 }, created: iso(), answered: iso(), ...more };
   }
 
   endOffer(state) {
@@ -124,6 +124,15 @@ export class Mock {
       this.publish('call.changed', this.call, this.call.id);
     }
     return mine;
+  }
+
+  suppress(id, change) {
+    const l = this.call?.legs.find((x) => x.id === id);
+    if (!l) return null;
+    const d = { ...l.denoise, ...change };
+    l.denoise = { ...d, level: d.in };
+    this.publish('denoise.changed', l, this.call.id);
+    return l;
   }
 
   changeLeg(which, change, verb) {
@@ -207,7 +216,7 @@ export class Mock {
       case 'POST offers/*/accept': if (!this.offer) return [409, { code: 'offer_over', status: 409, detail: 'the call no longer rings' }]; this.endOffer('accepted'); return [200, {}];
       case 'POST offers/*/decline': this.endOffer('declined'); return [200, {}];
       case 'POST legs': return this.call ? [201, { leg: this.join(), sdp: this.sdp?.(body.sdp) ?? '' }] : [404, { code: 'call_not_found', detail: 'there is no such call' }];
-      case 'PATCH legs/*': if (typeof body === 'object') this.changeLeg((l) => l.id === at[1], body, body.muted ? 'muted' : 'unmuted'); return [204, null];
+      case 'PATCH legs/*': if (body?.denoise) return [200, { leg: this.suppress(at[1], body.denoise) }]; if (typeof body === 'object') this.changeLeg((l) => l.id === at[1], body, body.muted ? 'muted' : 'unmuted'); return [204, null];
       case 'DELETE legs/*': return [204, null];
       case 'POST legs/*/hold': return [200, this.changeLeg((l) => l.id === at[1], { hold: { local: true, remote: false } }, 'held')];
       case 'POST legs/*/resume': return [200, this.changeLeg((l) => l.id === at[1], { hold: { local: false, remote: false } }, 'resumed')];

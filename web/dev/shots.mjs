@@ -100,6 +100,21 @@ async function walk(colorScheme, viewport, name) {
   await on('phone-state', 'connected');
   await page.waitForSelector('[data-testid=network][data-bars]', { timeout: 20_000 });
   await shot('07-call');
+  await page.keyboard.press('Shift+N');
+  await page.waitForSelector('[data-testid=noise-caller]:checked');
+  await id('noise-own').focus();
+  await page.keyboard.press('Space');
+  await page.waitForSelector('[data-testid=noise-own]:checked');
+  await id('noise-caller-level').focus();
+  await page.keyboard.press('ArrowRight');
+  await id('noise').getByText('90 %').waitFor();
+  await id('noise-compare').click();
+  await page.waitForSelector('[data-testid=noise-caller]:not(:checked)');
+  await page.waitForSelector('[data-testid=noise-caller]:checked'); // back by itself
+  await id('noise-residual').click();
+  await id('noise-note').getByText('noise in place of').waitFor();
+  await shot('07-call-noise');
+  await id('noise-residual').click();
   await id('rec-pause').click();
   await on('rec-state', 'paused');
   await page.keyboard.press('k');

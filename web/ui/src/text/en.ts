@@ -141,6 +141,21 @@ export const text = {
     audioLost: 'Your audio is not connected. The caller waits on hold.',
   },
 
+  noise: {
+    title: 'Noise suppression',
+    caller: 'Caller’s voice',
+    own: 'Your voice',
+    level: (who: string) => `${who}: how much noise is taken away`,
+    percent: (n: number) => `${n} %`,
+    off: 'off',
+    compare: 'Hear the difference',
+    comparing: 'As it came, for 3 seconds…',
+    residual: 'Hear only the noise',
+    voice: 'Hear the voice again',
+    residualOn: 'You hear the noise in place of the caller’s voice.',
+    bypassed: 'The server is busy: noise is not suppressed for now.',
+  },
+
   rec: {
     label: 'Recording',
     none: 'Not recorded',
@@ -262,6 +277,7 @@ export const text = {
       hold: 'Hold or take back',
       keypad: 'Keypad',
       record: 'Pause or resume the recording',
+      noise: 'Suppress noise in the caller’s voice, or not',
       hangUp: 'Hang up',
       search: 'Find a wrap-up reason',
       extend: 'More time for wrap-up',

@@ -2,6 +2,7 @@
 
 import { useEffect } from 'preact/hooks';
 import { accept, decline, extendWrapup, hangUp, sendDigit, setMuted, toggleHold, toggleRecording } from '../intent/call';
+import { toggleNoise } from '../intent/noise';
 import { setState } from '../intent/session';
 import { muted, online, rules, shown, signedIn, state } from '../model/store';
 import { text } from '../text/en';
@@ -88,6 +89,7 @@ function pressInCall(key: string): boolean {
     case 'h': return yes(toggleHold);
     case 'k': return yes(() => (keypadOpen.value = !keypadOpen.value));
     case 'p': return yes(toggleRecording);
+    case 'Shift+N': return yes(() => toggleNoise('caller'));
     case 'Shift+E': return yes(hangUp);
     default: return false;
   }

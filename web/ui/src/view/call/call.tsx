@@ -11,6 +11,7 @@ import { Icon } from '../parts/icon';
 import { card, cls, danger, Key, Meter, primary } from '../parts/parts';
 import { Keypad } from './keypad';
 import { Network } from './network';
+import { Noise } from './noise';
 import { RecordingBar } from './recording';
 import css from './call.module.css';
 
@@ -67,6 +68,8 @@ export function CallCard() {
       <p class={css['warn']} role="status" data-testid="muted-speaking">
         {mutedSpeaking.value && <span><Icon name="micOff" size={18} />{t.mutedSpeaking}</span>}
       </p>
+
+      <Noise />
 
       <dl class={css['facts']}>
         {call.queue !== undefined && <div><dt>{t.queue}</dt><dd>{queueName(call.queue)}</dd></div>}

@@ -7,7 +7,7 @@ import css from './help.module.css';
 
 const rows: [keyof typeof text.help.rows, string][] = [
   ['ready', 'R'], ['notReady', 'N'], ['accept', 'A'], ['decline', 'D'], ['mute', 'M'], ['hold', 'H'], ['keypad', 'K'],
-  ['record', 'P'], ['hangUp', '⇧ E'], ['search', 'W'], ['extend', 'X'], ['submit', 'Enter'], ['sound', 'S'], ['help', '?'],
+  ['record', 'P'], ['noise', '⇧ N'], ['hangUp', '⇧ E'], ['search', 'W'], ['extend', 'X'], ['submit', 'Enter'], ['sound', 'S'], ['help', '?'],
 ];
 
 export function Help() {
