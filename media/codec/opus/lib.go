@@ -3,6 +3,7 @@ package opus
 /*
 #cgo pkg-config: opus
 #include <stdlib.h>
+#include <string.h>
 #include <opus.h>
 
 // The mode an encoder is held to, a control of libopus from its first release on that its public header
@@ -115,6 +116,15 @@ func (s *state) beginDecoder(r pcm.Rate) error {
 	s.rate = r
 	runtime.KeepAlive(s)
 	return err
+}
+
+// copyDecoder makes the state equal to another decoder's. libopus promises that a copy of its memory is a
+// decoder in the same state (opus_decoder_get_size).
+func (s *state) copyDecoder(from *state) {
+	C.memcpy(s.p, from.p, C.size_t(C.opus_decoder_get_size(1)))
+	s.rate = from.rate
+	runtime.KeepAlive(s)
+	runtime.KeepAlive(from)
 }
 
 // decode decodes a payload, or, with fec, the copy in it of the len(dst) samples before it. Without a

@@ -26,10 +26,14 @@ const replay = 6
 // keep is the longest payload a decoder remembers: 20 ms at 150 kbit/s, 60 ms at 50.
 const keep = 384
 
+const tailSize = int(pcm.Rate48k) / 200
+
 // Decoder decodes one stream. It implements codec.Decoder and allocates nothing. Make it with
 // NewDecoder. Not safe for concurrent use.
 type Decoder struct {
 	state *state
+	hole  hole
+	silk  bool          // the last packet was SILK or hybrid
 	heard [replay]heard // ring of what happened last
 	next  int           // where the next goes
 }
@@ -57,6 +61,8 @@ func NewDecoder() *Decoder { return &Decoder{state: newDecoderState()} }
 // Reset forgets the stream.
 func (d *Decoder) Reset() {
 	d.state.rate = 0
+	d.hole.forget()
+	d.silk = false
 	for i := range d.heard {
 		d.heard[i].kind = nothing
 	}
@@ -70,10 +76,13 @@ func (d *Decoder) Decode(dst []int16, payload []byte, r pcm.Rate) (int, error) {
 	if err := d.at(r, dst); err != nil {
 		return 0, err
 	}
+	var tail [tailSize]int16
+	k := d.leave(payload, r, tail[:])
 	n, err := d.state.decode(dst, payload, false)
 	if err != nil {
 		return 0, fmt.Errorf("opus: decode: %w", err)
 	}
+	join(dst[:n], tail[:k])
 	d.remember(decoded, payload, n, r)
 	return n, nil
 }
@@ -86,9 +95,12 @@ func (d *Decoder) DecodeFEC(dst []int16, next []byte, n int, r pcm.Rate) (int, e
 	if err := d.at(r, dst); err != nil {
 		return 0, err
 	}
+	var tail [tailSize]int16
+	k := d.leave(next, r, tail[:])
 	if _, err := d.state.decode(dst[:n], next, true); err != nil {
 		return 0, fmt.Errorf("opus: decode fec: %w", err)
 	}
+	join(dst[:n], tail[:k])
 	d.remember(recovered, next, n, r)
 	return n, nil
 }
@@ -98,11 +110,23 @@ func (d *Decoder) Conceal(dst []int16, n int, r pcm.Rate) error {
 	if err := d.at(r, dst); err != nil {
 		return err
 	}
+	if d.silk {
+		d.hole.begin(d.state)
+	}
 	if _, err := d.state.decode(dst[:n], nil, false); err != nil {
 		return fmt.Errorf("opus: conceal: %w", err)
 	}
 	d.remember(concealed, nil, n, r)
 	return nil
+}
+
+// leave ends a hole before payload, as hole.end does.
+func (d *Decoder) leave(payload []byte, r pcm.Rate, tail []int16) int {
+	d.silk = predicts(payload)
+	if !d.silk {
+		d.hole.forget()
+	}
+	return d.hole.end(d.state, r, tail)
 }
 
 func (d *Decoder) remember(kind heardKind, payload []byte, n int, r pcm.Rate) {
