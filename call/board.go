@@ -223,7 +223,7 @@ func (b *Board) dialLeg(ctx context.Context, a *actor, req DialRequest, role wir
 	}
 	l := a.newLeg(wire.Leg{
 		Kind: wire.LegSIP, Direction: wire.Outbound, Role: role, Address: req.To, State: wire.LegTrying,
-		Side: req.Side, ClientRef: req.ClientRef,
+		Side: req.Side, ClientRef: req.ClientRef, Agent: req.Agent,
 	}, nil)
 	l.trunk = req.Trunk
 	if err := a.do(ctx, func() error {

@@ -83,6 +83,7 @@ type DialRequest struct {
 	// Side is where in the call the party is heard once it answers; see Board.Arrange. ClientRef is the
 	// caller's own name for the leg. Both are the call's, not the dialler's, business.
 	Side, ClientRef string
+	Agent           string // whose phone it is, empty for none
 }
 
 // Attach is a leg that signalling has already negotiated (WebRTC, plain RTP) and that joins a call.

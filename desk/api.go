@@ -154,17 +154,29 @@ func (d *Desk) changeWrapup(ctx context.Context, wrapupID string, in floor.Input
 	return w, err
 }
 
-// WrapupReasons are the configured reasons; none means that any text will do.
-func (d *Desk) WrapupReasons() []Reason { return d.floor.WrapupReasons() }
+// WrapupReasons are the configured reasons; none means that any text will do. It does not wait.
+func (d *Desk) WrapupReasons() []Reason { return d.books.Load().WrapupReasons() }
 
-// Admit says whether a called number leads anywhere: nil, or 404 unknown_number. It does not wait.
+// Admit says whether a call to a number is let in: nil, 404 unknown_number, or 429 call_limit with limit, use
+// and when to try again. It does not wait.
 func (d *Desk) Admit(_ context.Context, to string) error {
-	_, err := d.floor.QueueOf(to)
-	return err
+	b := d.books.Load()
+	if _, err := b.QueueOf(to); err != nil {
+		return err
+	}
+	return b.Room(int(d.alive.Load()))
+}
+
+// Room says whether one more call is let in, inbound or outbound: nil or 429 call_limit. It does not wait.
+func (d *Desk) Room() error { return d.books.Load().Room(int(d.alive.Load())) }
+
+// Allowed says whether an agent's profile permits an action: nil, or 403 not_permitted. It does not wait.
+func (d *Desk) Allowed(agentID, action string) error {
+	return d.books.Load().Allowed(agentID, floor.Action(action))
 }
 
 // QueueOf is the queue a called number leads to, or 404 unknown_number. It does not wait.
-func (d *Desk) QueueOf(to string) (string, error) { return d.floor.QueueOf(to) }
+func (d *Desk) QueueOf(to string) (string, error) { return d.books.Load().QueueOf(to) }
 
 // MayJoin says whether an agent may attach a leg to a call now: nil for one whose offer is accepted, who is
 // in the call, or who was lost from it.

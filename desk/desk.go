@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cordboard/cordboard/call"
@@ -54,10 +55,17 @@ type Plane interface {
 	HangupLeg(ctx context.Context, legID, code, actor string) error
 	StartRecording(ctx context.Context, callID, actor string) (wire.Recording, error)
 	Arrange(ctx context.Context, callID string, seats []wire.Seat, actor string) (wire.Call, error)
+	DialLeg(ctx context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error)
+	StopPlay(ctx context.Context, legID, playID, actor string) error
 	Call(id string) (wire.Call, error)
 	Create(ctx context.Context, n call.NewCall) (wire.Call, error)
-	DialLeg(ctx context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error)
 	Beep(ctx context.Context, legID, actor string) error
+}
+
+// Voice says what callers hear: files of the prompt folder one after the other, once or (loop) over and
+// over, or a connect tone when there is no file. The leg hears nothing else meanwhile.
+type Voice interface {
+	Say(ctx context.Context, legID string, files []string, loop bool, actor string) (wire.Playback, error)
 }
 
 // Log is the desk's memory; store.Log is one. Appending the same entry twice must be harmless, and is.
@@ -70,6 +78,7 @@ type Log interface {
 // Deps is what a Desk stands on.
 type Deps struct {
 	Plane Plane
+	Voice Voice // nil: nothing is announced
 	Bus   *event.Bus
 	Store Log          // nil: nothing outlives the process
 	Log   *slog.Logger // nil: silent
@@ -82,10 +91,12 @@ type Deps struct {
 // be running or about to.
 type Desk struct {
 	deps  Deps
-	floor *floor.Floor // the actor's, but for QueueOf and WrapupReasons, which read only the configuration
+	floor *floor.Floor                    // the actor's
+	books atomic.Pointer[floor.Directory] // the configuration in force, for everybody
+	alive atomic.Int64                    // calls
 	book  *book
 	exec  *executor
-	told  []wire.Queue // the actor's: the queues as they were last told
+	told  map[string]wire.Queue // the actor's: the queues as they were last told
 
 	cursor uint64 // of the bus: everything after it will be read
 
@@ -120,8 +131,12 @@ func New(cfg Config, deps Deps) (*Desk, error) {
 	if d.floor, err = floor.New(cfg, state, id.New); err != nil {
 		return nil, err
 	}
-	d.told = d.floor.Queues()
-	d.exec = newExecutor(deps.Plane, deps.Log, func(in floor.Input) { d.post(letter{in: in}) })
+	d.told = map[string]wire.Queue{}
+	for _, q := range d.floor.Queues() {
+		d.told[q.ID] = q
+	}
+	d.books.Store(d.floor.Directory())
+	d.exec = newExecutor(deps.Plane, deps.Voice, deps.Log, func(in floor.Input) { d.post(letter{in: in}) })
 	return d, nil
 }
 
@@ -130,7 +145,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { d.listen(ctx) })
-	d.process([]letter{{in: floor.Restart{Alive: d.alive}}})
+	d.process([]letter{{in: floor.Restart{Alive: d.lives}}})
 	d.loop(ctx)
 	cancel()
 	wg.Wait()
@@ -151,7 +166,7 @@ func (d *Desk) Run(ctx context.Context) error {
 
 var errClosed = &problem.Error{Status: http.StatusServiceUnavailable, Code: "shutting_down", Detail: "the desk is shutting down", RetryAfter: 10}
 
-func (d *Desk) alive(callID string) bool {
+func (d *Desk) lives(callID string) bool {
 	c, err := d.deps.Plane.Call(callID)
 	return err == nil && c.State != wire.CallEnded
 }
@@ -271,13 +286,15 @@ func (d *Desk) execute(e floor.Effect) {
 // tellQueues publishes the queues that are no longer as they were last told. What came and went within one
 // batch is not told.
 func (d *Desk) tellQueues() {
-	now := d.floor.Queues() // the same queues in the same order, always
-	for i, q := range now {
-		if was := d.told[i]; q.Waiting != was.Waiting || q.Ready != was.Ready || !same(q.OldestSince, was.OldestSince) {
+	now := d.floor.Queues()
+	for _, q := range now {
+		if was, there := d.told[q.ID]; !there || q.Name != was.Name || q.Waiting != was.Waiting || q.Ready != was.Ready || !same(q.OldestSince, was.OldestSince) {
 			d.deps.Bus.Publish("queue.changed", "", floor.Actor, q)
+			d.told[q.ID] = q
 		}
 	}
-	d.told = now
+	d.books.Store(d.floor.Directory())
+	d.alive.Store(int64(d.floor.Live()))
 }
 
 func same(a, b *time.Time) bool { return a == b || a != nil && b != nil && a.Equal(*b) }
@@ -376,6 +393,8 @@ func input(e wire.Event) floor.Input {
 		case "call.ended":
 			return floor.CallEnded{ID: data.ID, Cause: data.Cause}
 		}
+	case wire.Playback:
+		return floor.PlayEnded{CallID: e.CallID, LegID: data.LegID}
 	case wire.Leg:
 		switch e.Type {
 		case "leg.created":

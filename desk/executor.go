@@ -21,6 +21,7 @@ const commandLimit = 10 * time.Second
 // side. A goroutine per call lives only as long as the call has commands waiting.
 type executor struct {
 	plane Plane
+	voice Voice
 	log   *slog.Logger
 	post  func(floor.Input)
 
@@ -28,12 +29,13 @@ type executor struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu    sync.Mutex // guards lanes
+	mu    sync.Mutex // guards lanes and music
 	lanes map[string][]floor.Command
+	music map[string]string // leg -> what is played to it over and over
 }
 
-func newExecutor(p Plane, log *slog.Logger, post func(floor.Input)) *executor {
-	e := &executor{plane: p, log: log, post: post, lanes: map[string][]floor.Command{}}
+func newExecutor(p Plane, v Voice, log *slog.Logger, post func(floor.Input)) *executor {
+	e := &executor{plane: p, voice: v, log: log, post: post, lanes: map[string][]floor.Command{}, music: map[string]string{}}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e
 }
@@ -112,15 +114,56 @@ func (e *executor) call(ctx context.Context, c floor.Command) error {
 		_, err := e.plane.Arrange(ctx, c.CallID, c.Seats, floor.Actor)
 		return err
 	case floor.OpInvite:
+		role := wire.RoleExpert
+		if c.Invite.Phone != "" {
+			role = wire.RoleAgent
+		}
 		_, err := e.plane.DialLeg(ctx, c.CallID, call.DialRequest{
-			To: c.Invite.To, Side: c.Invite.Side, ClientRef: c.Invite.Ref, Timeout: c.Invite.Timeout,
-		}, wire.RoleExpert, floor.Actor)
+			To: c.Invite.To, Side: c.Invite.Side, ClientRef: c.Invite.Ref, Agent: c.Invite.Phone, Timeout: c.Invite.Timeout,
+		}, role, floor.Actor)
 		return err
+	case floor.OpSay, floor.OpTone:
+		return e.say(ctx, c, false)
+	case floor.OpMusic:
+		return e.say(ctx, c, true)
+	case floor.OpHush:
+		return e.hush(ctx, c.LegID)
 	case floor.OpEnd:
 		return e.plane.EndCall(ctx, c.CallID, c.Code, floor.Actor)
 	default:
 		return errors.New("desk: unknown command " + string(c.Op))
 	}
+}
+
+// say plays files, or a tone when there are none.
+func (e *executor) say(ctx context.Context, c floor.Command, loop bool) error {
+	if e.voice == nil {
+		return problem.New(http.StatusServiceUnavailable, "no_voice", "nothing can be announced here")
+	}
+	p, err := e.voice.Say(ctx, c.LegID, c.Files, loop, floor.Actor)
+	if err != nil || !loop {
+		return err
+	}
+	e.mu.Lock()
+	before := e.music[c.LegID]
+	e.music[c.LegID] = p.ID
+	e.mu.Unlock()
+	if before != "" {
+		return e.plane.StopPlay(ctx, c.LegID, before, floor.Actor)
+	}
+	return nil
+}
+
+// hush ends the music of a leg.
+func (e *executor) hush(ctx context.Context, legID string) error {
+	e.mu.Lock()
+	id := e.music[legID]
+	delete(e.music, legID)
+	e.mu.Unlock()
+	if id == "" {
+		return nil
+	}
+	return e.plane.StopPlay(ctx, legID, id, floor.Actor)
 }
 
 // close waits for what is under way, for at most the commands' own limit once they are cancelled.

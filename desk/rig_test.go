@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -29,6 +30,7 @@ type plane struct {
 	delay time.Duration // what a command takes
 	// numbers say what becomes of a dialled number: "answer", a cause, or nothing: it rings.
 	numbers map[string]string
+	dialled int
 }
 
 func (p *plane) note(op, id string) error {
@@ -149,15 +151,22 @@ func (p *plane) DialLeg(_ context.Context, callID string, req call.DialRequest, 
 		return wire.Leg{}, err
 	}
 	if req.ClientRef != "" {
-		l := wire.Leg{ID: "leg_" + req.ClientRef, CallID: callID, Role: role, Side: req.Side, ClientRef: req.ClientRef, State: wire.LegTrying}
+		l := wire.Leg{ID: "leg_" + req.ClientRef, CallID: callID, Role: role, Side: req.Side, ClientRef: req.ClientRef, Agent: req.Agent, Address: req.To, State: wire.LegTrying}
 		p.mu.Lock()
 		p.calls[callID].Legs = append(p.calls[callID].Legs, l)
 		p.mu.Unlock()
 		p.bus.Publish("leg.created", callID, actor, l)
 		return l, nil
 	}
-	l := wire.Leg{ID: "cust_" + callID, CallID: callID, Role: role, Address: req.To, Direction: wire.Outbound, State: wire.LegTrying}
+	l := wire.Leg{
+		ID: "cust_" + callID, CallID: callID, Role: role, Agent: req.Agent, ClientRef: req.ClientRef, Address: req.To,
+		Direction: wire.Outbound, State: wire.LegTrying,
+	}
 	p.mu.Lock()
+	if role != wire.RoleCustomer {
+		p.dialled++
+		l.ID = fmt.Sprintf("leg_out_%d", p.dialled)
+	}
 	c := p.calls[callID]
 	if c == nil {
 		p.mu.Unlock()
@@ -186,6 +195,32 @@ func (p *plane) StartRecording(_ context.Context, callID, _ string) (wire.Record
 	}
 	return wire.Recording{ID: "rec_1", CallID: callID}, err
 }
+
+// Say is the Voice: what is said is over at once.
+func (p *plane) Say(_ context.Context, legID string, files []string, loop bool, actor string) (wire.Playback, error) {
+	what := strings.Join(files, "+")
+	if loop {
+		what += " loop"
+	}
+	if err := p.note("say "+what+" to", legID); err != nil {
+		return wire.Playback{}, err
+	}
+	b := wire.Playback{ID: "play_1", LegID: legID}
+	callID := ""
+	p.mu.Lock()
+	for id, c := range p.calls {
+		if slices.ContainsFunc(c.Legs, func(l wire.Leg) bool { return l.ID == legID }) {
+			callID = id
+		}
+	}
+	p.mu.Unlock()
+	if !loop {
+		p.bus.Publish("playback.finished", callID, actor, b)
+	}
+	return b, nil
+}
+
+func (p *plane) StopPlay(_ context.Context, legID, _, _ string) error { return p.note("hush", legID) }
 
 func (p *plane) Call(id string) (wire.Call, error) {
 	p.mu.Lock()
@@ -293,7 +328,7 @@ func (r *rig) start(calls map[string]*wire.Call) {
 	if r.cfg != nil {
 		r.cfg(&cfg)
 	}
-	d, err := New(cfg, Deps{Plane: r.plane, Bus: bus, Store: r.store, Log: slog.New(slog.DiscardHandler), Messenger: r.messenger})
+	d, err := New(cfg, Deps{Plane: r.plane, Voice: r.plane, Bus: bus, Store: r.store, Log: slog.New(slog.DiscardHandler), Messenger: r.messenger})
 	if err != nil {
 		r.t.Fatal(err)
 	}

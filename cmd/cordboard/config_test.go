@@ -44,7 +44,7 @@ func TestExampleTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := regexp.MustCompile(`(?m)^(trunks|queues|numbers|agents|policies|more) = \[\]\n`).ReplaceAllString(string(text), "")
+	plain := regexp.MustCompile(`(?m)^(trunks|queues|numbers|agents|policies|more|skills|calendars|stages|profiles) = \[\]\n`).ReplaceAllString(string(text), "")
 	plain = regexp.MustCompile(`(?m)^# (\[\[|[a-z_]+ = )`).ReplaceAllString(plain, "$1")
 	var got config
 	if err := conf.Load([]byte(plain), &got); err != nil {

@@ -136,12 +136,19 @@ func (n *node) buildDesk() error {
 	if err != nil {
 		return err
 	}
-	if n.desk, err = desk.New(n.cfg.Desk.Config, desk.Deps{Plane: n.board, Bus: n.bus, Store: log, Log: n.log.With("part", "desk"), Now: time.Now}); err != nil {
+	if n.desk, err = desk.New(n.cfg.Desk.Config, desk.Deps{Plane: n.board, Voice: voice{n}, Bus: n.bus, Store: log, Log: n.log.With("part", "desk"), Now: time.Now}); err != nil {
 		return err
 	}
 	n.board.SetAdmit(n.desk.Admit)
 	n.board.SetQueueOf(n.desk.QueueOf)
 	return nil
+}
+
+// voice is the API's, which is made after the desk.
+type voice struct{ n *node }
+
+func (v voice) Say(ctx context.Context, legID string, files []string, loop bool, actor string) (wire.Playback, error) {
+	return v.n.api.Say(ctx, legID, files, loop, actor)
 }
 
 func (n *node) buildSignaling() error {

@@ -23,6 +23,8 @@ const (
 	ReasonNoMedia        = "no_media"        // accepted, but no voice came up
 	ReasonConnectionLost = "connection_lost" // no desktop is connected any more
 	ReasonRestart        = "restart"         // the server was restarted
+	ReasonNotPermitted   = "not_permitted"   // the profile no longer lets the agent answer
+	ReasonPreflight      = "preflight"       // the desktop's microphone, speaker, ... does not work
 )
 
 // Agent is one agent's state. It is plain data: copy it freely, but not its slices.

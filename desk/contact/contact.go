@@ -21,6 +21,7 @@ const (
 	Connecting State = "connecting" // accepted; the agent's voice is on its way, until the deadline
 	Connected  State = "connected"  // customer and agent talk
 	Away       State = "away"       // the agent was lost; the customer hears music until the deadline
+	Diverted   State = "diverted"   // goes elsewhere: a number outside, a message, an announcement and the end
 	Dialing    State = "dialing"    // an agent calls out; nobody but the agent is on it yet
 	Message    State = "message"    // the customer leaves a voice message instead of waiting, until the deadline
 	// PostCall: the customer has left, those who are still there go on (W68).
@@ -41,6 +42,7 @@ const (
 //	   │                                                           v  │   ended
 //	   └────────────── front of the queue, at the deadline ─────── away
 //
+//	queued ── elsewhere ──> diverted
 //	dialing ──────> connected        any state ── call over ──> ended
 //
 //	connected, away ── customer leaves, two stay ──> post_call
@@ -69,6 +71,12 @@ type Contact struct {
 	Agent     string      `json:"agent,omitempty"`    // reserved for it or in it
 	Leg       string      `json:"leg,omitempty"`      // the agent's
 	Deadline  time.Time   `json:"deadline,omitzero"`  // Connecting and Away
+	// Entry is the number of ours that was called, Stage the campaign stage whose agents alone take it.
+	Entry    string `json:"entry,omitempty"`
+	Stage    string `json:"stage,omitempty"`
+	Divert   string `json:"divert,omitempty"`    // Diverted: the kind of target
+	DivertTo string `json:"divert_to,omitempty"` // and what it leads to
+	Far      string `json:"far,omitempty"`       // Diverted: the leg outside
 	// Parked: the agent has put the customer on hold, so nobody but the agent takes the hold away.
 	Parked bool `json:"parked,omitempty"`
 	// Others are on the call beside the customer and the agent in control, who joined at Since.
@@ -93,6 +101,8 @@ func (c Contact) Allowed() []string {
 		return []string{"accept", "decline", "end"}
 	case Connecting, Dialing, Away:
 		return []string{"attach", "end"}
+	case Diverted:
+		return []string{"end"}
 	case Connected:
 		return []string{"attach", "hold", "end"}
 	case PostCall, Transferring, Outside:
@@ -217,6 +227,15 @@ func (c Contact) CustomerLeft(now time.Time) (Contact, error) {
 		return c, c.refuse("lose its customer")
 	}
 	c.State, c.Left, c.Customer, c.Deadline, c.Parked = PostCall, now, "", time.Time{}, false
+	return c, nil
+}
+
+// Elsewhere takes a waiting contact out of line for good: to a target of a kind, until the deadline.
+func (c Contact) Elsewhere(kind, to string, deadline time.Time) (Contact, error) {
+	if c.State != Queued {
+		return c, c.refuse("be diverted")
+	}
+	c.State, c.Divert, c.DivertTo, c.Deadline = Diverted, kind, to, deadline
 	return c, nil
 }
 

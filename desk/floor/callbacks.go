@@ -206,6 +206,16 @@ func (f *Floor) fromContact(c contact.Contact, kind wire.CallbackKind, number, n
 	}
 }
 
+// takeMessage lets a customer who waits leave a voice message instead.
+func (f *Floor) takeMessage(c contact.Contact) {
+	c.State, c.Deadline = contact.Message, f.now.Add(f.cfg.Callbacks.Message.Duration)
+	f.setContact(c)
+	f.unhold(c)
+	f.command(OpBeep, c.ID, c.Customer, "")
+	f.command(OpRecord, c.ID, "", "")
+	f.publish("message.started", c.ID, Actor, wire.Diversion{CallID: c.ID, Queue: c.Queue, Kind: TargetMessage, Reason: "message"})
+}
+
 // RecordingStarted names a call's recording; a voice message keeps it.
 type RecordingStarted struct{ CallID, ID string }
 
@@ -282,11 +292,7 @@ func (in TakeBack) step(f *Floor) error {
 	}
 	c.From, c.FromName = number, cmp.Or(in.Request.Name, c.FromName)
 	if in.Request.Kind == wire.CallbackVoice {
-		c.State, c.Deadline = contact.Message, f.now.Add(f.cfg.Callbacks.Message.Duration)
-		f.setContact(c)
-		f.command(OpResume, c.ID, c.Customer, "")
-		f.command(OpBeep, c.ID, c.Customer, "")
-		f.command(OpRecord, c.ID, "", "")
+		f.takeMessage(c)
 		return nil
 	}
 	cb := f.fromContact(c, wire.CallbackCourtesy, number, c.FromName).Plan(f.now)

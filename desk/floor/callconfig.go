@@ -15,16 +15,16 @@ const (
 // Handling is how calls are handled once an agent has them.
 type Handling struct {
 	// ConsultTimeout is how long an agent or number that is asked may take to answer.
-	ConsultTimeout Duration `toml:"consult_timeout"`
+	ConsultTimeout Duration `toml:"consult_timeout" json:"consult_timeout,omitzero"`
 	// ConsultQueueTimeout is how long a consult may wait in a queue until somebody answers.
-	ConsultQueueTimeout Duration `toml:"consult_queue_timeout"`
+	ConsultQueueTimeout Duration `toml:"consult_queue_timeout" json:"consult_queue_timeout,omitzero"`
 	// FallbackQueue is where a call without a queue waits when its transfer fails; empty: the first queue of
 	// the agent who transfers.
-	FallbackQueue string `toml:"fallback_queue"`
+	FallbackQueue string `toml:"fallback_queue" json:"fallback_queue,omitempty"`
 	// LastAgentLeft says what happens when the last agent leaves a conference and a number stays.
-	LastAgentLeft string `toml:"last_agent_left"`
+	LastAgentLeft string `toml:"last_agent_left" json:"last_agent_left,omitempty"`
 	// MaskNumbers shows agents only the last four digits of customers' numbers.
-	MaskNumbers bool `toml:"mask_numbers"`
+	MaskNumbers bool `toml:"mask_numbers" json:"mask_numbers,omitempty"`
 }
 
 func (h Handling) withDefaults() Handling {

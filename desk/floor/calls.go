@@ -48,15 +48,15 @@ type CommandFailed struct {
 
 func (f *Floor) setContact(c contact.Contact) {
 	put(f, key{KindContact, c.ID}, f.state.Contacts, any(c))
+	f.settleWait(c)
 }
 
-// number finds the entry point of a called number.
-func (f *Floor) number(to string) (Number, bool) {
-	if n, ok := f.numbers[Normalize(to)]; ok {
-		return n, true
+// dropContact forgets a contact.
+func (f *Floor) dropContact(cid string) {
+	if _, waits := f.state.Waits[cid]; waits {
+		put(f, key{KindWait, cid}, f.state.Waits, nil)
 	}
-	n, ok := f.numbers[Any]
-	return n, ok
+	put(f, key{KindContact, cid}, f.state.Contacts, nil)
 }
 
 func customerLeg(c wire.Call) string {
@@ -77,17 +77,7 @@ func (in CallCreated) step(f *Floor) error {
 		f.placed(c, in.Actor)
 		return nil
 	}
-	n, ok := f.number(in.Call.To)
-	if !ok {
-		return nil
-	}
-	c.State, c.Queue = contact.Queued, n.Queue
-	c.Place = queue.Place{Class: n.Class, Priority: n.Priority, Entered: f.now}
-	f.setContact(c)
-	if c.Customer != "" {
-		f.receive(c)
-	}
-	f.queued(c, reasonNew)
+	f.arrive(c)
 	return nil
 }
 
@@ -109,18 +99,37 @@ func (f *Floor) placed(c contact.Contact, actor string) {
 // receive answers the customer and plays music.
 func (f *Floor) receive(c contact.Contact) {
 	f.command(OpAnswer, c.ID, c.Customer, "")
+	f.hold(c)
+}
+
+// hold lets the customer hear music, the queue's own where it has some.
+func (f *Floor) hold(c contact.Contact) {
 	f.command(OpHold, c.ID, c.Customer, "")
+	if l := f.queues[c.Queue]; l != nil && l.Prompts.Music != "" {
+		f.effects = append(f.effects, Command{Op: OpMusic, CallID: c.ID, LegID: c.Customer, Files: []string{l.Prompts.Music}})
+	}
+}
+
+// unhold ends it.
+func (f *Floor) unhold(c contact.Contact) {
+	if l := f.queues[c.Queue]; l != nil && l.Prompts.Music != "" {
+		f.command(OpHush, c.ID, c.Customer, "")
+	}
+	f.command(OpResume, c.ID, c.Customer, "")
 }
 
 // queued tells that a contact waits (again).
 func (f *Floor) queued(c contact.Contact, reason string) {
 	l := f.queues[c.Queue]
-	f.publish("call.queued", c.ID, Actor, wire.QueuePlace{
-		CallID: c.ID, Queue: c.Queue,
-		Position: l.Position(queue.Waiting{ID: c.ID, Place: c.Place}), Queued: c.Place.Entered, Attempt: c.Attempt, Reason: reason,
-	})
-	if f.state.Watches[c.Queue].Raised {
-		f.alarmNoAgent(l, c.ID)
+	w := f.state.Waits[c.ID]
+	place := wire.QueuePlace{
+		CallID: c.ID, Queue: c.Queue, Position: l.position(queue.Waiting{ID: c.ID, Place: c.Place}),
+		Queued: c.Place.Entered, Attempt: c.Attempt, Reason: reason, Class: int(c.Place.Class), Stage: c.Stage, Preferred: w.Preferred,
+	}
+	place.ExpectedSeconds = int(l.pace.expected(place.Position).Seconds())
+	f.publish("call.queued", c.ID, Actor, place)
+	if p := f.berths[c.ID].pool; p != nil && f.state.Watches[p.id].Raised {
+		f.alarmNoAgent(p, c.ID)
 	}
 }
 
@@ -144,7 +153,7 @@ func (f *Floor) endContact(c contact.Contact) {
 		f.letGo(p.Agent, c.ID)
 	}
 	f.countPostCall(c)
-	put(f, key{KindContact, c.ID}, f.state.Contacts, nil)
+	f.dropContact(c.ID)
 	if c.State == contact.Message {
 		f.messageLeft(c)
 	}
@@ -180,6 +189,10 @@ func (in LegAnswered) step(f *Floor) error {
 	}
 	if in.Leg.Role == wire.RoleCustomer {
 		f.customerUp(c, in.Leg)
+		return nil
+	}
+	if c.State == contact.Diverted {
+		f.outUp(c, in.Leg)
 		return nil
 	}
 	k, asking := f.consultOf(c.ID)
@@ -223,7 +236,7 @@ func (f *Floor) customerUp(c contact.Contact, l wire.Leg) {
 		f.taskAnswered(c)
 		return
 	}
-	if c.State == contact.Queued || c.State == contact.Offered || c.State == contact.Connecting {
+	if c.State == contact.Queued || c.State == contact.Offered || c.State == contact.Connecting || c.State == contact.Diverted {
 		f.receive(c)
 	}
 }
@@ -241,6 +254,12 @@ func (f *Floor) attach(c contact.Contact, l wire.Leg) {
 		a := f.state.Agents[l.Agent]
 		f.setContact(c)
 		f.setAgent(must(a.Engage(c.ID, f.now)), l.Agent)
+		if q := f.queues[c.Queue]; q != nil {
+			q.pace.taken(f.now)
+		}
+		if c.Place.Class == queue.ClassReturned {
+			f.command(OpTone, c.ID, l.ID, "")
+		}
 	} else {
 		f.setContact(c)
 	}
@@ -253,7 +272,7 @@ func (f *Floor) attach(c contact.Contact, l wire.Leg) {
 	if _, asking := f.consultOf(c.ID); asking || len(c.Others) > 0 {
 		f.arrange(c)
 	} else if (was == contact.Connecting || was == contact.Away) && !c.Parked {
-		f.command(OpResume, c.ID, c.Customer, "")
+		f.unhold(c)
 	}
 	if q := f.queues[c.Queue]; first && q != nil && !q.NoRecording {
 		f.command(OpRecord, c.ID, "", "")
@@ -282,6 +301,8 @@ func (in LegEnded) step(f *Floor) error {
 	case in.Leg.ID == "":
 	case in.Leg.ID == c.Customer:
 		f.customerLeaves(c)
+	case c.State == contact.Diverted && in.Leg.ID == c.Far:
+		f.finish(c, in.Leg.Cause)
 	case asking && (in.Leg.ID == k.Leg || in.Leg.ClientRef == k.ID):
 		f.consultLegEnded(k, in.Leg)
 	case in.Leg.ID == c.Leg:
@@ -319,7 +340,7 @@ func (f *Floor) primaryLegEnded(c contact.Contact, l wire.Leg) {
 		case !alone:
 			f.arrange(c)
 		case l.Cause != "replaced": // whoever replaces it is in the room already
-			f.command(OpHold, c.ID, c.Customer, "")
+			f.hold(c)
 		}
 	}
 }
@@ -372,6 +393,8 @@ func (f *Floor) overdue(c contact.Contact) {
 	switch c.State {
 	case contact.Message:
 		f.finish(c, "hangup")
+	case contact.Diverted:
+		f.divertedOverdue(c)
 	case contact.Connecting:
 		f.closeOffer(c.Offer)
 		f.setAgent(must(a.Fail(agent.ReasonNoMedia, f.now)), Actor)
@@ -385,11 +408,11 @@ func (f *Floor) overdue(c contact.Contact) {
 		}
 		f.beginWrapup(a, c)
 		if c.Outbound {
-			put(f, key{KindContact, c.ID}, f.state.Contacts, nil)
+			f.dropContact(c.ID)
 			f.command(OpEnd, c.ID, "", "media_lost")
 			return
 		}
-		f.command(OpHold, c.ID, c.Customer, "") // after "replaced" nobody has asked for music yet
+		f.hold(c) // after "replaced" nobody has asked for music yet
 		f.requeue(c, reasonAgentLost)
 	}
 }
@@ -421,10 +444,14 @@ func (in CommandFailed) step(f *Floor) error {
 		Type: "call.command_failed", CallID: c.ID, Queue: c.Queue,
 		Detail: fmt.Sprintf("could not %s: %s", in.Command.Op, in.Detail),
 	})
-	switch in.Command.Op {
-	case OpAnswer:
+	switch {
+	case in.Command.Op == OpAnswer:
 		f.finish(c, "error")
-	case OpInvite:
+	case c.State == contact.Diverted && in.Command.Op == OpSay:
+		f.proceed(c) // without its announcement
+	case c.State == contact.Diverted && in.Command.Op == OpInvite:
+		f.finish(c, "unavailable")
+	case in.Command.Op == OpInvite:
 		if k, ok := f.state.Consults[in.Command.Invite.Ref]; ok && k.State != wire.ConsultAnswered {
 			f.closeConsult(k, "unavailable", k.Held, Actor)
 		}

@@ -1,7 +1,6 @@
 package floor
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -31,70 +30,122 @@ const Any = "*"
 // Config is the contact centre: who works in it, where calls come in, where they wait, and how long
 // everything may take. The zero value of a duration or count means its default.
 type Config struct {
-	Queues  []Queue  `toml:"queues"`
-	Numbers []Number `toml:"numbers"`
-	Agents  []Agent  `toml:"agents"`
+	Queues  []Queue  `toml:"queues" json:"queues,omitempty"`
+	Numbers []Number `toml:"numbers" json:"numbers,omitempty"`
+	Agents  []Agent  `toml:"agents" json:"agents,omitempty"`
 	// WrapupReasons may be chosen after a call; empty: any text of at most 100 characters.
-	WrapupReasons []Reason `toml:"wrapup_reasons"`
+	WrapupReasons []Reason `toml:"wrapup_reasons" json:"wrapup_reasons,omitempty"`
 	// WrapupDefault is the reason a wrap-up gets when its time runs out.
-	WrapupDefault string `toml:"wrapup_default"`
+	WrapupDefault string `toml:"wrapup_default" json:"wrapup_default,omitempty"`
 	// Attach is how long an accepted call waits for the agent's voice to come up.
-	Attach Duration `toml:"attach_timeout"`
+	Attach Duration `toml:"attach_timeout" json:"attach_timeout,omitzero"`
 	// Return is how long a customer hears music when the agent was lost in mid-call.
-	Return Duration `toml:"return_timeout"`
+	Return Duration `toml:"return_timeout" json:"return_timeout,omitzero"`
 	// AbsentGrace is how long an agent may be without a connection before becoming not_ready.
-	AbsentGrace Duration `toml:"absent_grace"`
+	AbsentGrace Duration `toml:"absent_grace" json:"absent_grace,omitzero"`
 	// AbsentSignout is how much later such an agent is signed out.
-	AbsentSignout Duration `toml:"absent_signout"`
+	AbsentSignout Duration `toml:"absent_signout" json:"absent_signout,omitzero"`
 	// NoAgentAlarm is how long a call may wait with nobody to take it before an alarm; at most 10s.
-	NoAgentAlarm Duration `toml:"no_agent_alarm"`
+	NoAgentAlarm Duration `toml:"no_agent_alarm" json:"no_agent_alarm,omitzero"`
 	// OfferAlarm is how many offers of one call may fail before an alarm.
-	OfferAlarm int `toml:"offer_alarm"`
+	OfferAlarm int `toml:"offer_alarm" json:"offer_alarm,omitempty"`
+	// OfferLimit is how many offers of one call may fail before it goes to its queue's fallback; without one
+	// it is offered again only every OfferPause.
+	OfferLimit int      `toml:"offer_limit" json:"offer_limit,omitempty"`
+	OfferPause Duration `toml:"offer_pause" json:"offer_pause,omitzero"`
 	// Handling is how calls are handled once an agent has them.
-	Handling Handling `toml:"handling"`
+	Handling Handling `toml:"handling" json:"handling,omitzero"`
 	// SessionLife is how long a sign-in lasts.
-	SessionLife Duration `toml:"session_life"`
+	SessionLife Duration `toml:"session_life" json:"session_life,omitzero"`
+	// SignoutLimit is how long something that is still being set up for an agent may hold a sign-out.
+	SignoutLimit Duration `toml:"signout_limit" json:"signout_limit,omitzero"`
+	// Preflight are the checks of a desktop that must have been passed before its agent can be ready:
+	// microphone, speaker, notifications, sound. A microphone or speaker that failed always counts.
+	Preflight []string `toml:"preflight" json:"preflight,omitempty"`
+
+	Skills    []Skill    `toml:"skills" json:"skills,omitempty"`
+	Calendars []Calendar `toml:"calendars" json:"calendars,omitempty"`
+	Stages    []Stage    `toml:"stages" json:"stages,omitempty"`
+	Profiles  []Profile  `toml:"profiles" json:"profiles,omitempty"`
+	Limits    Limits     `toml:"limits" json:"limits,omitzero"`
 	// Callbacks is how customers are called back.
-	Callbacks Callbacks `toml:"callbacks"`
+	Callbacks Callbacks `toml:"callbacks" json:"callbacks,omitzero"`
 }
 
 // Queue is where calls wait for agents.
 type Queue struct {
-	ID   string `toml:"id"`
-	Name string `toml:"name"`
+	ID   string `toml:"id" json:"id,omitempty"`
+	Name string `toml:"name" json:"name,omitempty"`
 	// Ring is how long an offer rings at one agent.
-	Ring Duration `toml:"ring"`
+	Ring Duration `toml:"ring" json:"ring,omitzero"`
 	// Wrapup is how long the work after a call may take.
-	Wrapup Duration `toml:"wrapup"`
+	Wrapup Duration `toml:"wrapup" json:"wrapup,omitzero"`
 	// WrapupExtension is what one extension adds, WrapupExtensions how many there may be.
-	WrapupExtension  Duration `toml:"wrapup_extension"`
-	WrapupExtensions int      `toml:"wrapup_extensions"`
+	WrapupExtension  Duration `toml:"wrapup_extension" json:"wrapup_extension,omitzero"`
+	WrapupExtensions int      `toml:"wrapup_extensions" json:"wrapup_extensions,omitempty"`
 	// Agents who serve the queue. Empty: every agent who names no queues of their own.
-	Agents []string `toml:"agents"`
+	Agents []string `toml:"agents" json:"agents,omitempty"`
 	// NoRecording switches the automatic recording off.
-	NoRecording bool `toml:"no_recording"`
+	NoRecording bool `toml:"no_recording" json:"no_recording,omitempty"`
+	// Priority of its calls within their class, added to their number's; the greater comes first.
+	Priority int `toml:"priority" json:"priority,omitempty"`
+	// Skills its agents must have, or should have.
+	Skills []Need `toml:"skills" json:"skills,omitempty"`
+	// PreferredWait is how long a call waits for its preferred agent alone.
+	PreferredWait Duration `toml:"preferred_wait" json:"preferred_wait,omitzero"`
+	// Calendar is when the queue is open; empty: always. Closed is where calls go otherwise.
+	Calendar string `toml:"calendar" json:"calendar,omitempty"`
+	Closed   Target `toml:"closed" json:"closed,omitzero"`
+	// MaxWaiting and MaxWait are when calls go to Overflow; 0: never.
+	MaxWaiting int      `toml:"max_waiting" json:"max_waiting,omitempty"`
+	MaxWait    Duration `toml:"max_wait" json:"max_wait,omitzero"`
+	Overflow   Target   `toml:"overflow" json:"overflow,omitzero"`
+	// Fallback is where calls go that nobody on duty can take since FallbackAfter.
+	Fallback      Target   `toml:"fallback" json:"fallback,omitzero"`
+	FallbackAfter Duration `toml:"fallback_after" json:"fallback_after,omitzero"`
+	// Prompts are what a waiting caller hears.
+	Prompts Prompts `toml:"prompts" json:"prompts,omitzero"`
+	// Popover is what an offer shows of the call: three to six variables, in this order; empty: the usual.
+	Popover []Shown `toml:"popover" json:"popover,omitempty"`
 	// Denoise is how the noise suppression of its callers begins; what is absent is the trunk's.
-	Denoise wire.DenoisePatch `toml:"denoise"`
+	Denoise wire.DenoisePatch `toml:"denoise" json:"denoise,omitzero"`
 }
 
 // Number is an entry point: a called number and the queue its calls wait in.
 type Number struct {
-	Number   string      `toml:"number"` // digits as the trunk sends them, or "*" for every other number
-	Queue    string      `toml:"queue"`
-	Class    queue.Class `toml:"class"`    // 1 returned, 2 new customer, 3 service (default)
-	Priority int         `toml:"priority"` // within the class, the greater comes first
+	Number   string      `toml:"number" json:"number,omitempty"` // digits as the trunk sends them, or "*" for every other number
+	Name     string      `toml:"name" json:"name,omitempty"`
+	Queue    string      `toml:"queue" json:"queue,omitempty"`
+	Class    queue.Class `toml:"class" json:"class,omitempty"`       // 1 returned, 2 new customer, 3 service (default)
+	Priority int         `toml:"priority" json:"priority,omitempty"` // within the class, the greater comes first
+	// Stage ties the number to a campaign stage: as the hotline of a new-customers stage, or as the caller ID
+	// of an outbound one, whose customers call it back.
+	Stage string `toml:"stage" json:"stage,omitempty"`
+	// Agents who take its service calls; empty: those of the queue.
+	Agents []string `toml:"agents" json:"agents,omitempty"`
+	// Skills its calls ask for besides their queue's.
+	Skills []Need `toml:"skills" json:"skills,omitempty"`
+	// Calendar and Closed as for a queue, asked before the queue's.
+	Calendar string `toml:"calendar" json:"calendar,omitempty"`
+	Closed   Target `toml:"closed" json:"closed,omitzero"`
 }
 
 // Agent is a person who takes calls.
 type Agent struct {
-	ID   string `toml:"id"`
-	Name string `toml:"name"`
+	ID   string `toml:"id" json:"id,omitempty"`
+	Name string `toml:"name" json:"name,omitempty"`
 	// Queues the agent serves, beside those that name the agent.
-	Queues []string `toml:"queues"`
+	Queues []string `toml:"queues" json:"queues,omitempty"`
+	// Skills and their levels, 1 to 10.
+	Skills Levels `toml:"skills" json:"skills,omitempty"`
+	// Profile says what the agent may do; empty: everything an agent can do.
+	Profile string `toml:"profile" json:"profile,omitempty"`
+	// Station is a desk phone's number or SIP address that calls go to instead of the browser.
+	Station string `toml:"station" json:"station,omitempty"`
 	// NoCallbacks are the queues whose callbacks the agent is not offered.
-	NoCallbacks []string `toml:"no_callbacks"`
+	NoCallbacks []string `toml:"no_callbacks" json:"no_callbacks,omitempty"`
 	// Denoise is how the noise suppression of the agent's leg begins; absent: off.
-	Denoise wire.DenoisePatch `toml:"denoise"`
+	Denoise wire.DenoisePatch `toml:"denoise" json:"denoise,omitzero"`
 }
 
 // Reason is a wrap-up reason: the code is stable, the label is for people.
@@ -121,8 +172,14 @@ func (c Config) withDefaults() Config {
 	orElse(&c.NoAgentAlarm, 5*time.Second)
 	orElse(&c.SessionLife, 24*time.Hour)
 	c.Handling = c.Handling.withDefaults()
+	orElse(&c.OfferPause, 30*time.Second)
+	orElse(&c.Limits.RetryAfter, 5*time.Second)
+	orElse(&c.SignoutLimit, 60*time.Second)
 	if c.OfferAlarm == 0 {
 		c.OfferAlarm = 5
+	}
+	if c.OfferLimit == 0 {
+		c.OfferLimit = 10
 	}
 	if c.WrapupDefault == "" {
 		c.WrapupDefault = "none"
@@ -145,6 +202,11 @@ func (q Queue) withDefaults() Queue {
 	orElse(&q.Ring, 20*time.Second)
 	orElse(&q.Wrapup, 30*time.Second)
 	orElse(&q.WrapupExtension, q.Wrapup.Duration)
+	orElse(&q.PreferredWait, 20*time.Second)
+	orElse(&q.FallbackAfter, 30*time.Second)
+	if q.Prompts.Every.Duration == 0 && (q.Prompts.Comfort != "" || q.Prompts.Position || q.Prompts.Wait) {
+		q.Prompts.Every.Duration = 45 * time.Second
+	}
 	if q.WrapupExtensions == 0 {
 		q.WrapupExtensions = 3
 	}
@@ -170,90 +232,4 @@ func serves(a Agent, q Queue) bool {
 		return true
 	}
 	return slices.Contains(a.Queues, q.ID) || slices.Contains(q.Agents, a.ID)
-}
-
-// Validate refuses what cannot work, above all what would swallow calls: a number without a queue, a queue
-// without agents.
-func (c Config) Validate() error {
-	c = c.withDefaults()
-	queues, agents, numbers := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, a := range c.Agents {
-		if a.ID == "" || agents[a.ID] {
-			return fmt.Errorf("desk: agents: id %q is empty or used twice", a.ID)
-		}
-		if agents[a.ID] = true; !a.Denoise.Valid() {
-			return fmt.Errorf("desk: agent %s: denoise lies between 0 and 100", a.ID)
-		}
-	}
-	for _, q := range c.Queues {
-		if q.ID == "" || queues[q.ID] {
-			return fmt.Errorf("desk: queues: id %q is empty or used twice", q.ID)
-		}
-		queues[q.ID] = true
-		for _, a := range q.Agents {
-			if !agents[a] {
-				return fmt.Errorf("desk: queue %s: there is no agent %q", q.ID, a)
-			}
-		}
-		if !slices.ContainsFunc(c.Agents, func(a Agent) bool { return serves(a, q) }) {
-			return fmt.Errorf("desk: queue %s has no agents: its calls would never be answered", q.ID)
-		}
-		if !q.Denoise.Valid() {
-			return fmt.Errorf("desk: queue %s: denoise lies between 0 and 100", q.ID)
-		}
-		if q.WrapupExtensions < 0 {
-			return fmt.Errorf("desk: queue %s: wrapup_extensions must not be negative", q.ID)
-		}
-		for name, d := range map[string]Duration{"ring": q.Ring, "wrapup": q.Wrapup, "wrapup_extension": q.WrapupExtension} {
-			if d.Duration < time.Second || d.Duration > time.Hour {
-				return fmt.Errorf("desk: queue %s: %s must be from 1s to 1h", q.ID, name)
-			}
-		}
-	}
-	for _, a := range c.Agents {
-		for _, q := range a.Queues {
-			if !queues[q] {
-				return fmt.Errorf("desk: agent %s: there is no queue %q", a.ID, q)
-			}
-		}
-	}
-	for _, n := range c.Numbers {
-		key := Normalize(n.Number)
-		if key == "" || numbers[key] {
-			return fmt.Errorf("desk: numbers: %q is empty or used twice", n.Number)
-		}
-		numbers[key] = true
-		if !queues[n.Queue] {
-			return fmt.Errorf("desk: number %s: there is no queue %q", n.Number, n.Queue)
-		}
-		if n.Class < queue.ClassReturned || n.Class > queue.ClassService {
-			return fmt.Errorf("desk: number %s: class must be 1, 2 or 3", n.Number)
-		}
-	}
-	if err := c.Callbacks.validate(); err != nil {
-		return err
-	}
-	if err := c.Handling.validate(queues); err != nil {
-		return err
-	}
-	for _, r := range c.WrapupReasons {
-		if r.Code == "" {
-			return fmt.Errorf("desk: wrapup_reasons: a code is empty")
-		}
-	}
-	for name, d := range map[string]Duration{
-		"attach_timeout": c.Attach, "return_timeout": c.Return,
-		"absent_grace": c.AbsentGrace, "absent_signout": c.AbsentSignout, "session_life": c.SessionLife,
-	} {
-		if d.Duration < time.Second {
-			return fmt.Errorf("desk: %s must be at least 1s", name)
-		}
-	}
-	if c.NoAgentAlarm.Duration < 0 || c.NoAgentAlarm.Duration > 10*time.Second {
-		return fmt.Errorf("desk: no_agent_alarm must be at most 10s")
-	}
-	if c.OfferAlarm < 1 {
-		return fmt.Errorf("desk: offer_alarm must be at least 1")
-	}
-	return nil
 }

@@ -13,6 +13,7 @@ package floor
 
 import (
 	"container/heap"
+	"fmt"
 	"slices"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/cordboard/cordboard/desk/hours"
 	"github.com/cordboard/cordboard/desk/offer"
 	"github.com/cordboard/cordboard/desk/queue"
+	"github.com/cordboard/cordboard/desk/wait"
 	"github.com/cordboard/cordboard/desk/wrapup"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -35,15 +37,24 @@ const pastLimit = 2000
 
 // Floor is the machine. Not safe for concurrent use.
 type Floor struct {
-	cfg   Config
-	state State
-	newID func(prefix string) string
+	cfg     Config
+	file    Config // of the configuration file
+	version int    // of cfg
+	dir     *Directory
+	state   State
+	newID   func(prefix string) string
 
-	agents  map[string]*staff
-	queues  map[string]*line
-	order   []*line
-	lines   []*queue.Lines // of order, for queue.Match
-	numbers map[string]Number
+	agents    map[string]*staff
+	queues    map[string]*line
+	order     []*line
+	numbers   map[string]Number
+	stages    map[string]Stage
+	calendars map[string]*hours.Plan
+
+	pools  map[demand]*pool
+	rank   []*pool
+	lines  []*queue.Lines   // of rank, for queue.Match
+	berths map[string]berth // by contact
 
 	entries   []entryPoint
 	callHours *hours.Plan // of callbacks
@@ -74,34 +85,7 @@ type staff struct {
 	Agent
 	lines []*line
 	ids   []string // of the queues
-}
-
-// line is a queue with its configuration and what is derived from the state.
-type line struct {
-	Queue
-	queue.Lines
-	tasks queue.Lines // callbacks that wait for an agent; its idle line is not used
-	duty  int         // agents who can take calls now or after what keeps them busy
-}
-
-// seat moves an agent in or out of the line.
-func (l *line) seat(a agent.Agent, in bool) {
-	if a.OnDuty() {
-		if in {
-			l.duty++
-		} else {
-			l.duty--
-		}
-	}
-	if !a.Free() {
-		return
-	}
-	i := queue.Idle{ID: a.ID, Since: a.Idle}
-	if in {
-		l.Sit(i)
-	} else {
-		l.Rise(i)
-	}
+	pools []*pool
 }
 
 // Effect is something a step asks for: an Event or a Command.
@@ -120,15 +104,18 @@ type Op string
 
 // The commands.
 const (
-	OpAnswer Op = "answer"
-	OpHold   Op = "hold"
-	OpResume Op = "resume"
-	OpRecord Op = "record"
-	OpHangup Op = "hangup" // one leg
-	OpEnd    Op = "end"    // the call
-
+	OpAnswer  Op = "answer"
+	OpHold    Op = "hold"
+	OpResume  Op = "resume"
+	OpRecord  Op = "record"
+	OpHangup  Op = "hangup"  // one leg
+	OpEnd     Op = "end"     // the call
 	OpArrange Op = "arrange" // who is on hold and on which side
 	OpInvite  Op = "invite"  // somebody into the call beside its customer
+	OpSay     Op = "say"     // files to one leg, one after the other
+	OpMusic   Op = "music"   // a file to one leg, over and over, until OpHush
+	OpHush    Op = "hush"    // ends OpMusic
+	OpTone    Op = "tone"    // a connect tone to one leg
 )
 
 // Command is to be carried out on a call, after the commands of that call that came before it.
@@ -137,14 +124,17 @@ type Command struct {
 	CallID string
 	LegID  string
 	Code   string      // OpHangup, OpEnd: the cause
+	Files  []string    // OpSay, OpMusic: names in the prompt folder
 	Dial   *Dial       // OpOpen, OpDial
 	Seats  []wire.Seat // OpArrange
 	Invite *Invite     // OpInvite
 }
 
-// Invite is somebody to call into a call beside its customer; Ref is the leg's client_ref.
+// Invite is somebody to call into a call beside its customer, or (Phone) an agent on their desk phone; Ref is
+// the leg's client_ref.
 type Invite struct {
 	To, Ref, Side string
+	Phone         string
 	Timeout       time.Duration
 }
 
@@ -154,22 +144,45 @@ func (Command) effect() {}
 // Input is one thing that happened or is asked for.
 type Input interface{ step(f *Floor) error }
 
-// New makes a floor on a state it then owns. newID makes identifiers by their prefix. cfg is validated.
+// New makes a floor on a state it then owns. A configuration in the state goes before cfg. newID makes identifiers by their prefix. cfg is validated.
 func New(cfg Config, state State, newID func(prefix string) string) (*Floor, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	f := &Floor{
-		cfg: cfg, state: state, newID: newID, agents: map[string]*staff{}, queues: map[string]*line{},
-		numbers: map[string]Number{}, before: map[key]any{},
-		asks: map[string]string{}, told: map[string]wire.Handling{},
+	f := &Floor{state: state, newID: newID, before: map[key]any{}, file: cfg, told: map[string]wire.Handling{}}
+	if last, ok := state.latest(); ok {
+		// What was saved was right when it was saved; rules may have become stricter since.
+		if err := last.Config.Validate(); err != nil {
+			return nil, fmt.Errorf("saved configuration %d: %w", last.Version, err)
+		}
+		cfg, f.version = last.Config.withDefaults(), last.Version
+	}
+	f.apply(cfg)
+	return f, nil
+}
+
+// apply makes a validated configuration the one in force, and the indexes anew.
+func (f *Floor) apply(cfg Config) {
+	f.asks = map[string]string{}
+	paces := map[string]pace{}
+	for id, l := range f.queues {
+		paces[id] = l.pace
+	}
+	f.cfg, f.dir = cfg, newDirectory(cfg, f.version)
+	f.agents, f.queues, f.order, f.numbers = map[string]*staff{}, map[string]*line{}, nil, map[string]Number{}
+	f.stages, f.calendars = map[string]Stage{}, map[string]*hours.Plan{}
+	f.pools, f.rank, f.lines, f.berths, f.due = map[demand]*pool{}, nil, nil, map[string]berth{}, nil
+	for _, c := range cfg.Calendars {
+		f.calendars[c.ID], _ = c.Compile() // validated
+	}
+	for _, s := range cfg.Stages {
+		f.stages[s.ID] = s
 	}
 	for _, q := range cfg.Queues {
-		l := &line{Queue: q}
+		l := &line{Queue: q, pace: paces[q.ID]}
 		f.queues[q.ID] = l
 		f.order = append(f.order, l)
-		f.lines = append(f.lines, &l.Lines)
 	}
 	for _, n := range cfg.Numbers {
 		f.numbers[Normalize(n.Number)] = n
@@ -183,20 +196,31 @@ func New(cfg Config, state State, newID func(prefix string) string) (*Floor, err
 		}
 		f.agents[a.ID] = s
 	}
+	f.entries = nil
 	if err := f.compileOutbound(); err != nil {
-		return nil, err
+		panic("floor: a validated configuration does not compile: " + err.Error())
+	}
+	for _, l := range f.order {
+		l.main = f.pool(demand{queue: l.ID})
 	}
 	f.rebuild()
-	return f, nil
 }
 
 // rebuild makes the indexes from the state.
 func (f *Floor) rebuild() {
-	for _, a := range f.state.Agents {
-		f.indexAgent(agent.Agent{}, a)
+	for _, a := range f.state.Agents { // in the pools they sit already
+		if s := f.agents[a.ID]; s != nil {
+			for _, l := range s.lines {
+				l.seat(a, true)
+			}
+		}
+		f.due.add(time.Time{}, a.Absent, key{KindAgent, a.ID})
 	}
 	for _, c := range f.state.Contacts {
-		f.indexContact(contact.Contact{}, c)
+		f.indexContact(c.ID, contact.Contact{}, c)
+	}
+	for _, w := range f.state.Waits {
+		f.due.add(time.Time{}, w.Next, key{KindWait, w.Call})
 	}
 	for _, o := range f.state.Offers {
 		f.due.add(time.Time{}, offerDue(o), key{KindOffer, o.ID})
@@ -256,6 +280,12 @@ func (f *Floor) rollBack() {
 			put(f, k, f.state.Callbacks, old)
 		case KindConsult:
 			put(f, k, f.state.Consults, old)
+		case KindWait:
+			put(f, k, f.state.Waits, old)
+		case KindOpen:
+			put(f, k, f.state.Open, old)
+		case KindConfig:
+			put(f, k, f.state.Configs, old)
 		}
 	}
 	f.effects = nil
@@ -288,7 +318,7 @@ func (f *Floor) index(k key, old, fresh any) {
 	case agent.Agent:
 		f.indexAgent(old.(agent.Agent), v)
 	case contact.Contact:
-		f.indexContact(old.(contact.Contact), v)
+		f.indexContact(k.id, old.(contact.Contact), v)
 	case offer.Offer:
 		f.due.add(offerDue(old.(offer.Offer)), offerDue(v), k)
 	case wrapup.Wrapup:
@@ -299,6 +329,9 @@ func (f *Floor) index(k key, old, fresh any) {
 		f.due.add(old.(Watch).Due, v.Due, k)
 	case callback.Callback:
 		f.indexCallback(old.(callback.Callback), v)
+	case wait.Wait:
+		f.stand(k.id)
+		f.due.add(old.(wait.Wait).Next, v.Next, k)
 	}
 }
 
@@ -314,18 +347,16 @@ func (f *Floor) indexAgent(old, a agent.Agent) {
 		for _, l := range s.lines {
 			l.seat(side.Agent, side.in)
 		}
+		for _, p := range s.pools {
+			p.seat(side.Agent, side.in)
+		}
 	}
 	f.due.add(old.Absent, a.Absent, key{KindAgent, a.ID})
 }
 
-func (f *Floor) indexContact(old, c contact.Contact) {
-	if l := f.queues[old.Queue]; l != nil && old.State == contact.Queued {
-		l.Leave(queue.Waiting{ID: old.ID, Place: old.Place})
-	}
-	if l := f.queues[c.Queue]; l != nil && c.State == contact.Queued {
-		l.Enter(queue.Waiting{ID: c.ID, Place: c.Place})
-	}
-	f.due.add(old.Due(), c.Due(), key{KindContact, c.ID})
+func (f *Floor) indexContact(cid string, old, c contact.Contact) {
+	f.stand(cid)
+	f.due.add(old.Due(), c.Due(), key{KindContact, cid})
 }
 
 func (f *Floor) indexConsult(old, k consult.Consult) {
@@ -378,6 +409,8 @@ func (f *Floor) dueAt(k key) time.Time {
 		return f.state.Callbacks[k.id].Next()
 	case KindConsult:
 		return f.state.Consults[k.id].Deadline
+	case KindWait:
+		return f.state.Waits[k.id].Next
 	default:
 		return f.state.Watches[k.id].Due
 	}

@@ -66,6 +66,20 @@ func modelConfig() Config {
 	}
 	c.Agents[0].Queues = []string{"a"}
 	c.Queues[0].Agents = []string{"ag1", "ag2"}
+	c.Skills = []Skill{{ID: "de"}, {ID: "gold"}}
+	c.Agents[1].Skills = Levels{{"de", 8}, {"gold", 3}}
+	c.Agents[4].Skills = Levels{{"de", 4}}
+	c.Agents[0].Skills = Levels{{"de", 2}, {"gold", 9}}
+	c.Queues[1].Skills = []Need{{Skill: "de", Level: 5, RelaxAfter: Seconds(8), RelaxTo: 1}, {Skill: "gold", Preferred: true}}
+	c.Queues[1].Prompts = Prompts{Welcome: "w.wav", Position: true, Wait: true, Every: Seconds(10)}
+	c.Queues[1].MaxWait, c.Queues[1].Overflow = Seconds(40), Target{Kind: TargetQueue, To: "c", Prompt: "moved.wav"}
+	c.Queues[0].Fallback, c.Queues[0].FallbackAfter = Target{Kind: TargetMessage, Prompt: "speak.wav"}, Seconds(15)
+	c.Queues = append(c.Queues, Queue{ID: "c", MaxWaiting: 3, Overflow: Target{Kind: TargetNumber, To: "0800"}, MaxWait: Seconds(30), Agents: []string{"ag3", "ag5"}})
+	c.Stages = []Stage{{ID: "out", Kind: StageOutbound, Agents: []string{"ag2", "ag3"}}, {ID: "new", Kind: StageNew, Agents: []string{"ag4"}}}
+	c.Numbers = append(c.Numbers, Number{Number: "4", Queue: "a", Stage: "out"}, Number{Number: "5", Queue: "b", Stage: "new", Skills: []Need{{Skill: "de"}}},
+		Number{Number: "6", Queue: "c", Agents: []string{"ag0", "ag5"}})
+	c.Limits.Calls = 7
+	c.OfferLimit, c.OfferAlarm = 4, 3
 	return c
 }
 
@@ -222,6 +236,16 @@ func (w *world) command(c Command) {
 		w.bus = append(w.bus, LegAnswered{wire.Leg{ID: p.customer, CallID: p.ID, Role: wire.RoleCustomer}})
 	case OpHangup:
 		w.endLeg(p, c.LegID, c.Code)
+	case OpSay:
+		w.bus = append(w.bus, PlayEnded{p.ID, c.LegID})
+	case OpInvite:
+		l := wire.Leg{ID: w.id("leg"), CallID: p.ID, Role: wire.RoleExpert, ClientRef: c.Invite.Ref, Cause: "busy"}
+		if w.r.IntN(3) == 0 {
+			w.bus = append(w.bus, LegEnded{l})
+			break
+		}
+		p.legs[l.ID] = l
+		w.bus = append(w.bus, LegAnswered{l})
 	case OpEnd:
 		w.end(p, c.Code)
 	}
@@ -257,7 +281,16 @@ func (w *world) act() {
 		}
 		return
 	}
-	switch w.r.IntN(20) {
+	switch w.r.IntN(22) {
+	case 20:
+		w.step(SetOpen{Number: fmt.Sprint(w.r.IntN(4)), Stage: pick(w, []string{"out", "", "gone"})})
+	case 21:
+		switch p := w.call(); {
+		case p != nil && w.r.IntN(2) == 0:
+			w.step(Prefer{CallID: p.ID, Agent: w.agent()})
+		case w.r.IntN(4) == 0:
+			w.reconfigure()
+		}
 	case 0:
 		ses := w.id("ses")
 		w.ses = append(w.ses, ses)
@@ -306,9 +339,33 @@ func (w *world) act() {
 	}
 }
 
+// reconfigure changes the configuration of a running floor: skills, needs, a queue that comes and goes.
+func (w *world) reconfigure() {
+	cfg := modelConfig()
+	cfg.Agents[4].Skills = Levels{{"de", 1 + w.r.IntN(10)}}
+	cfg.Queues[1].Skills[0].Level = 1 + w.r.IntN(8)
+	cfg.Queues[0].Priority = w.r.IntN(3)
+	if w.r.IntN(3) == 0 {
+		cfg.Queues = append(cfg.Queues, Queue{ID: "d", Agents: []string{"ag5"}})
+		cfg.Numbers[2].Queue = "d"
+	}
+	if w.r.IntN(3) == 0 {
+		cfg.Agents = cfg.Agents[:5] // refused when the last one is here
+		cfg.Queues[2].Agents = []string{"ag3"}
+		cfg.Queues = cfg.Queues[:3]
+		cfg.Numbers[2].Queue = "a"
+		cfg.Numbers[5].Agents = []string{"ag0"}
+	}
+	base := w.f.Version()
+	if w.r.IntN(4) == 0 {
+		base--
+	}
+	w.step(Reconfigure{Config: cfg, Base: base, Actor: "adm"})
+}
+
 func (w *world) dial() {
 	p := &party{customer: w.id("leg"), legs: map[string]wire.Leg{}}
-	p.Call = wire.Call{ID: w.id("call"), Direction: wire.Inbound, From: "1", To: pick(w, []string{"1", "2", "3", "unknown"})}
+	p.Call = wire.Call{ID: w.id("call"), Direction: wire.Inbound, From: fmt.Sprint(w.r.IntN(4)), To: pick(w, []string{"1", "2", "3", "4", "5", "6", "unknown"})}
 	actor := "customer"
 	if w.r.IntN(6) == 0 {
 		p.Direction, actor = wire.Outbound, w.agent()
@@ -437,8 +494,8 @@ func (w *world) check() {
 	}
 	for cid, c := range s.Contacts {
 		queued := 0
-		for _, l := range w.f.order {
-			for _, x := range l.Calls() {
+		for _, p := range w.f.rank {
+			for _, x := range p.Calls() {
 				if x.ID == cid {
 					queued++
 				}
@@ -447,10 +504,10 @@ func (w *world) check() {
 		if (c.State == contact.Queued) != (queued == 1) || queued > 1 {
 			w.fail("contact %s is %s and %d times in line", cid, c.State, queued)
 		}
-		if timed := c.State == contact.Connecting || c.State == contact.Away; timed == c.Deadline.IsZero() {
+		if timed := c.State == contact.Connecting || c.State == contact.Away; timed == c.Deadline.IsZero() && c.State != contact.Diverted && c.State != contact.Message {
 			w.fail("contact %s is %s with deadline %s", cid, c.State, c.Deadline)
 		}
-		if c.State == contact.Queued != (c.Agent == "") {
+		if (c.State == contact.Queued || c.State == contact.Diverted || c.State == contact.Message) != (c.Agent == "") {
 			w.fail("contact %s is %s with agent %q", cid, c.State, c.Agent)
 		}
 		if c.Agent != "" {
@@ -488,23 +545,31 @@ func (w *world) check() {
 			w.fail("agent %+v does not agree with contact %+v and wrap-up %q", a, s.Contacts[cid], wraps[aid])
 		}
 	}
-	for _, l := range w.f.order {
+	for _, p := range w.f.rank {
 		duty := 0
 		for _, a := range s.Agents {
-			serves := slices.Contains(w.f.agents[a.ID].lines, l)
+			st := w.f.agents[a.ID]
+			_, why := w.f.suits(p.demand, st)
+			serves := why == ""
 			if serves && a.OnDuty() {
 				duty++
 			}
-			if sits := slices.ContainsFunc(l.Idle(), func(i queue.Idle) bool { return i.ID == a.ID }); sits != (serves && a.Free()) {
-				w.fail("agent %s: in line of %s %v, free %v", a.ID, l.ID, sits, a.Free())
+			if sits := slices.ContainsFunc(p.Idle(), func(i queue.Idle) bool { return i.ID == a.ID }); sits != (serves && a.Free()) {
+				w.fail("agent %s: in line of %s %v, free %v", a.ID, p.id, sits, a.Free())
 			}
 		}
-		if len(l.Calls()) > 0 && len(l.Idle()) > 0 {
-			w.fail("queue %s has both calls and free agents", l.ID)
+		if len(p.Calls()) > 0 && len(p.Idle()) > 0 {
+			w.fail("pool %s has both calls and free agents", p.id)
 		}
-		watch := s.Watches[l.ID]
-		if stranded := len(l.Calls()) > 0 && duty == 0; duty != l.duty || stranded != (watch.Raised || !watch.Due.IsZero()) {
-			w.fail("queue %s: %d on duty (%d counted), watch %+v", l.ID, duty, l.duty, watch)
+		watch := s.Watches[p.id]
+		if stranded := len(p.Calls()) > 0 && duty == 0 && !p.paused; duty != p.duty || stranded != (watch.Raised || !watch.Due.IsZero()) {
+			w.fail("pool %s: %d on duty (%d counted), watch %+v", p.id, duty, p.duty, watch)
+		}
+	}
+	for cid, x := range s.Waits {
+		c := s.Contacts[cid]
+		if waits := c.State == contact.Queued; !waits && !x.Next.IsZero() || c.State != contact.Queued && c.State != contact.Offered && c.State != contact.Connecting {
+			w.fail("wait %+v of contact %+v", x, c)
 		}
 	}
 }
@@ -569,6 +634,7 @@ func TestModel(t *testing.T) {
 	for _, k := range []string{
 		"offer.accepted", "offer.declined", "offer.expired", "offer.withdrawn", "wrapup.started", "wrapup.extended",
 		"wrapup.completed", "agent.signout_pending", "agent.signed_out", "desk.alarm", "command resume", "command record", "restart", "refused",
+		"call.diverted", "message.started", "command say", "command invite", "config.changed", "call.refused",
 	} {
 		if counts[k] == 0 {
 			t.Errorf("%s never happened: the model does not reach it", k)

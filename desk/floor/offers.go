@@ -18,21 +18,22 @@ type Accept struct{ Offer, Actor string }
 // Decline is an agent's no.
 type Decline struct{ Offer, Actor string }
 
-// match makes one offer, to the longest idle agent who can take the first call that somebody can take.
+// match makes one offer, to the agent who suits best and has been idle longest, of the first call that
+// somebody can take.
 func (f *Floor) match() bool {
 	i := queue.Match(f.lines)
 	if i < 0 {
 		return false
 	}
-	l := f.order[i]
-	if k, ok := f.state.Consults[l.Calls()[0].ID]; ok {
-		f.ring(k, f.state.Agents[l.Idle()[0].ID], l.Ring)
+	p := f.rank[i]
+	if k, ok := f.state.Consults[p.Calls()[0].ID]; ok {
+		f.ring(k, f.state.Agents[p.Idle()[0].ID], p.line.Ring)
 		return true
 	}
-	c, a := f.state.Contacts[l.Calls()[0].ID], f.state.Agents[l.Idle()[0].ID]
+	c, a := f.state.Contacts[p.Calls()[0].ID], f.state.Agents[p.Idle()[0].ID]
 	o := offer.Offer{
 		ID: f.newID(id.Offer), Call: c.ID, Agent: a.ID, Queue: c.Queue, State: wire.OfferOpen,
-		Created: f.now, Deadline: f.now.Add(l.Ring.Duration), Attempt: c.Attempt + 1,
+		Created: f.now, Deadline: f.now.Add(p.line.Ring.Duration), Attempt: c.Attempt + 1,
 	}
 	c = must(c.OfferTo(a.ID, o.ID))
 	f.setContact(c)
@@ -126,6 +127,23 @@ func (f *Floor) missed(o offer.Offer, reason, actor string) {
 			Type: "call.offer_limit", CallID: o.Call, Queue: o.Queue,
 			Count: o.Attempt, Detail: fmt.Sprintf("offered %d times and not taken", o.Attempt),
 		})
+	}
+	f.limitOffers(f.state.Contacts[o.Call])
+}
+
+// limitOffers keeps a call that nobody takes from going round all agents again and again: it goes to the
+// queue's fallback, or rests for a while.
+func (f *Floor) limitOffers(c contact.Contact) {
+	w := f.state.Waits[c.ID]
+	w.Failed++
+	l := f.queues[c.Queue]
+	switch {
+	case w.Failed < f.cfg.OfferLimit:
+		f.setWait(w)
+	case l.Fallback.Kind != "":
+		f.divert(c, l.Fallback, "offer_limit")
+	default:
+		f.setWait(w.Pause(f.now.Add(f.cfg.OfferPause.Duration), f.policy(c)))
 	}
 }
 

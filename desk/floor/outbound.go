@@ -99,7 +99,7 @@ func (f *Floor) dialLimit() error {
 // taskMissed: the agent did not take the offer, or was lost before anything was dialled. It replaces the
 // return to the queue that other contacts have.
 func (f *Floor) taskMissed(c contact.Contact, reason string) {
-	put(f, key{KindContact, c.ID}, f.state.Contacts, nil)
+	f.dropContact(c.ID)
 	f.command(OpEnd, c.ID, "", "cancelled")
 	if isCallback(c.Task) {
 		f.callbackMissed(c, reason)

@@ -20,46 +20,46 @@ const (
 type Callbacks struct {
 	// EntryPoints are the numbers callbacks are made from; the first active one unless another is chosen.
 	// None: no callbacks.
-	EntryPoints []EntryPoint `toml:"entry_points"`
+	EntryPoints []EntryPoint `toml:"entry_points" json:"entry_points,omitempty"`
 	// Hours are when customers may be called back; empty: always.
-	Hours hours.Config `toml:"hours"`
+	Hours hours.Config `toml:"hours" json:"hours,omitzero"`
 	// Attempts is how often a customer is tried, Retry how long after an attempt.
-	Attempts int      `toml:"attempts"`
-	Retry    Duration `toml:"retry"`
+	Attempts int      `toml:"attempts" json:"attempts,omitempty"`
+	Retry    Duration `toml:"retry" json:"retry,omitzero"`
 	// Ring is how long the customer's phone may ring.
-	Ring Duration `toml:"ring"`
+	Ring Duration `toml:"ring" json:"ring,omitzero"`
 	// Preview lets the agent look at every callback before dialling, not only at voice messages.
-	Preview bool `toml:"preview"`
+	Preview bool `toml:"preview" json:"preview,omitempty"`
 	// Assign is "" (the agent chooses), "personal" or "queue".
-	Assign string `toml:"assign"`
+	Assign string `toml:"assign" json:"assign,omitempty"`
 	// Slot is the length of the slots that can be chosen, SlotCapacity how many callbacks of a queue may
 	// begin in one; 0: any number.
-	Slot         Duration `toml:"slot"`
-	SlotCapacity int      `toml:"slot_capacity"`
+	Slot         Duration `toml:"slot" json:"slot,omitzero"`
+	SlotCapacity int      `toml:"slot_capacity" json:"slot_capacity,omitempty"`
 	// MaxDialing is how many outbound calls of callbacks and campaigns may be under way at once.
-	MaxDialing int `toml:"max_dialing"`
+	MaxDialing int `toml:"max_dialing" json:"max_dialing,omitempty"`
 	// Review is how long after a conversation a callback waits for the agent's word before it is completed.
-	Review Duration `toml:"review"`
+	Review Duration `toml:"review" json:"review,omitzero"`
 	// Message is the longest voice message.
-	Message Duration `toml:"message"`
+	Message Duration `toml:"message" json:"message,omitzero"`
 	// CodeLife is how long a request from the web waits for its code.
-	CodeLife Duration `toml:"code_life"`
+	CodeLife Duration `toml:"code_life" json:"code_life,omitzero"`
 	// CourtesyDigit and MessageDigit are the keys with which a waiting caller asks to be called back, or
 	// leaves a message; empty: none.
-	CourtesyDigit string `toml:"courtesy_digit"`
-	MessageDigit  string `toml:"message_digit"`
+	CourtesyDigit string `toml:"courtesy_digit" json:"courtesy_digit,omitempty"`
+	MessageDigit  string `toml:"message_digit" json:"message_digit,omitempty"`
 	// Keep is how long a callback that is over can be asked about.
-	Keep Duration `toml:"keep"`
+	Keep Duration `toml:"keep" json:"keep,omitzero"`
 }
 
 // EntryPoint is a number outbound calls are made from.
 type EntryPoint struct {
-	Number string `toml:"number"`
-	Name   string `toml:"name"`
-	Trunk  string `toml:"trunk"` // empty: the first that can call out
+	Number string `toml:"number" json:"number,omitempty"`
+	Name   string `toml:"name" json:"name,omitempty"`
+	Trunk  string `toml:"trunk" json:"trunk,omitempty"` // empty: the first that can call out
 	// Hours are when it is active; empty: always. Off switches it off.
-	Hours hours.Config `toml:"hours"`
-	Off   bool         `toml:"off"`
+	Hours hours.Config `toml:"hours" json:"hours,omitzero"`
+	Off   bool         `toml:"off" json:"off,omitempty"`
 }
 
 // entryPoint is an EntryPoint, compiled.

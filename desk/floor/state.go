@@ -12,6 +12,7 @@ import (
 	"github.com/cordboard/cordboard/desk/consult"
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/desk/offer"
+	"github.com/cordboard/cordboard/desk/wait"
 	"github.com/cordboard/cordboard/desk/wrapup"
 )
 
@@ -21,15 +22,19 @@ type State struct {
 	Contacts map[string]contact.Contact // alive
 	Offers   map[string]offer.Offer     // open, or accepted and waiting for the agent's voice
 	Wrapups  map[string]wrapup.Wrapup   // open
-	Watches  map[string]Watch           // by queue
 	// Callbacks are kept for a while after they are over.
 	Callbacks map[string]callback.Callback
 	Consults  map[string]consult.Consult // open
+	Watches   map[string]Watch           // by pool
+	Waits     map[string]wait.Wait       // of the contacts that wait, ring or are being connected
+	Open      map[string]string          // stage of the open outbound record, by the customer's number
+	Configs   map[string]Saved           // configurations saved by the API, by version
 }
 
-// Watch is a queue's alarm for calls that nobody can take.
+// Watch is the alarm for calls that wait and that nobody on duty can take.
 type Watch struct {
-	Due    time.Time `json:"due,omitzero"` // deadline: nobody on duty since a while
+	Since  time.Time `json:"since,omitzero"`
+	Due    time.Time `json:"due,omitzero"` // deadline: of the alarm, and then of the fallback
 	Raised bool      `json:"raised,omitempty"`
 }
 
@@ -40,6 +45,7 @@ func NewState() State {
 		Offers: map[string]offer.Offer{}, Wrapups: map[string]wrapup.Wrapup{}, Watches: map[string]Watch{},
 		Callbacks: map[string]callback.Callback{},
 		Consults:  map[string]consult.Consult{},
+		Waits:     map[string]wait.Wait{}, Open: map[string]string{}, Configs: map[string]Saved{},
 	}
 }
 
@@ -56,6 +62,9 @@ const (
 
 	KindCallback Kind = "callback"
 	KindConsult  Kind = "consult"
+	KindWait     Kind = "wait"
+	KindOpen     Kind = "open"
+	KindConfig   Kind = "config"
 )
 
 // Change is one thing as it is after a step, or gone. Changes are what the desk's log consists of:
@@ -83,6 +92,12 @@ func (s *State) Apply(c Change) error {
 		return apply(s.Callbacks, c)
 	case KindConsult:
 		return apply(s.Consults, c)
+	case KindWait:
+		return apply(s.Waits, c)
+	case KindOpen:
+		return apply(s.Open, c)
+	case KindConfig:
+		return apply(s.Configs, c)
 	default:
 		return fmt.Errorf("desk: unknown kind of state %q", c.Kind)
 	}
@@ -110,7 +125,10 @@ func (s *State) Snapshot() []Change {
 	out = appendAll(out, KindWrapup, s.Wrapups)
 	out = appendAll(out, KindCallback, s.Callbacks)
 	out = appendAll(out, KindConsult, s.Consults)
-	return appendAll(out, KindWatch, s.Watches)
+	out = appendAll(out, KindWatch, s.Watches)
+	out = appendAll(out, KindWait, s.Waits)
+	out = appendAll(out, KindOpen, s.Open)
+	return appendAll(out, KindConfig, s.Configs)
 }
 
 func appendAll[T any](out []Change, k Kind, m map[string]T) []Change {
@@ -147,6 +165,12 @@ func (s *State) change(k Kind, id string) Change {
 		return changeOf(k, id, s.Callbacks)
 	case KindConsult:
 		return changeOf(k, id, s.Consults)
+	case KindWait:
+		return changeOf(k, id, s.Waits)
+	case KindOpen:
+		return changeOf(k, id, s.Open)
+	case KindConfig:
+		return changeOf(k, id, s.Configs)
 	default:
 		return changeOf(k, id, s.Watches)
 	}

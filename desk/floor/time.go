@@ -1,7 +1,6 @@
 package floor
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -41,6 +40,8 @@ func (Tick) step(f *Floor) error {
 			}
 		case KindConsult:
 			f.consultOverdue(f.state.Consults[k.id])
+		case KindWait:
+			f.waited(k.id)
 		case KindWatch:
 			f.raise(k.id)
 		case KindCallback:
@@ -48,44 +49,6 @@ func (Tick) step(f *Floor) error {
 		}
 	}
 	return nil
-}
-
-// watch keeps each queue's alarm: it is armed while calls wait and nobody on duty could take one.
-func (f *Floor) watch() {
-	for _, l := range f.order {
-		w := f.state.Watches[l.ID]
-		stranded := len(l.Calls()) > 0 && l.duty == 0
-		switch {
-		case stranded && w.Due.IsZero() && !w.Raised:
-			w.Due = f.now.Add(f.cfg.NoAgentAlarm.Duration)
-		case !stranded && w != Watch{}:
-			w = Watch{}
-		default:
-			continue
-		}
-		put(f, key{KindWatch, l.ID}, f.state.Watches, any(w))
-	}
-}
-
-// raise tells that a queue's calls have nobody to take them.
-func (f *Floor) raise(qid string) {
-	put(f, key{KindWatch, qid}, f.state.Watches, any(Watch{Raised: true}))
-	l := f.queues[qid]
-	if l == nil || len(l.Calls()) == 0 {
-		return
-	}
-	var calls []string
-	for _, w := range l.Calls()[:min(len(l.Calls()), maxAlarmCalls)] {
-		calls = append(calls, w.ID)
-	}
-	f.alarmNoAgent(l, calls...)
-}
-
-func (f *Floor) alarmNoAgent(l *line, calls ...string) {
-	f.publish("desk.alarm", calls[0], Actor, wire.Alarm{
-		Type: "call.no_eligible_agent", CallID: calls[0], Queue: l.ID,
-		Calls: calls, Count: len(l.Calls()), Detail: fmt.Sprintf("queue %s has waiting calls and no agent on duty", l.ID),
-	})
 }
 
 func (in Restart) step(f *Floor) error {
@@ -104,6 +67,8 @@ func (in Restart) step(f *Floor) error {
 				f.setAgent(must(a.Fail(agent.ReasonRestart, f.now)), Actor)
 			}
 			f.requeue(c, agent.ReasonRestart)
+		case c.State == contact.Queued:
+			f.settleWait(c) // logs of before have no waits
 		}
 	}
 	f.settleTasks()
@@ -125,7 +90,7 @@ func (in Restart) step(f *Floor) error {
 		}
 	}
 	for qid := range f.state.Watches {
-		if f.queues[qid] == nil {
+		if f.poolOf(qid) == nil {
 			put(f, key{KindWatch, qid}, f.state.Watches, nil)
 		}
 	}
@@ -136,22 +101,13 @@ func (in Restart) step(f *Floor) error {
 func (f *Floor) Queues() []wire.Queue {
 	out := make([]wire.Queue, 0, len(f.order))
 	for _, l := range f.order {
-		w := wire.Queue{ID: l.ID, Name: l.Name, Waiting: len(l.Calls()), Ready: len(l.Idle())}
-		if t := l.Oldest(); !t.IsZero() {
+		w := wire.Queue{ID: l.ID, Name: l.Name, Waiting: l.waiting(), Ready: l.ready}
+		if t := l.oldest(); !t.IsZero() {
 			w.OldestSince = &t
 		}
 		out = append(out, w)
 	}
 	return out
-}
-
-// QueueOf is the queue a called number leads to.
-func (f *Floor) QueueOf(to string) (string, error) {
-	n, ok := f.number(to)
-	if !ok {
-		return "", problem.New(404, "unknown_number", "no calls are taken for this number")
-	}
-	return n.Queue, nil
 }
 
 // MayJoin refuses an agent who may not attach a leg to a call now.

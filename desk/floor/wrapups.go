@@ -102,9 +102,6 @@ func (f *Floor) Wrapup(wid string) (wire.Wrapup, error) {
 	return w.Wire(), err
 }
 
-// WrapupReasons are the configured reasons, the default one first.
-func (f *Floor) WrapupReasons() []Reason { return slices.Clone(f.cfg.WrapupReasons) }
-
 func sortOffers(o []wire.Offer) {
 	slices.SortFunc(o, func(a, b wire.Offer) int {
 		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))

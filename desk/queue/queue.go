@@ -1,7 +1,7 @@
 // Package queue is the order in which calls wait and agents are chosen, and nothing else: two sorted lines
 // per queue, pure and without a clock. Calls stand by class, priority, the time they first entered and id,
-// so a call that comes back after a missed offer stands exactly where it stood; agents stand by how long
-// they have been idle.
+// so a call that comes back after a missed offer stands exactly where it stood; agents stand by how well
+// they suit and then by how long they have been idle.
 package queue
 
 import (
@@ -51,12 +51,13 @@ func Compare(a, b Waiting) int {
 // Idle is an agent in line.
 type Idle struct {
 	ID    string
+	Score int // how well the agent suits the calls of the line; the greater comes first
 	Since time.Time
 }
 
 // CompareIdle is the total order of idle agents.
 func CompareIdle(a, b Idle) int {
-	return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
+	return cmp.Or(cmp.Compare(b.Score, a.Score), a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
 }
 
 // Lines is one queue's two lines, of calls and of agents. The zero Lines are empty.
@@ -90,6 +91,12 @@ func (q *Lines) Position(w Waiting) int {
 		return 0
 	}
 	return i + 1
+}
+
+// Before is how many calls of the line stand before one that may be in another line.
+func (q *Lines) Before(w Waiting) int {
+	i, _ := slices.BinarySearchFunc(q.calls, w, Compare)
+	return i
 }
 
 // Oldest is when the call that has waited longest entered, zero for an empty line.

@@ -79,12 +79,12 @@ func TestS24_MatchTakesTheFirstCallOfAllQueues(t *testing.T) {
 
 func TestLongestIdleFirst(t *testing.T) {
 	var l Lines
-	l.Sit(Idle{"b", t0.Add(time.Second)})
-	l.Sit(Idle{"c", t0})
-	l.Sit(Idle{"a", t0})
-	l.Rise(Idle{"b", t0.Add(time.Second)})
-	l.Rise(Idle{"nobody", t0})
-	if want := []Idle{{"a", t0}, {"c", t0}}; !slices.Equal(l.Idle(), want) {
+	l.Sit(Idle{"b", 0, t0.Add(time.Second)})
+	l.Sit(Idle{"c", 0, t0})
+	l.Sit(Idle{"a", 0, t0})
+	l.Rise(Idle{"b", 0, t0.Add(time.Second)})
+	l.Rise(Idle{"nobody", 0, t0})
+	if want := []Idle{{"a", 0, t0}, {"c", 0, t0}}; !slices.Equal(l.Idle(), want) {
 		t.Errorf("got %v, want %v", l.Idle(), want)
 	}
 }

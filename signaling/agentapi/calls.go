@@ -10,6 +10,7 @@ import (
 
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/internal/id"
+	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -88,6 +89,16 @@ func postCall(q *request) error {
 	}
 	if err := q.maySetPolicy(in.RecordingPolicy); err != nil {
 		return err
+	}
+	if d := q.s.deps.Desk; d != nil {
+		if err := d.Room(); err != nil {
+			return err
+		}
+		if in.Agent != "" {
+			if err := d.Allowed(in.Agent, "dial"); err != nil && problem.As(err).Status == http.StatusForbidden {
+				return err
+			}
+		}
 	}
 	c, err := q.s.deps.Calls.Create(q.ctx(), call.NewCall{
 		To: in.To, From: in.From, FromName: in.FromName, Trunk: in.Trunk,

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/desk"
 	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/recorder"
@@ -71,6 +72,18 @@ type Desk interface {
 	SubmitWrapup(ctx context.Context, id, reason, actor string) (wire.Wrapup, error)
 	ExtendWrapup(ctx context.Context, id, actor string) (wire.Wrapup, error)
 	MayJoin(agentID, callID string) error
+	// Allowed and Room do not wait: 403 for what an agent's profile does not permit, 429 when there are as
+	// many calls as there may be.
+	Allowed(agentID, action string) error
+	Room() error
+	ConfigVersion() int
+	SavedConfig(version int) (wire.DeskConfig, error)
+	ConfigVersions() []wire.DeskConfig
+	CheckConfig(c desk.Config) (wire.DeskConfigAnswer, error)
+	SaveConfig(ctx context.Context, c desk.Config, base int, note, actor string) (wire.DeskConfigAnswer, error)
+	RollBackConfig(ctx context.Context, version, base int, actor string) (wire.DeskConfigAnswer, error)
+	ConfigDiff(from, to int) (wire.ConfigDiff, error)
+	WouldGet(c *desk.Config, q wire.DryRunRequest) (wire.DryRun, error)
 }
 
 // Recordings is what the API reads of the recorder; *recorder.Recorder is it.

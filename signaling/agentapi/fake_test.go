@@ -3,11 +3,13 @@ package agentapi
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -301,6 +303,8 @@ func (f *fakeCalls) StopRecording(ctx context.Context, _, actor string) (wire.Re
 type fakeDesk struct {
 	mu       sync.Mutex
 	sessions map[string]wire.Session
+	denied   string // the action nobody is permitted
+	full     bool
 	lost     []string
 	up       []string
 	states   []string
@@ -429,6 +433,56 @@ func (d *fakeDesk) SubmitWrapup(_ context.Context, wid, _, _ string) (wire.Wrapu
 
 func (d *fakeDesk) ExtendWrapup(_ context.Context, wid, _ string) (wire.Wrapup, error) {
 	return d.Wrapup(wid)
+}
+
+func (d *fakeDesk) Allowed(_, action string) error {
+	if action == d.denied {
+		return problem.New(403, "not_permitted", "the profile does not permit %s", action)
+	}
+	return nil
+}
+
+func (d *fakeDesk) Room() error {
+	if d.full {
+		e := problem.New(429, "call_limit", "there are 3 calls, and 3 are the most")
+		e.Limit, e.Use, e.RetryAfter = 3, 3, 7
+		return e
+	}
+	return nil
+}
+
+func (d *fakeDesk) ConfigVersion() int { return 2 }
+
+func (d *fakeDesk) SavedConfig(v int) (wire.DeskConfig, error) {
+	if v > 2 {
+		return wire.DeskConfig{}, problem.NotFound("config_version", strconv.Itoa(v))
+	}
+	return wire.DeskConfig{Version: v, Config: json.RawMessage(`{"queues":[]}`)}, nil
+}
+
+func (d *fakeDesk) ConfigVersions() []wire.DeskConfig { return []wire.DeskConfig{{Version: 2}, {}} }
+
+func (d *fakeDesk) CheckConfig(desk.Config) (wire.DeskConfigAnswer, error) {
+	return wire.DeskConfigAnswer{Saved: wire.DeskConfig{Version: 3}, Changes: []wire.ConfigChange{}}, nil
+}
+
+func (d *fakeDesk) SaveConfig(_ context.Context, c desk.Config, base int, note, actor string) (wire.DeskConfigAnswer, error) {
+	if base != 2 {
+		return wire.DeskConfigAnswer{}, problem.Conflict("config_version", "2", nil, "version 2 is in force, not %d", base)
+	}
+	return wire.DeskConfigAnswer{Saved: wire.DeskConfig{Version: 3, Note: note, Actor: actor}, Changes: []wire.ConfigChange{}}, nil
+}
+
+func (d *fakeDesk) RollBackConfig(ctx context.Context, version, base int, actor string) (wire.DeskConfigAnswer, error) {
+	return d.SaveConfig(ctx, desk.Config{}, base, "roll back", actor)
+}
+
+func (d *fakeDesk) ConfigDiff(from, to int) (wire.ConfigDiff, error) {
+	return wire.ConfigDiff{From: from, To: to, Changes: []wire.ConfigChange{}}, nil
+}
+
+func (d *fakeDesk) WouldGet(_ *desk.Config, q wire.DryRunRequest) (wire.DryRun, error) {
+	return wire.DryRun{Number: q.To, Queue: "service", Agents: []wire.DryRunAgent{}}, nil
 }
 
 func (d *fakeDesk) MayJoin(aid, cid string) error {

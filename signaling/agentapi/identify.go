@@ -66,7 +66,7 @@ func (q *request) authorise() error {
 		return e
 	}
 	if q.route.Grant == "" || q.claims.Allows(q.route.Grant) || q.claims.Allows(q.route.Own) {
-		return nil
+		return q.permit(q.route.Act)
 	}
 	missing := q.route.Grant
 	if q.route.Own != "" && q.claims.Agent != "" {

@@ -96,6 +96,14 @@ const maxFile = 12 << 20
 
 // file reads an announcement from the prompt folder, out of which no name leads.
 func (s *Server) file(name string, loop bool) (media.Source, error) {
+	c, err := s.clip(name, loop)
+	if err != nil {
+		return nil, err // no nil *Clip inside the interface
+	}
+	return c, nil
+}
+
+func (s *Server) clip(name string, loop bool) (*prompt.Clip, error) {
 	if s.cfg.Prompts == "" {
 		return nil, problem.New(http.StatusServiceUnavailable, "prompts_off", "no prompt folder is configured")
 	}

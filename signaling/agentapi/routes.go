@@ -13,7 +13,9 @@ type Route struct {
 	// Grant allows the route on everything, Own on what belongs to the token's agent. Both empty: any
 	// good token. Public: no token at all.
 	Grant, Own string
-	Public     bool
+	// Act is what the token's agent must be permitted by their profile.
+	Act    string
+	Public bool
 	// Stream: the answer is no JSON object of ours (a file, a socket); not possible over the event socket.
 	Stream bool
 	// Request is a value of the body's type, nil for none; Types are its media types besides JSON.
@@ -33,6 +35,7 @@ type Route struct {
 const (
 	get    = http.MethodGet
 	post   = http.MethodPost
+	put    = http.MethodPut
 	patch  = http.MethodPatch
 	remove = http.MethodDelete
 )
@@ -97,7 +100,7 @@ func routes() []Route {
 			Response: wire.Agent{}, Statuses: []int{200, 404, 409, 503}, Handler: postSignout,
 		},
 		{
-			Method: post, Pattern: "/v1/offers/{offer}/accept", Grant: "agent:control", Own: "agent:self", Summary: "Take an offered call",
+			Method: post, Pattern: "/v1/offers/{offer}/accept", Act: "answer", Grant: "agent:control", Own: "agent:self", Summary: "Take an offered call",
 			Response: wire.Offer{}, Statuses: []int{200, 404, 409, 503}, Handler: postAccept,
 		},
 		{
@@ -113,7 +116,7 @@ func routes() []Route {
 			Request: wire.SubmitRequest{}, Response: wire.Wrapup{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postSubmit,
 		},
 		{
-			Method: post, Pattern: "/v1/wrapups/{wrapup}/extend", Grant: "agent:control", Own: "agent:self", Summary: "More time for a wrap-up",
+			Method: post, Pattern: "/v1/wrapups/{wrapup}/extend", Act: "extend_wrapup", Grant: "agent:control", Own: "agent:self", Summary: "More time for a wrap-up",
 			Response: wire.Wrapup{}, Statuses: []int{200, 404, 409, 503}, Handler: postExtend,
 		},
 		{
@@ -121,9 +124,35 @@ func routes() []Route {
 			Response: wire.QueueList{}, Statuses: []int{200, 503}, Handler: getQueues,
 		},
 
+		// The contact centre's configuration.
+		{
+			Method: get, Pattern: "/v1/config/desk", Grant: "config:read", Query: []string{"version"}, Summary: "The configuration in force, or an old version",
+			Response: wire.DeskConfig{}, Statuses: []int{200, 404, 422, 503}, Handler: getDeskConfig,
+		},
+		{
+			Method: put, Pattern: "/v1/config/desk", Grant: "config:write", Summary: "Put another configuration in force; with check: only find and compare",
+			Request: wire.DeskConfigRequest{}, Response: wire.DeskConfigAnswer{}, Statuses: []int{200, 409, 422, 503}, Handler: putDeskConfig,
+		},
+		{
+			Method: get, Pattern: "/v1/config/desk/versions", Grant: "config:read", Summary: "All kept versions, newest first",
+			Response: wire.DeskConfigList{}, Statuses: []int{200, 503}, Handler: getDeskConfigs,
+		},
+		{
+			Method: get, Pattern: "/v1/config/desk/diff", Grant: "config:read", Query: []string{"from", "to"}, Summary: "What changes from one version to another",
+			Response: wire.ConfigDiff{}, Statuses: []int{200, 404, 422, 503}, Handler: getDeskConfigDiff,
+		},
+		{
+			Method: post, Pattern: "/v1/config/desk/rollback", Grant: "config:write", Summary: "Put an old version in force again",
+			Request: wire.RollBackRequest{}, Response: wire.DeskConfigAnswer{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postDeskRollBack,
+		},
+		{
+			Method: post, Pattern: "/v1/config/desk/dryrun", Grant: "config:read", Summary: "Who would get this call now, and why nobody else",
+			Request: wire.DryRunRequest{}, Response: wire.DryRun{}, Statuses: []int{200, 404, 422, 503}, Handler: postDeskDryRun,
+		},
+
 		// Calls.
 		{
-			Method: post, Pattern: "/v1/calls", Grant: "call:dial", Summary: "Dial",
+			Method: post, Pattern: "/v1/calls", Act: "dial", Grant: "call:dial", Summary: "Dial",
 			Request: wire.CallRequest{}, Response: wire.Call{}, Statuses: []int{201, 422, 503}, Handler: postCall,
 		},
 		{
@@ -152,11 +181,11 @@ func routes() []Route {
 			Request: wire.ArrangeRequest{}, Response: wire.Call{}, Statuses: []int{200, 404, 422}, Handler: postArrange,
 		},
 		{
-			Method: post, Pattern: "/v1/calls/{call}/end", Grant: "leg:control", Own: "leg:control:own", Summary: "End a call",
+			Method: post, Pattern: "/v1/calls/{call}/end", Act: "end", Grant: "leg:control", Own: "leg:control:own", Summary: "End a call",
 			Request: wire.HangupRequest{}, Statuses: []int{204, 404, 422}, Handler: postEnd,
 		},
 		{
-			Method: patch, Pattern: "/v1/calls/{call}/variables", Grant: "call:write", Own: "call:write:own", Summary: "Change variables (merge patch, null removes)",
+			Method: patch, Pattern: "/v1/calls/{call}/variables", Act: "variables", Grant: "call:write", Own: "call:write:own", Summary: "Change variables (merge patch, null removes)",
 			Request: wire.VariablesPatch{}, Types: []string{typeMerge}, Response: wire.Call{}, Statuses: []int{200, 404, 412, 422}, Handler: patchVariables,
 		},
 		{
@@ -205,15 +234,15 @@ func routes() []Route {
 			Request: wire.RejectRequest{}, Statuses: []int{204, 404, 409, 422}, Handler: postReject,
 		},
 		{
-			Method: post, Pattern: "/v1/legs/{leg}/hold", Grant: "leg:control", Own: "leg:control:own", Summary: "Put on hold: music, and heard by nobody",
+			Method: post, Pattern: "/v1/legs/{leg}/hold", Act: "hold", Grant: "leg:control", Own: "leg:control:own", Summary: "Put on hold: music, and heard by nobody",
 			Response: wire.Leg{}, Statuses: []int{200, 404, 409}, Handler: postHold,
 		},
 		{
-			Method: post, Pattern: "/v1/legs/{leg}/resume", Grant: "leg:control", Own: "leg:control:own", Summary: "End a hold",
+			Method: post, Pattern: "/v1/legs/{leg}/resume", Act: "hold", Grant: "leg:control", Own: "leg:control:own", Summary: "End a hold",
 			Response: wire.Leg{}, Statuses: []int{200, 404, 409}, Handler: postResume,
 		},
 		{
-			Method: post, Pattern: "/v1/legs/{leg}/dtmf", Grant: "leg:control", Own: "leg:control:own", Summary: "Send digits",
+			Method: post, Pattern: "/v1/legs/{leg}/dtmf", Act: "dtmf", Grant: "leg:control", Own: "leg:control:own", Summary: "Send digits",
 			Request: wire.DigitsRequest{}, Statuses: []int{204, 404, 409, 422}, Handler: postDigits,
 		},
 		{
@@ -259,11 +288,11 @@ func routes() []Route {
 			Response: wire.Recording{}, Statuses: []int{200, 404, 503}, Handler: getRecording,
 		},
 		{
-			Method: post, Pattern: "/v1/recordings/{recording}/pause", Grant: "recording:pause", Own: "recording:pause:own", Summary: "Pause",
+			Method: post, Pattern: "/v1/recordings/{recording}/pause", Act: "pause_recording", Grant: "recording:pause", Own: "recording:pause:own", Summary: "Pause",
 			Request: wire.PauseRequest{}, Response: wire.Recording{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postPause,
 		},
 		{
-			Method: post, Pattern: "/v1/recordings/{recording}/resume", Grant: "recording:pause", Own: "recording:pause:own", Summary: "End a pause",
+			Method: post, Pattern: "/v1/recordings/{recording}/resume", Act: "pause_recording", Grant: "recording:pause", Own: "recording:pause:own", Summary: "End a pause",
 			Response: wire.Recording{}, Statuses: []int{200, 404, 409, 503}, Handler: postResumeRecording,
 		},
 		{

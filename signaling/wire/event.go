@@ -16,6 +16,10 @@ var EventTypes = map[string]any{
 	"call.connected": Call{},
 	"call.changed":   Call{}, // its variables, its queue or its recording
 	"call.ended":     Call{},
+	"call.diverted":  Diversion{}, // to another queue, a number, a message or its end
+	"call.refused":   Diversion{},
+
+	"message.started": Diversion{}, // a caller begins to leave a message
 
 	"call.post_call":        Handling{}, // the customer has left, the others go on
 	"call.handling_changed": Handling{}, // whatever of it has changed
@@ -95,6 +99,8 @@ var EventTypes = map[string]any{
 
 	"queue.changed": Queue{},
 	"desk.alarm":    Alarm{},
+
+	"config.changed": DeskConfig{},
 
 	"archive.degraded": ArchiveStatus{},
 	"archive.restored": ArchiveStatus{},

@@ -389,10 +389,27 @@ type Wrapup struct {
 type QueuePlace struct {
 	CallID   string    `json:"call_id"`
 	Queue    string    `json:"queue"`
-	Position int       `json:"position"` // 1 is next
-	Queued   time.Time `json:"queued"`   // when the call first entered; kept over RONA
-	Attempt  int       `json:"attempt"`  // how often it has been offered
-	Reason   string    `json:"reason"`   // new | rona | declined | no_media | agent_lost
+	Position int       `json:"position"`        // 1 is next
+	Queued   time.Time `json:"queued"`          // when the call first entered; kept over RONA
+	Attempt  int       `json:"attempt"`         // how often it has been offered
+	Reason   string    `json:"reason"`          // new | rona | declined | no_media | agent_lost | restart, or why it was diverted here
+	Class    int       `json:"class,omitempty"` // 1 returned call, 2 new customer, 3 service
+	Stage    string    `json:"stage,omitempty"` // of a campaign
+	// Preferred is the agent it waits for alone, for a while.
+	Preferred       string `json:"preferred,omitempty"`
+	ExpectedSeconds int    `json:"expected_seconds,omitempty"` // a guess of the wait
+}
+
+// Diversion is a call that does not wait where it came in, or not any more; the data of call.diverted,
+// call.refused and message.started.
+type Diversion struct {
+	CallID string `json:"call_id"`
+	Queue  string `json:"queue"`
+	Reason string `json:"reason"`         // closed | full | overflow | no_agent | offer_limit | call_limit
+	Kind   string `json:"kind,omitempty"` // queue | number | message | end
+	To     string `json:"to,omitempty"`
+	Limit  int    `json:"limit,omitempty"`
+	Use    int    `json:"use,omitempty"`
 }
 
 // Alarm is something an operator or supervisor should look at; the data of desk.alarm.
@@ -400,6 +417,7 @@ type Alarm struct {
 	Type   string   `json:"type"` // call.no_eligible_agent | call.offer_limit | call.command_failed
 	CallID string   `json:"call_id,omitempty"`
 	Queue  string   `json:"queue,omitempty"`
+	Stage  string   `json:"stage,omitempty"`
 	Calls  []string `json:"calls,omitempty"` // the first of the calls concerned
 	Count  int      `json:"count,omitempty"` // how many calls are concerned
 	Detail string   `json:"detail"`

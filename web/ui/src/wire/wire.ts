@@ -186,6 +186,116 @@ export interface EntryPointList {
   items: EntryPoint[];
 }
 
+/** DeskConfig is a version of the contact centre's configuration; the data of config.changed, without the
+ * configuration itself. */
+export interface DeskConfig {
+  /** 0: of the configuration file */
+  version: number;
+  saved?: string;
+  actor?: string;
+  note?: string;
+  /** as in the [desk] part of the configuration file */
+  config?: unknown;
+  findings?: Finding[];
+}
+
+/** Finding is something wrong with a configuration, or questionable. */
+export interface Finding {
+  /** RFC 6901, into the configuration */
+  pointer: string;
+  code: string;
+  detail: string;
+  /** may be saved all the same */
+  warning: boolean;
+}
+
+/** DeskConfigRequest saves a configuration and puts it in force, or only says what it would do. */
+export interface DeskConfigRequest {
+  config: unknown;
+  /** the version it was made from */
+  base: number;
+  note?: string;
+  /** find and compare, save nothing */
+  check?: boolean;
+}
+
+/** DeskConfigAnswer is the version in force (with check: the candidate, under the number it would get), and
+ * what changes against the one before. */
+export interface DeskConfigAnswer {
+  saved: DeskConfig;
+  changes: ConfigChange[];
+}
+
+/** RollBackRequest puts an old version in force again, as a new one. */
+export interface RollBackRequest {
+  version: number;
+  /** the version in force */
+  base: number;
+}
+
+/** ConfigChange is one difference between two configurations. */
+export interface ConfigChange {
+  /** members of lists by id, number or code: /queues/service/ring */
+  pointer: string;
+  from?: unknown;
+  to?: unknown;
+}
+
+/** ConfigDiff is what changes from one version to another. */
+export interface ConfigDiff {
+  from: number;
+  to: number;
+  changes: ConfigChange[];
+}
+
+/** DeskConfigList is all versions, newest first, without the configurations themselves. */
+export interface DeskConfigList {
+  items: DeskConfig[];
+}
+
+/** DryRunRequest asks who would get a call. */
+export interface DryRunRequest {
+  /** the called number */
+  to: string;
+  from?: string;
+  /** default now */
+  at?: string;
+  preferred?: string;
+  waited_seconds?: number;
+  /** a candidate; default the one in force */
+  config?: unknown;
+}
+
+/** DryRun is who would get a call, and why nobody else. */
+export interface DryRun {
+  /** as configured */
+  number: string;
+  queue: string;
+  /** 1 returned call, 2 new customer, 3 service */
+  class: number;
+  stage?: string;
+  priority: number;
+  /** it would not wait for an agent at all */
+  diverted?: Diversion;
+  /** who would get it; absent: it would wait */
+  agent?: string;
+  /** all, in the order they would be asked */
+  agents: DryRunAgent[];
+}
+
+/** DryRunAgent is one agent's chance of a call. */
+export interface DryRunAgent {
+  id: string;
+  name?: string;
+  /** could take it */
+  suits: boolean;
+  /** and is free */
+  free: boolean;
+  /** of preferred skills */
+  score: number;
+  reason?: string;
+}
+
 /** Digit is a key a party pressed (RFC 4733). The digit is empty while a recording of the call is paused:
  * what is typed then is none of anybody's business but the far side's. */
 export interface Digit {
@@ -1270,8 +1380,30 @@ export interface QueuePlace {
   queued: string;
   /** how often it has been offered */
   attempt: number;
-  /** new | rona | declined | no_media | agent_lost */
+  /** new | rona | declined | no_media | agent_lost | restart, or why it was diverted here */
   reason: string;
+  /** 1 returned call, 2 new customer, 3 service */
+  class?: number;
+  /** of a campaign */
+  stage?: string;
+  /** Preferred is the agent it waits for alone, for a while. */
+  preferred?: string;
+  /** a guess of the wait */
+  expected_seconds?: number;
+}
+
+/** Diversion is a call that does not wait where it came in, or not any more; the data of call.diverted,
+ * call.refused and message.started. */
+export interface Diversion {
+  call_id: string;
+  queue: string;
+  /** closed | full | overflow | no_agent | offer_limit | call_limit */
+  reason: string;
+  /** queue | number | message | end */
+  kind?: string;
+  to?: string;
+  limit?: number;
+  use?: number;
 }
 
 /** Alarm is something an operator or supervisor should look at; the data of desk.alarm. */
@@ -1280,6 +1412,7 @@ export interface Alarm {
   type: string;
   call_id?: string;
   queue?: string;
+  stage?: string;
   /** the first of the calls concerned */
   calls?: string[];
   /** how many calls are concerned */
@@ -1296,6 +1429,9 @@ export interface EventMap {
   "call.connected": Call;
   "call.changed": Call;
   "call.ended": Call;
+  "call.diverted": Diversion;
+  "call.refused": Diversion;
+  "message.started": Diversion;
   "call.post_call": Handling;
   "call.handling_changed": Handling;
   "consult.started": Consult;
@@ -1362,6 +1498,7 @@ export interface EventMap {
   "callback.cancelled": Callback;
   "queue.changed": Queue;
   "desk.alarm": Alarm;
+  "config.changed": DeskConfig;
   "archive.degraded": ArchiveStatus;
   "archive.restored": ArchiveStatus;
   "spool.degraded": SpoolStatus;

@@ -1,0 +1,77 @@
+package floor
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/cordboard/cordboard/internal/problem"
+)
+
+// Directory is what of a configuration must be known without waiting for the floor: where numbers lead and
+// who may do what. It never changes; another configuration is another Directory. Safe for concurrent use.
+type Directory struct {
+	cfg     Config
+	agents  map[string]Agent
+	numbers map[string]Number
+	version int
+}
+
+func newDirectory(cfg Config, version int) *Directory {
+	d := &Directory{cfg: cfg, version: version, agents: map[string]Agent{}, numbers: map[string]Number{}}
+	for _, a := range cfg.Agents {
+		d.agents[a.ID] = a
+	}
+	for _, n := range cfg.Numbers {
+		d.numbers[Normalize(n.Number)] = n
+	}
+	return d
+}
+
+// Directory is that of the configuration in force.
+func (f *Floor) Directory() *Directory { return f.dir }
+
+// Live is how many contacts there are.
+func (f *Floor) Live() int { return len(f.state.Contacts) }
+
+// QueueOf is the queue a called number leads to, or 404 unknown_number.
+func (d *Directory) QueueOf(to string) (string, error) {
+	n, ok := d.numbers[Normalize(to)]
+	if !ok {
+		n, ok = d.numbers[Any]
+	}
+	if !ok {
+		return "", problem.New(http.StatusNotFound, "unknown_number", "no calls are taken for this number")
+	}
+	return n.Queue, nil
+}
+
+// Room refuses one more call when there are that many already: 429 call_limit.
+func (d *Directory) Room(live int) error {
+	if limit := d.cfg.Limits.Calls; limit > 0 && live >= limit {
+		e := problem.New(http.StatusTooManyRequests, "call_limit", "there are %d calls, and %d are the most", live, limit)
+		e.Limit, e.Use, e.RetryAfter = limit, live, d.cfg.Limits.retry()
+		return e
+	}
+	return nil
+}
+
+// Allowed is the one place that says whether an agent may do something: nil, 403 not_permitted, or 404 for
+// somebody who is no agent.
+func (d *Directory) Allowed(agentID string, what Action) error {
+	a, ok := d.agents[agentID]
+	if !ok {
+		return problem.NotFound("agent", agentID)
+	}
+	if !d.cfg.may(a, what) {
+		e := problem.New(http.StatusForbidden, "not_permitted", "the profile %s does not permit %s", a.Profile, what)
+		e.Grant = string(what)
+		return e
+	}
+	return nil
+}
+
+// WrapupReasons are the configured reasons.
+func (d *Directory) WrapupReasons() []Reason { return slices.Clone(d.cfg.WrapupReasons) }
+
+// Limits are the configured limits.
+func (d *Directory) Limits() Limits { return d.cfg.Limits }
