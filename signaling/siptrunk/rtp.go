@@ -87,7 +87,7 @@ func silent(p Params) bool {
 func session(p Params) rtpleg.Session {
 	s := rtpleg.Session{
 		Remote: p.Remote, RemoteRTCP: p.RTCP, RTCPMux: p.Mux, Codec: p.Codec, PT: p.PT,
-		EventPT: p.EventPT, Ptime: sdp.Ptime, Symmetric: p.NAT,
+		EventPT: p.EventPT, Ptime: sdp.Ptime, Symmetric: p.NAT, XR: p.XR,
 	}
 	if p.NAT && p.From.IsValid() {
 		s.From = netip.PrefixFrom(p.From, p.From.BitLen())

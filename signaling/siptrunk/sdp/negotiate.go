@@ -24,6 +24,7 @@ type Choice struct {
 	Remote    netip.AddrPort
 	RTCP      netip.AddrPort // where the far side's RTCP goes; equal to Remote where both are muxed
 	Mux       bool
+	XR        bool // extended reports are sent
 	Held      bool // the far side asks us to send nothing
 }
 
@@ -37,7 +38,7 @@ func Negotiate(s *Session, allowed []media.Codec) (Choice, error) {
 		if !slices.Contains(allowed, f.Codec) {
 			continue
 		}
-		c := Choice{Format: f, Direction: s.Direction.Answer(), Remote: s.Remote, RTCP: s.RTCP, Mux: s.Mux, Held: s.Held()}
+		c := Choice{Format: f, Direction: s.Direction.Answer(), Remote: s.Remote, RTCP: s.RTCP, Mux: s.Mux, XR: s.XR, Held: s.Held()}
 		if c.Mux {
 			c.RTCP = c.Remote
 		}
@@ -97,7 +98,7 @@ func Offer(l Local, codecs []media.Codec) []byte {
 	head(&b, l)
 	fmt.Fprintf(&b, "m=audio %d RTP/AVP %s\r\n", l.Addr.Port(), strings.Join(pts, " "))
 	b.WriteString(attrs.String())
-	tail(&b, l.Direction, true)
+	tail(&b, l.Direction, true, true)
 	return []byte(b.String())
 }
 
@@ -120,7 +121,7 @@ func Answer(s *Session, c Choice, l Local) []byte {
 		if c.EventPT != 0 {
 			events(&b, c.EventPT, c.EventRate)
 		}
-		tail(&b, c.Direction, c.Mux)
+		tail(&b, c.Direction, c.Mux, c.XR)
 	}
 	return []byte(b.String())
 }
@@ -134,10 +135,13 @@ func head(b *strings.Builder, l Local) {
 		l.SessionID, l.Version, family, l.Addr.Addr(), family, l.Addr.Addr())
 }
 
-func tail(b *strings.Builder, d Direction, mux bool) {
+func tail(b *strings.Builder, d Direction, mux, xr bool) {
 	fmt.Fprintf(b, "a=ptime:%d\r\n", Ptime.Milliseconds())
 	if mux {
 		b.WriteString("a=rtcp-mux\r\n")
+	}
+	if xr {
+		b.WriteString("a=rtcp-xr:rcvr-rtt=all voip-metrics\r\n")
 	}
 	fmt.Fprintf(b, "a=%s\r\n", d)
 }

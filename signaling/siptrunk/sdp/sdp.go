@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -81,6 +82,8 @@ type Session struct {
 	RTCP netip.AddrPort
 	// Mux says that the writer can take RTCP on the RTP port (RFC 5761).
 	Mux bool
+	// XR says that the writer wants the VoIP metrics of extended reports (a=rtcp-xr, RFC 3611 section 5.1).
+	XR bool
 	// Formats are the codecs we know, in the writer's order of preference.
 	Formats []Format
 	// Events are the payload types of telephone-event (RFC 4733) by RTP clock rate.
@@ -210,6 +213,8 @@ func (s *Session) audio(d *pion.SessionDescription, m *pion.MediaDescription) er
 			s.Mux = true
 		case "rtcp":
 			s.rtcp(a.Value, addr)
+		case "rtcp-xr":
+			s.XR = s.XR || slices.Contains(strings.Fields(a.Value), "voip-metrics")
 		}
 	}
 	s.Formats, s.Events = formats(m.MediaName.Formats, names)

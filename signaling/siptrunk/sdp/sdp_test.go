@@ -102,6 +102,18 @@ func TestAnswer(t *testing.T) {
 			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=rtcp-mux", "a=sendrecv"},
 		},
 		{
+			"extended reports",
+			[]string{"m=audio 4000 RTP/AVP 0", "a=rtcp-xr:pkt-loss-rle voip-metrics"},
+			all,
+			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=rtcp-xr:rcvr-rtt=all voip-metrics", "a=sendrecv"},
+		},
+		{
+			"extended reports of another kind",
+			[]string{"m=audio 4000 RTP/AVP 0", "a=rtcp-xr:stat-summary=loss"},
+			all,
+			[]string{"m=audio 10002 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=sendrecv"},
+		},
+		{
 			"other streams are refused in their place",
 			[]string{"m=video 5000 RTP/AVP 31", "m=audio 4000 RTP/AVPF 0", "m=audio 4002 RTP/AVP 8", "m=image 0 udptl t38"},
 			all,
@@ -218,7 +230,7 @@ func TestOfferRoundTrip(t *testing.T) {
 			for _, f := range s.Formats {
 				got = append(got, f.Codec)
 			}
-			if d := cmp.Diff(codecs, got); d != "" || s.Remote != l.Addr || s.SessionID != l.SessionID || s.Version != 3 || s.Ptime != Ptime || !s.Mux {
+			if d := cmp.Diff(codecs, got); d != "" || s.Remote != l.Addr || s.SessionID != l.SessionID || s.Version != 3 || s.Ptime != Ptime || !s.Mux || !s.XR {
 				t.Errorf("%v on %s: %+v %s", codecs, addr, s, d)
 			}
 			c, err := Negotiate(s, codecs)
