@@ -103,6 +103,14 @@ type PayloadSource interface {
 	Payload() (Codec, []byte)
 }
 
+// AgedSource is a Source that knows how old its audio is.
+type AgedSource interface {
+	// Age is how long before now the frame that was last read or skipped began to be spoken, as far as that
+	// can be known: what it waited here, its packet's own length, and half the round trip to the party. For
+	// the goroutine that reads.
+	Age() time.Duration
+}
+
 // Skipper is a Source that can let 20 ms pass that nobody is going to hear, without decoding them. The
 // room calls Skip in place of ReadFrame; what comes after must join as if ReadFrame had been called.
 type Skipper interface {
@@ -324,4 +332,6 @@ type Tapped struct {
 	Held       bool // the member is on hold
 	Level      uint8
 	Voice      bool
+	// Age is how long before the tick the frame began to be spoken, 0 where that is not known.
+	Age time.Duration
 }

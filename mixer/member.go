@@ -37,6 +37,7 @@ type source struct {
 	skipper media.Skipper
 	dozer   media.Dozer
 	leveler media.LevelSource
+	ager    media.AgedSource
 	relay   media.RelaySource
 	poller  media.Poller
 	ender   interface{ Done() bool }
@@ -60,6 +61,7 @@ func newSource(id string, src media.Source) *source {
 	s.skipper, _ = src.(media.Skipper)
 	s.dozer, _ = src.(media.Dozer)
 	s.leveler, _ = src.(media.LevelSource)
+	s.ager, _ = src.(media.AgedSource)
 	s.relay, _ = src.(media.RelaySource)
 	s.ender, _ = src.(interface{ Done() bool })
 	s.settled.Store(int32(src.Rate()))

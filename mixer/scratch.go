@@ -49,3 +49,34 @@ type scratch struct {
 	payload [codec.MaxPayload]byte
 	counts  counts
 }
+
+// forgetEvery is how often, in ticks, audio is overwritten that no tick will need: half a second.
+const forgetEvery = 25
+
+// forget overwrites the audio of the last tick. What somebody said must not stay in memory because nobody
+// has said anything since.
+func (sc *scratch) forget() {
+	clear(sc.frames[:])
+	clear(sc.recent[:])
+	clear(sc.spoken[:])
+	clear(sc.sum[:])
+	clear(sc.total.sum[:])
+	clear(sc.payload[:])
+	sc.mixed, sc.coded.frame = pcm.Frame{}, pcm.Frame{}
+}
+
+// forget makes the encoders forget what they heard that have had nothing to do for a while.
+func (p *plan) forget(tick uint64) {
+	for i := range p.stock {
+		if s := p.stock[i].stream; s.ran != 0 && tick-s.ran > forgetEvery {
+			s.encoder.Reset()
+			s.ran, s.kept = 0, 0
+			if s.past != nil {
+				*s.past = [primers + 1]pcm.Frame{}
+			}
+			if s.resampler != nil {
+				s.resampler.Reset(s.resampler.From(), s.resampler.To())
+			}
+		}
+	}
+}

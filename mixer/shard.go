@@ -134,6 +134,9 @@ func (s *shard) tick(now time.Time) {
 	s.scratch.now, s.scratch.tick = now, s.ticks
 	s.scratch.effort = s.engine.effort.Load()
 	s.scratch.shed = efforts[s.scratch.effort].shed
+	if s.ticks%forgetEvery == 0 {
+		s.scratch.forget()
+	}
 	for i := 0; i < len(s.rooms); {
 		r := s.rooms[i]
 		if r.doze.rests() || s.step(r) {

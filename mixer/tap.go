@@ -43,7 +43,10 @@ func (r *Room) report(p *plan, sc *scratch) {
 		spoken := sc.spoken[slot].n
 		sc.spoken[slot].n = 0
 		t.Kind, t.In, t.Level = sc.kinds[slot], &sc.frames[slot], sc.levels[slot]
-		t.Codec, t.Payload = 0, nil
+		t.Codec, t.Payload, t.Age = 0, nil, 0
+		if f.ager != nil {
+			t.Age = f.ager.Age()
+		}
 		t.Muted, t.Held, t.Voice = f.muted, f.held, f.gate.voice > 0
 		if f.aside {
 			t.Kind, t.In, t.Level, t.Voice = media.Silence, &sc.silence, pcm.LevelSilence, false

@@ -23,6 +23,9 @@ func (r *Room) step(sc *scratch) {
 		}
 		r.emit(Event{Kind: ShedChanged, Shed: r.shed}, &sc.counts)
 	}
+	if r.tick%forgetEvery == 0 {
+		p.forget(r.tick)
+	}
 	r.mend(p, sc)
 	r.gather(p, sc)
 	r.serve(p, sc)

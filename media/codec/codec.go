@@ -126,6 +126,7 @@ var opusEncoders, opusDecoders, linearDecoders sync.Pool
 // PutEncoder gives an encoder back. The caller must not use it afterwards.
 func PutEncoder(e Encoder) {
 	if e, ok := e.(*opus.Encoder); ok {
+		e.Reset()
 		opusEncoders.Put(e)
 	}
 }
@@ -137,7 +138,7 @@ func PutDecoder(d Decoder) {
 		d.Reset()
 		opusDecoders.Put(d)
 	case *linearDecoder:
-		d.law = nil
+		*d = linearDecoder{}
 		linearDecoders.Put(d)
 	}
 }

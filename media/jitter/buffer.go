@@ -121,9 +121,9 @@ type Buffer struct {
 	// Everything below belongs to the goroutine that calls Pop.
 	order  [slots]uint8 // stored slots by ascending sequence number
 	n      int
-	kept   [Kept]uint8 // slots behind the last Items
-	oldest int         // of kept
-	pend   uint8       // first packet of what may be a new stream
+	kept   [Kept + 1]uint8 // slots behind the last Items, the one just given among them
+	oldest int             // of kept
+	pend   uint8           // first packet of what may be a new stream
 
 	open    bool // a stream is known
 	playing bool // the playout position is set
@@ -172,7 +172,7 @@ func New(cfg Config) *Buffer {
 		cfg.Max = 160 * time.Millisecond
 	}
 	cfg.Max = max(cfg.Max, cfg.Min+2*pcm.Period)
-	b := &Buffer{cfg: cfg, epoch: time.Now(), kept: [Kept]uint8{none, none, none, none}, pend: none}
+	b := &Buffer{cfg: cfg, epoch: time.Now(), kept: [Kept + 1]uint8{none, none, none, none, none}, pend: none}
 	for i := range b.spare {
 		b.spare[i] = uint8(slots - 1 - i)
 	}
@@ -330,6 +330,9 @@ func (b *Buffer) Adjusted() {
 // there when its predecessor is missed. Called by the playout.
 func (b *Buffer) Lookahead(d time.Duration) { b.delay.extra = units(int64(d), b.clock) }
 
+// Delay is what the last packet played had waited. Safe for concurrent use.
+func (b *Buffer) Delay() time.Duration { return time.Duration(b.stats.delay.Load()) }
+
 // Stats is safe for concurrent use.
 func (b *Buffer) Stats() Stats {
 	return Stats{
@@ -392,7 +395,7 @@ func (b *Buffer) take(s *slot, slack, queued int64) Item {
 	it := b.item(s)
 	b.release(b.kept[b.oldest])
 	b.kept[b.oldest] = b.shift()
-	b.oldest = (b.oldest + 1) % Kept
+	b.oldest = (b.oldest + 1) % len(b.kept)
 	b.play, b.lastSeq = s.ts+s.dur, s.ext
 	b.spent, b.waited = 0, 0
 	it.Paused, b.paused = b.paused, false

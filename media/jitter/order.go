@@ -172,9 +172,34 @@ func (b *Buffer) shift() uint8 {
 	return i
 }
 
+// release gives a slot back to the reader, overwritten: what a party said must not stay in memory longer
+// than it is needed, for it may be a card number.
 func (b *Buffer) release(i uint8) {
 	if i != none {
+		clear(b.slots[i].buf)
 		b.free.put(i)
+	}
+}
+
+// Forget overwrites every payload that is here, those that Pop gave included. The stream goes on with what
+// comes next. For the goroutine that calls Pop.
+func (b *Buffer) Forget() {
+	b.Collect()
+	for b.n > 0 {
+		s := b.first()
+		b.lastSeq, b.play = s.ext, s.ts+s.dur
+		b.release(b.shift())
+	}
+	b.Fade()
+	b.release(b.pend)
+	b.pend = none
+}
+
+// Fade overwrites the payloads that Pop gave. For the goroutine that calls Pop.
+func (b *Buffer) Fade() {
+	for i, k := range b.kept {
+		b.release(k)
+		b.kept[i] = none
 	}
 }
 

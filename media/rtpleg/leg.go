@@ -291,6 +291,9 @@ func (l *Leg) ReadFrame(dst *pcm.Frame) media.Kind {
 	return k
 }
 
+// Age implements media.AgedSource.
+func (l *Leg) Age() time.Duration { return l.rx.Age() }
+
 // Payload implements media.PayloadSource.
 func (l *Leg) Payload() (media.Codec, []byte) {
 	if !l.session.Load().Direction.receives() {

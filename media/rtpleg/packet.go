@@ -56,6 +56,7 @@ func (l *Leg) packet(pkt []byte, from netip.AddrPort, at time.Time) {
 			return
 		}
 		pkt = l.plain
+		defer clear(pkt)
 	}
 	if l.rx.PushPacket(pkt, at) && !l.connected {
 		l.connected = true

@@ -108,6 +108,7 @@ func (l *Leg) read(p *port, take func([]byte, netip.AddrPort, time.Time)) {
 		switch {
 		case err == nil:
 			take(buf[:n], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), l.clock())
+			clear(buf[:n])
 		case errors.Is(err, net.ErrClosed):
 			return
 		default: // an ICMP error for something sent earlier; the socket lives on

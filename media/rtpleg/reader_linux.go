@@ -203,6 +203,7 @@ func (l *Leg) drainBy(now time.Time, v *vector) bool {
 		for i := range n {
 			if pkt, from, at := l.datagram(v, i, now); pkt != nil {
 				l.packet(pkt, from, at)
+				clear(pkt)
 			}
 		}
 		if n < batch {

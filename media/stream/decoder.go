@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"runtime"
+
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec"
 )
@@ -21,11 +23,17 @@ func (r *Receiver) leave() {
 	}
 }
 
-func (p *playout) close() {
+// close ends the playout; the tick's goroutine may be in it.
+func (r *Receiver) closePlayout() {
+	p := &r.playout
 	for {
 		switch {
 		case p.state.CompareAndSwap(idle, finished):
-			p.giveBack()
+			for !r.relays.mu.TryLock() { // a packet is just coming in
+				runtime.Gosched()
+			}
+			r.relays.mu.Unlock()
+			r.giveBack()
 			return
 		case p.state.CompareAndSwap(reading, closing):
 			return
@@ -35,7 +43,16 @@ func (p *playout) close() {
 	}
 }
 
-func (p *playout) giveBack() {
+// giveBack returns the decoders and overwrites what was still to be played. Nobody reads frames any more, but
+// a tick may still take listeners off, which looks into the jitter buffer under the relays' lock.
+func (r *Receiver) giveBack() {
+	p := &r.playout
+	if r.relays.mu.TryLock() {
+		r.jb.Forget()
+		r.relays.mu.Unlock()
+	}
+	p.past, p.payload = past{}, nil
+	clear(p.fifo)
 	if p.dec != nil {
 		codec.PutDecoder(p.dec)
 		p.dec = nil

@@ -30,6 +30,10 @@ type join struct {
 // the next one takes their place.
 func (j *join) note(payload []byte) {
 	if len(payload) >= joinPast {
+		if j.n > 0 {
+			clear(j.past[:])
+			j.n = 0
+		}
 		j.last = payload[len(payload)-joinPast:]
 		return
 	}

@@ -16,6 +16,8 @@ const (
 	// Concealment is faded out between these two lengths of an unbroken hole.
 	fadeFrom = 100 * time.Millisecond
 	fadeTo   = 200 * time.Millisecond
+	// fadeAfter is how many frames or packets in a row without audio are remembered.
+	fadeAfter = 25
 )
 
 // playout is the tick's half of a Receiver.
@@ -45,6 +47,7 @@ type playout struct {
 	boost   float32       // gain at the end of the concealment so far
 	gap     bool          // something other than a packet came before this one
 	heard   bool          // anything was ever decoded
+	still   int           // frames in a row for which nothing came
 	run     time.Duration // of unbroken concealment
 	gate    gate
 	past    past
@@ -120,6 +123,7 @@ func (r *Receiver) fill(rate pcm.Rate) media.Kind {
 				it = r.jb.Pop(now, r.queued())
 			}
 			k := r.play(&it, want)
+			r.fade(&it)
 			items++
 			if k == media.Absent || r.kind == media.Absent || k == media.Concealed {
 				r.kind = max(r.kind, k)
@@ -134,10 +138,28 @@ func (r *Receiver) fill(rate pcm.Rate) media.Kind {
 	return r.kind
 }
 
+// fade forgets what the party said last when nothing more has come of it, or nothing was decoded, for half a
+// second: until then concealment and late listeners may need it.
+func (r *Receiver) fade(it *jitter.Item) {
+	if it.Kind == jitter.Audio || it.Kind == jitter.Lost {
+		r.still = 0
+	} else if r.still++; r.still == fadeAfter {
+		r.past = past{blank: r.past.blank}
+		r.jb.Fade()
+		if r.dec != nil {
+			r.dec.Reset()
+		}
+	}
+	if r.past.missed == fadeAfter && r.dec != nil {
+		r.dec.Reset()
+	}
+}
+
 // consume takes a frame out of the fifo.
 func (p *playout) consume(want int) {
 	copy(p.fifo, p.fifo[want:p.n])
 	p.n -= want
+	clear(p.fifo[p.n : p.n+want]) // nothing stays longer than it is needed
 	p.past.blank = min(p.past.blank, p.n)
 }
 

@@ -85,6 +85,7 @@ type receiverStats struct {
 	lost, jitter                             atomic.Uint64 // packets; nanoseconds
 	lastPacket                               atomic.Int64  // ns after epoch, 0 before the first
 	rate                                     atomic.Int32
+	trip                                     atomic.Int64 // ns, the last round trip
 	level                                    atomic.Uint32
 }
 
@@ -224,6 +225,11 @@ func (r *Receiver) report() (quality.Report, bool) {
 // what the packets' own bandwidth asks for. Safe for concurrent use.
 func (r *Receiver) Rate() pcm.Rate { return pcm.Rate(r.stats.rate.Load()) }
 
+// Age implements media.AgedSource.
+func (r *Receiver) Age() time.Duration {
+	return r.jb.Delay() + max(r.packetTime, pcm.Period) + time.Duration(r.stats.trip.Load())/2
+}
+
 // LastPacket is when the last packet came, the zero time before the first. Safe for concurrent use.
 func (r *Receiver) LastPacket() time.Time {
 	ns := r.stats.lastPacket.Load()
@@ -253,11 +259,12 @@ func (r *Receiver) Jitter() jitter.Stats { return r.jb.Stats() }
 
 // Close gives the decoders back. ReadFrame gives nothing but Absent afterwards. Idempotent, safe for
 // concurrent use.
-func (r *Receiver) Close() { r.playout.close() }
+func (r *Receiver) Close() { r.closePlayout() }
 
 var (
 	_ media.PayloadSource = (*Receiver)(nil)
 	_ media.Dozer         = (*Receiver)(nil)
+	_ media.AgedSource    = (*Receiver)(nil)
 	_ media.LevelSource   = (*Receiver)(nil)
 	_ media.RelaySource   = (*Receiver)(nil)
 	_ media.RelaySink     = (*Sender)(nil)

@@ -227,6 +227,7 @@ func (r *Reporter) reported(b quality.Report, now time.Time) {
 func (r *Reporter) trip(now time.Time, last, delay uint32) {
 	if rtt := quality.RoundTrip(r.wall(now), last, delay); rtt > 0 && rtt < 30*time.Second {
 		r.roundTrip = rtt
+		r.rx.stats.trip.Store(int64(rtt))
 	}
 }
 

@@ -221,6 +221,7 @@ func (s *Sender) put(pt uint8, marker bool, seq uint16, ts uint32, levelID, leve
 	if law && s.join.next {
 		if !marker {
 			payload = s.join.over(t.codec, payload)
+			defer clear(s.join.out[:])
 		}
 		s.join.next = false
 	}
@@ -232,6 +233,11 @@ func (s *Sender) put(pt uint8, marker bool, seq uint16, ts uint32, levelID, leve
 	s.stats.packets.Add(1)
 	s.stats.bytes.Add(uint64(len(payload)))
 	s.out(s.buf)
+	if law { // the join may need it
+		clear(s.buf[len(s.buf):cap(s.buf)])
+	} else {
+		clear(s.buf)
+	}
 }
 
 // Stats fills in what the sender counts. Safe for concurrent use.

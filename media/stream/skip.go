@@ -15,6 +15,12 @@ type scratch [6 * pcm.MaxSamples]int16
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
+// put gives the scratch back, overwritten.
+func (sc *scratch) put() {
+	clear(sc[:])
+	scratches.Put(sc)
+}
+
 // past is the last packets of the party, which its decoder may or may not have heard. The payloads lie in
 // the jitter buffer.
 type past struct {
@@ -109,7 +115,7 @@ func (r *Receiver) catchUp() {
 			copy(r.fifo[r.n-n:r.n], sc[got-n:got])
 		}
 	}
-	scratches.Put(sc)
+	sc.put()
 	p.missed, p.blank = 0, 0
 }
 
@@ -137,8 +143,8 @@ func (r *Receiver) Recent(dst []pcm.Frame) int {
 		defer codec.PutDecoder(dec)
 	}
 	sc, line := scratches.Get().(*scratch), scratches.Get().(*scratch)
-	defer scratches.Put(sc)
-	defer scratches.Put(line)
+	defer sc.put()
+	defer line.put()
 	have, lead := 0, 0
 	for i, q := range p.packets[:p.n] {
 		if q.codec != r.codec {

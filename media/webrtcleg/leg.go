@@ -317,6 +317,7 @@ func (l *Leg) take(b []byte, now time.Time) {
 	l.heard.Store(at)
 	l.sound.Store(at)
 	l.rx.PushPacket(plain, now)
+	clear(plain)
 }
 
 func (l *Leg) emit(k media.EventKind) {

@@ -25,6 +25,9 @@ func (l *Leg) Rate() pcm.Rate { return l.rx.Rate() }
 // ReadFrame implements media.Source.
 func (l *Leg) ReadFrame(dst *pcm.Frame) media.Kind { return l.rx.ReadFrame(dst) }
 
+// Age implements media.AgedSource.
+func (l *Leg) Age() time.Duration { return l.rx.Age() }
+
 // Payload implements media.PayloadSource.
 func (l *Leg) Payload() (media.Codec, []byte) { return l.rx.Payload() }
 

@@ -53,6 +53,9 @@ func (c *Concealer) Good(samples []int16) {
 			samples[i] = int16(float32(m)*(1-w) + float32(samples[i])*w)
 		}
 		c.lost = 0
+		clear(c.real[:]) // not kept for longer than it is needed
+		clear(c.template[:])
+		clear(c.made[:])
 	}
 	c.keep(samples)
 }

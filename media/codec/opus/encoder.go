@@ -36,10 +36,13 @@ func (e *Encoder) Start(f media.Format, r pcm.Rate) error {
 	return nil
 }
 
-// Reset implements codec.Encoder.
+// Reset implements codec.Encoder. Nothing of the stream stays in memory.
 func (e *Encoder) Reset() {
+	if e.begun {
+		e.last = pcm.Frame{}
+	}
 	e.begun = false
-	e.state.rate = 0
+	e.state.forget()
 }
 
 // Configure implements codec.Encoder. A change takes effect with the next frame and is never heard as a
@@ -118,7 +121,10 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }}
 // CELT predicts little and is better off with 20.
 func (e *Encoder) bring(r pcm.Rate) {
 	w := scratches.Get().(*scratch)
-	defer scratches.Put(w)
+	defer func() {
+		*w = scratch{}
+		scratches.Put(w)
+	}()
 	w.bridge.Reset(e.last.Rate(), r)
 	// The filter comes late; so that the past ends where it ended, it is run on by its own delay over an
 	// odd reflection of the last samples, which keeps value and slope.

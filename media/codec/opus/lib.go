@@ -41,6 +41,16 @@ static int cb_decoder_init(void *st, opus_int32 rate) {
 	return opus_decoder_init((OpusDecoder *)st, rate, 1);
 }
 
+// A memset before a free would be left out.
+static void cb_wipe(void *p, size_t n) {
+	volatile unsigned char *b = (volatile unsigned char *)p;
+	while (n--) *b++ = 0;
+}
+
+#cgo noescape cb_forget
+#cgo nocallback cb_forget
+static void cb_forget(void *p, size_t n) { memset(p, 0, n); }
+
 #cgo noescape cb_decode
 #cgo nocallback cb_decode
 static int cb_decode(void *st, const unsigned char *in, opus_int32 len, opus_int16 *pcm, int n, int fec) {
@@ -64,6 +74,7 @@ import (
 // a pool goes the way of the pool.
 type state struct {
 	p    unsafe.Pointer
+	size C.size_t
 	rate pcm.Rate // the rate it was last begun at, 0 before
 }
 
@@ -73,9 +84,23 @@ func StateSize() (encoder, decoder int) {
 }
 
 func newState(size C.int) *state {
-	s := &state{p: C.malloc(C.size_t(size))} // cgo's malloc never returns nil
-	runtime.AddCleanup(s, func(p unsafe.Pointer) { C.free(p) }, s.p)
+	n := C.size_t(size)
+	s := &state{p: C.malloc(n), size: n} // cgo's malloc never returns nil
+	runtime.AddCleanup(s, func(p unsafe.Pointer) {
+		C.cb_wipe(p, n)
+		C.free(p)
+	}, s.p)
 	return s
+}
+
+// forget overwrites what the state knows of a stream; it has to be begun anew.
+func (s *state) forget() {
+	if s.rate == 0 {
+		return
+	}
+	C.cb_forget(s.p, s.size)
+	s.rate = 0
+	runtime.KeepAlive(s)
 }
 
 func newEncoderState() *state { return newState(C.opus_encoder_get_size(1)) }

@@ -58,13 +58,15 @@ const (
 // NewDecoder makes a decoder.
 func NewDecoder() *Decoder { return &Decoder{state: newDecoderState()} }
 
-// Reset forgets the stream.
+// Reset forgets the stream. Nothing of it stays in memory.
 func (d *Decoder) Reset() {
-	d.state.rate = 0
+	d.state.forget()
 	d.hole.forget()
 	d.silk = false
 	for i := range d.heard {
-		d.heard[i].kind = nothing
+		if h := &d.heard[i]; h.kind != nothing {
+			*h = heard{}
+		}
 	}
 }
 
@@ -135,7 +137,11 @@ func (d *Decoder) remember(kind heardKind, payload []byte, n int, r pcm.Rate) {
 	if len(payload) > keep {
 		kind, payload = concealed, nil // replay a gap instead
 	}
+	was := int(h.len)
 	h.kind, h.samples, h.len = kind, uint16(n*int(pcm.Rate48k)/int(r)), uint16(copy(h.payload[:], payload))
+	if len(payload) < was {
+		clear(h.payload[len(payload):was])
+	}
 }
 
 // at brings the state to rate r, up to date. dst is scratch.
