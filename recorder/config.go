@@ -8,6 +8,7 @@ import (
 
 	"github.com/cordboard/cordboard/recorder/listen"
 	"github.com/cordboard/cordboard/recorder/seal"
+	"github.com/cordboard/cordboard/signaling/wire"
 )
 
 // Config is the recorder's part of the configuration. The zero Config is not valid; start from Defaults.
@@ -20,13 +21,8 @@ type Config struct {
 	MinFreeMB int `toml:"min_free_mb"`
 	// BacklogAlarm is how long a recording may wait for an archive before there is an alarm.
 	BacklogAlarm time.Duration `toml:"backlog_alarm"`
-	// MaxPause is the longest pause anybody may ask for.
-	MaxPause time.Duration `toml:"max_pause"`
-	// DefaultPause is the length of a pause asked for without one.
-	DefaultPause time.Duration `toml:"default_pause"`
-	// PausePolicy says what stands in the tracks for a pause: "silence" keeps the time line, "cut"
-	// leaves the pause out.
-	PausePolicy string `toml:"pause_policy"`
+	// Rules say how recordings are paused and what the parties hear of them.
+	Rules
 	// UploadWorkers is how many recordings go to one archive at the same time, 1 to 64.
 	UploadWorkers int `toml:"upload_workers"`
 	// Archive is where finished recordings go.
@@ -72,7 +68,10 @@ const (
 // Defaults is the configuration of a fresh installation.
 func Defaults() Config {
 	return Config{
-		SpoolDir: "data/spool", MaxPause: 10 * time.Minute, DefaultPause: time.Minute, PausePolicy: PauseSilence,
+		SpoolDir: "data/spool", Rules: Rules{
+			MaxPause: 10 * time.Minute, DefaultPause: time.Minute, PausePolicy: PauseSilence, PauseTone: wire.HearersNone,
+			BeepTo: wire.HearersAll, ConsentTo: wire.HearersAll, ConsentWhen: wire.ConsentStart,
+		},
 		UploadWorkers: 2, MinFreeMB: 1024, BacklogAlarm: 15 * time.Minute,
 		Archive: ArchiveConfig{
 			Mode: ArchiveAll, FallbackAfter: 30 * time.Second, Folder: "data/recordings",
@@ -98,9 +97,10 @@ func (c Config) Validate() error {
 	if c.DefaultPause < time.Second || c.DefaultPause > c.MaxPause {
 		bad("default_pause", "%v is not between 1s and max_pause", c.DefaultPause)
 	}
-	if c.PausePolicy != PauseSilence && c.PausePolicy != PauseCut {
-		bad("pause_policy", "%q is neither %q nor %q", c.PausePolicy, PauseSilence, PauseCut)
+	if c.PausePolicy == "" || c.PauseTone == "" || c.BeepTo == "" || c.ConsentTo == "" || c.ConsentWhen == "" {
+		bad("pause_policy", "and pause_tone, beep_to, consent_to and consent_when must not be empty")
 	}
+	c.Rules.validate(bad)
 	if c.UploadWorkers < 1 || c.UploadWorkers > 64 {
 		bad("upload_workers", "%d is not between 1 and 64", c.UploadWorkers)
 	}

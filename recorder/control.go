@@ -17,6 +17,8 @@ type PauseRequest struct {
 	Max    time.Duration // resumes by itself after this; 0: the configured length
 	By     string        // who asks
 	Reason string
+
+	beyond bool // past the longest pause: another recording's rest
 }
 
 // Pause keeps everything from now on out of the recording, for at most p.Max. The cut is made before
@@ -28,11 +30,11 @@ type PauseRequest struct {
 // The errors are problems: 422 for a length out of range, 409 after the end, 503 when the disk did not
 // take the entry in time; the recording is paused all the same then.
 func (rec *Recording) Pause(ctx context.Context, p PauseRequest) (wire.Recording, error) {
-	limit := rec.rec.cfg.MaxPause
+	limit := rec.rules.MaxPause
 	if p.Max == 0 {
-		p.Max = rec.rec.cfg.DefaultPause
+		p.Max = rec.rules.DefaultPause
 	}
-	if p.Max < 0 || p.Max > limit {
+	if p.Max < 0 || p.Max > limit && !p.beyond {
 		e := problem.New(http.StatusUnprocessableEntity, "invalid_pause", "a pause lasts more than 0 and at most %g seconds", limit.Seconds())
 		e.Fields = []problem.Field{{Pointer: "/max_seconds", Code: "out_of_range", Detail: e.Detail}}
 		return wire.Recording{}, e
@@ -67,6 +69,7 @@ func (rec *Recording) Pause(ctx context.Context, p PauseRequest) (wire.Recording
 	rec.arm(p.Max)
 	rec.rec.publish("recording.paused", p.By, w)
 	rec.log.Info("recording paused", "by", p.By, "till", till)
+	rec.tell(w, fresh)
 	if err := wait(ctx, saved); err != nil {
 		e := problem.New(http.StatusServiceUnavailable, "pause_not_saved", "the recording is paused, but the disk has not taken the entry")
 		e.CallID, e.Err = rec.header.CallID, err
@@ -75,9 +78,17 @@ func (rec *Recording) Pause(ctx context.Context, p PauseRequest) (wire.Recording
 	return w, nil
 }
 
+// tell says to whoever wants to know that a pause has begun or ended.
+func (rec *Recording) tell(w wire.Recording, changed bool) {
+	if rec.paused != nil && changed {
+		rec.paused(w)
+	}
+}
+
 // beginGap drops what is later than the cut, lets the rest go to the disk and empties the buffers.
 func (rec *Recording) beginGap(p PauseRequest, now time.Time) {
 	rec.drain()
+	rec.endTurns()
 	for _, t := range rec.tracks {
 		if t != nil {
 			rec.keep(t.cut())
@@ -183,6 +194,7 @@ func (rec *Recording) resume(by, how string) wire.Recording {
 	rec.mu.Unlock()
 	rec.rec.publish("recording.resumed", by, w)
 	rec.log.Info("recording resumed", "by", by, "how", how)
+	rec.tell(w, true)
 	return w
 }
 

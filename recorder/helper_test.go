@@ -98,6 +98,8 @@ type voice struct {
 	rate  pcm.Rate
 	opus  bool
 	kind  media.Kind
+	age   time.Duration
+	voice bool
 	frame pcm.Frame
 	enc   codec.Encoder
 	buf   [codec.MaxPayload]byte
@@ -128,7 +130,7 @@ func (v *voice) tapped(t *testing.T) media.Tapped {
 		}
 	}
 	v.at += len(s)
-	out := media.Tapped{Member: v.leg, Kind: v.kind, In: &v.frame}
+	out := media.Tapped{Member: v.leg, Kind: v.kind, In: &v.frame, Age: v.age, Voice: v.voice}
 	if v.enc != nil { // a party's encoder goes on whether we take its packets or not
 		n, err := v.enc.Encode(v.buf[:], &v.frame)
 		if err != nil {
@@ -139,6 +141,14 @@ func (v *voice) tapped(t *testing.T) media.Tapped {
 		}
 	}
 	return out
+}
+
+// copyDir copies a folder as it is now.
+func copyDir(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // room ticks a recording.

@@ -29,6 +29,7 @@ const (
 	entryResumed entryKind = "resumed" // Gap: audio may follow
 	entryGap     entryKind = "gap"     // Gap: a gap with its final length
 	entryVars    entryKind = "vars"    // Variables: as they are from here on
+	entryMark    entryKind = "mark"    // Mark, Place: a marker, new or with its final length
 	entryStop    entryKind = "stop"    // At
 )
 
@@ -43,24 +44,27 @@ type entry struct {
 	Gap    *wire.Gap         `json:"gap,omitempty"`
 	Till   *time.Time        `json:"till,omitempty"`
 	Vars   map[string]string `json:"vars,omitempty"`
+	Mark   *wire.Marker      `json:"mark,omitempty"`
+	Place  int               `json:"place,omitempty"` // of the marker among them all
 }
 
 // header is what is known when a recording starts.
 type header struct {
-	Version   int               `json:"version"`
-	ID        string            `json:"id"`
-	CallID    string            `json:"call_id"`
-	From      string            `json:"from,omitempty"`
-	To        string            `json:"to,omitempty"`
-	Queue     string            `json:"queue,omitempty"`
-	Actor     string            `json:"actor,omitempty"`
-	Policy    string            `json:"pause_policy"`
-	Started   time.Time         `json:"started"`
-	Monotonic int64             `json:"monotonic_ns"`
-	Sealed    bool              `json:"sealed,omitempty"`
-	Variables map[string]string `json:"variables,omitempty"`
-	Rules     rules             `json:"policy"`
-	Keep      Keep              `json:"keep"`
+	Version   int                 `json:"version"`
+	ID        string              `json:"id"`
+	CallID    string              `json:"call_id"`
+	From      string              `json:"from,omitempty"`
+	To        string              `json:"to,omitempty"`
+	Queue     string              `json:"queue,omitempty"`
+	Actor     string              `json:"actor,omitempty"`
+	Policy    string              `json:"pause_policy"`
+	Started   time.Time           `json:"started"`
+	Monotonic int64               `json:"monotonic_ns"`
+	Sealed    bool                `json:"sealed,omitempty"`
+	Variables map[string]string   `json:"variables,omitempty"`
+	Rules     rules               `json:"policy"`
+	Keep      Keep                `json:"keep"`
+	Pauses    wire.RecordingRules `json:"rules"`
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -33,14 +33,16 @@ const (
 // Manifest is the document of a finished recording: what the tracks are, when they were made and where
 // audio is missing, and why. It is written once, at the end.
 type Manifest struct {
-	Version     int               `json:"version"` // 1
-	Recording   wire.Recording    `json:"recording"`
-	Parties     []Joined          `json:"parties"`
-	PausePolicy string            `json:"pause_policy"` // "silence": gaps are silence in the tracks; "cut": pauses are left out
-	StopReason  string            `json:"stop_reason,omitempty"`
-	Clock       ClockReading      `json:"clock"`
-	Counters    Counters          `json:"counters"`
-	Variables   map[string]string `json:"variables,omitempty"`
+	Version     int                 `json:"version"` // 1
+	Recording   wire.Recording      `json:"recording"`
+	Parties     []Joined            `json:"parties"`
+	PausePolicy string              `json:"pause_policy"` // "silence": gaps are silence in the tracks; "cut": pauses are left out
+	StopReason  string              `json:"stop_reason,omitempty"`
+	Rules       wire.RecordingRules `json:"rules"` // of its pauses and what the parties heard of it
+	Markers     []wire.Marker       `json:"markers,omitempty"`
+	Clock       ClockReading        `json:"clock"`
+	Counters    Counters            `json:"counters"`
+	Variables   map[string]string   `json:"variables,omitempty"`
 	// Chains are the heads of the tracks' chains.
 	Chains []TrackChain `json:"chains,omitempty"`
 	// Envelope is the object with the recording's wrapped key; empty: the recording is not sealed.

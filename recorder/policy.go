@@ -30,6 +30,7 @@ type PolicyConfig struct {
 type QueuePolicy struct {
 	Queue string `toml:"queue"`
 	PolicyConfig
+	Rules
 }
 
 // Values of a policy.
@@ -123,7 +124,8 @@ func (c Config) validatePolicies(bad badFunc) {
 			bad(key+"queue", "%q is empty or named twice", p.Queue)
 		}
 		seen[p.Queue] = true
-		p.validate(key, true, bad)
+		p.PolicyConfig.validate(key, true, bad)
+		p.Rules.validate(func(name, format string, args ...any) { bad(key+name, format, args...) })
 	}
 }
 

@@ -72,6 +72,7 @@ type Recorder struct {
 
 	encoded atomic.Uint64 // frames
 	started atomic.Uint64 // recordings, to spread them over the scribes
+	fences  fences
 
 	mu      sync.Mutex
 	live    map[string]*Recording
@@ -133,20 +134,25 @@ type StartRequest struct {
 	Variables               map[string]string
 	// Policy is what the call asks for beside its queue's policy; nil: nothing.
 	Policy *wire.RecordingPolicy
+	// Paused is told whenever a pause has begun or ended, whoever did it. It must return at once; nil: nobody
+	// is told.
+	Paused func(wire.Recording)
 }
 
 // Start begins a recording; give it to the room as its tap. It returns when the recording's journal is on
 // disk; the error is a problem with status 503 when the disk does not take it.
 func (r *Recorder) Start(ctx context.Context, req StartRequest) (*Recording, error) {
 	now := r.now()
+	pauses := r.cfg.RulesFor(req.Queue, req.Policy)
 	h := header{
 		Version: 1, ID: id.New(id.Recording), CallID: req.CallID, From: req.From, To: req.To, Queue: req.Queue,
-		Actor: req.Actor, Policy: r.cfg.PausePolicy, Started: now, Monotonic: int64(r.uptime()), Variables: maps.Clone(req.Variables),
+		Actor: req.Actor, Policy: pauses.PausePolicy, Pauses: pauses.wire(), Started: now, Monotonic: int64(r.uptime()), Variables: maps.Clone(req.Variables),
 		Sealed: r.keeper != nil,
 	}
 	policy := r.PolicyFor(req.Queue, req.Policy)
 	h.Rules, h.Keep = rules(policy.wire()), policy.Keep
 	rec := r.newRecording(h)
+	rec.rules, rec.paused = pauses, req.Paused
 	var envelope []byte
 	if r.keeper != nil {
 		key, e, err := seal.NewKey(ctx, r.keeper, h.ID)
@@ -174,6 +180,13 @@ func (r *Recorder) Start(ctx context.Context, req StartRequest) (*Recording, err
 	}
 	rec.log.Info("recording started", "actor", req.Actor)
 	r.publish("recording.started", req.Actor, rec.Snapshot())
+	r.loadFences()
+	if f, ok := r.fences.take(req.CallID, r.now()); ok {
+		p := PauseRequest{Max: f.till.Sub(r.now()), By: f.by, Reason: f.reason, beyond: true}
+		if _, err := rec.Pause(ctx, p); err != nil {
+			rec.log.Warn("pause taken over, but not saved", "cause", err)
+		}
+	}
 	return rec, nil
 }
 
@@ -187,7 +200,7 @@ func (r *Recorder) newRecording(h header) *Recording {
 	rec := &Recording{
 		rec: r, header: h, dir: dir, log: log, spool: newSpool(r.disk, dir, fallback, log, r.abandon),
 		journal: &file{name: journalName, named: true}, ring: newRing(ringWords),
-		scribe: r.scribes[r.started.Add(1)%uint64(len(r.scribes))], finished: make(chan struct{}), pos: -1, gap: -1, pausedFrom: -1, lastFlush: time.Now(),
+		scribe: r.scribes[r.started.Add(1)%uint64(len(r.scribes))], finished: make(chan struct{}), pos: -1, gap: -1, opened: maxAge, pausedFrom: -1, lastFlush: time.Now(),
 		wire: wire.Recording{
 			ID: h.ID, CallID: h.CallID, State: wire.RecordingActive, From: h.From, To: h.To, Queue: h.Queue,
 			Started: h.Started, Tracks: []wire.Track{}, Gaps: []wire.Gap{}, Variables: h.Variables, Policy: h.Rules.wire(),

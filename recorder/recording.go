@@ -53,7 +53,9 @@ type seat struct {
 // behind the ring, the spool's own. The media path takes none of them.
 type Recording struct {
 	rec      *Recorder
-	key      *seal.Key // nil: not sealed
+	rules    Rules
+	paused   func(wire.Recording) // told of pauses; may be nil
+	key      *seal.Key            // nil: not sealed
 	header   header
 	dir      string
 	log      *slog.Logger
@@ -71,7 +73,8 @@ type Recording struct {
 	cut      atomic.Uint64
 	lastTick atomic.Uint64
 	dropped  atomic.Uint64
-	missed   int // ticks dropped since the last record; the producer's own
+	missed   int   // ticks dropped since the last record; the producer's own
+	opened   int64 // ticks since the last pause, the producer's own; maxAge before the first
 
 	ctl   sync.Mutex // one control at a time
 	timer *time.Timer
@@ -79,6 +82,7 @@ type Recording struct {
 
 	mu         sync.Mutex
 	wire       wire.Recording // without tracks
+	marks      marking
 	parties    []Joined
 	tracks     []*track // by party, nil before the first frame
 	counters   Counters
@@ -113,6 +117,7 @@ func (rec *Recording) AddParty(p Party) {
 	for _, p.Voice = range rec.header.Rules.voices(p.Role) {
 		rec.join(p)
 	}
+	rec.mark(wire.Marker{Type: wire.MarkerJoined, LegID: p.LegID}, rec.pos+1)
 	if p.Agent != "" && !slices.Contains(rec.wire.Agents, p.Agent) {
 		rec.wire.Agents = append(rec.wire.Agents, p.Agent)
 		if rec.wire.Agent == "" {
@@ -151,12 +156,20 @@ func (rec *Recording) RemoveParty(legID string) {
 	rec.drain() // what it said until now
 	seats := slices.DeleteFunc(slices.Clone(*rec.seats.Load()), func(s seat) bool { return s.leg == legID })
 	rec.seats.Store(&seats)
+	gone := false
 	for i := range rec.parties {
 		if p := &rec.parties[i]; p.LegID == legID && p.LeftMS == nil {
 			left := rec.ms(rec.pos + 1)
 			p.LeftMS = &left
+			if i < len(rec.marks.turns) {
+				rec.endTurn(i)
+			}
+			gone = true
 			rec.note(entry{Kind: entryLeft, Leg: legID, Offset: left}, false, nil)
 		}
+	}
+	if gone {
+		rec.mark(wire.Marker{Type: wire.MarkerLeft, LegID: legID}, rec.pos+1)
 	}
 }
 
@@ -238,13 +251,14 @@ func (rec *Recording) record(t tickRecord, full bool) {
 		return
 	}
 	for range t.blocks {
-		party, kind, detail, body := t.next()
+		party, voiced, kind, detail, body := t.next()
 		tr := rec.tracks[party]
 		if tr == nil {
 			if tr = rec.openTrack(party); tr == nil {
 				continue
 			}
 		}
+		rec.speak(party, voiced)
 		if tr.next > rec.pos {
 			continue // two legs of one agent in one tick: the first one wins
 		}
@@ -398,7 +412,16 @@ func (rec *Recording) finish(reason string) {
 		runtime.Gosched()
 	}
 	rec.drain()
+	rec.endTurns()
+	for key, at := range rec.marks.open {
+		delete(rec.marks.open, key)
+		rec.endMark(at)
+	}
 	now := rec.rec.now()
+	if till := rec.wire.PausedTill; till != nil && rec.gated.Load() {
+		g := rec.wire.Gaps[rec.gap]
+		rec.rec.fences.put(rec.header.CallID, fence{*till, g.By, g.Reason})
+	}
 	if rec.gap >= 0 {
 		g := &rec.wire.Gaps[rec.gap]
 		g.LengthMS = rec.gapLength()
@@ -436,6 +459,7 @@ func (rec *Recording) seal() error {
 	}
 	m := Manifest{
 		Version: 1, Recording: recording, Parties: slices.Clone(rec.parties), PausePolicy: rec.header.Policy,
+		Rules: rec.header.Pauses, Markers: rec.markers(),
 		StopReason: rec.stopReason, Clock: rec.clock, Counters: rec.counters, Variables: maps.Clone(rec.wire.Variables),
 	}
 	if rec.key != nil {

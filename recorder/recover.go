@@ -39,6 +39,7 @@ const rescan = 30 * time.Second
 // scan finishes what an earlier process has left in the spool and hands it to the uploaders. A folder it
 // can make nothing of is left alone, logged, and tried again later: the disk may have been full.
 func (r *Recorder) scan(ctx context.Context) {
+	r.loadFences() // before what it reads is finished
 	warned := make(map[string]bool)
 	left := r.scanOnce(ctx, warned)
 	if r.index.made {
@@ -195,6 +196,8 @@ type leftover struct {
 	tracks  []wire.Track
 	gaps    []wire.Gap
 	paused  bool
+	till    *time.Time // of the pause
+	markers []wire.Marker
 	last    time.Time
 }
 
@@ -231,7 +234,7 @@ func replay(list []entry) (leftover, error) {
 			}
 		case e.Kind == entryPause && e.Gap != nil:
 			l.gap(*e.Gap)
-			l.paused = true
+			l.paused, l.till = true, e.Till
 		case e.Kind == entryResumed && e.Gap != nil:
 			l.gap(*e.Gap)
 			l.paused = false
@@ -239,6 +242,8 @@ func replay(list []entry) (leftover, error) {
 			l.header.Variables = e.Vars
 		case e.Kind == entryGap && e.Gap != nil:
 			l.gap(*e.Gap)
+		case e.Kind == entryMark && e.Mark != nil && e.Place >= 0 && e.Place <= len(l.markers):
+			l.markers = append(l.markers[:e.Place], append([]wire.Marker{*e.Mark}, l.markers[min(e.Place+1, len(l.markers)):]...)...)
 		}
 	}
 	return l, nil
@@ -265,21 +270,26 @@ func (l *leftover) gap(g wire.Gap) {
 	l.gaps = append(l.gaps, g)
 }
 
+// readLeftover reads the journal in a recording's folder.
+func readLeftover(dir string) (leftover, error) {
+	f, err := os.Open(filepath.Join(dir, journalName))
+	if err != nil {
+		return leftover{}, fmt.Errorf("recorder: open journal: %w", err)
+	}
+	list := readJournal(f)
+	if err := f.Close(); err != nil {
+		return leftover{}, fmt.Errorf("recorder: close journal: %w", err)
+	}
+	return replay(list)
+}
+
 // recover finishes a recording that a crash has cut: torn tails are removed, a recording that was paused
 // keeps nothing behind the pause, each stream gets its end, and the manifest says that it was recovered.
 func (r *Recorder) recover(ctx context.Context, dir string) (Manifest, error) {
 	if err := r.gather(dir); err != nil {
 		return Manifest{}, err
 	}
-	f, err := os.Open(filepath.Join(dir, journalName))
-	if err != nil {
-		return Manifest{}, fmt.Errorf("recorder: open journal: %w", err)
-	}
-	list := readJournal(f)
-	if err := f.Close(); err != nil {
-		return Manifest{}, fmt.Errorf("recorder: close journal: %w", err)
-	}
-	l, err := replay(list)
+	l, err := readLeftover(dir)
 	if err != nil {
 		return Manifest{}, err
 	}
@@ -337,6 +347,7 @@ func (r *Recorder) recover(ctx context.Context, dir string) (Manifest, error) {
 	}
 	m := Manifest{
 		Version: 1, Recording: w, Parties: l.parties, PausePolicy: h.Policy, StopReason: "crash",
+		Rules: h.Pauses, Markers: inOrder(slices.DeleteFunc(l.markers, func(m wire.Marker) bool { return m.OffsetMS > w.DurationMS })),
 		Clock: ClockReading{Wall: h.Started, MonotonicNS: h.Monotonic}, Variables: h.Variables, Chains: chains,
 	}
 	if key != nil {

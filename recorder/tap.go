@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"math"
+	"time"
 
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec"
@@ -15,11 +16,21 @@ const ringWords = 128 << 10
 // A record of the ring is one tick: a header and one block per party that gave audio.
 //
 //	header: tick (4 words, low first), ticks dropped before (1), flags (1), blocks (1)
-//	block:  party (1), form (1), length in words (1), bytes or rate (1), words
+//	block:  party and voiceBit (1), form (1), length in words (1), bytes or rate (1), words
 const (
 	headWords  = 7
 	blockWords = 4
 )
+
+// voiceBit in a block's party says that the frame holds speech.
+const voiceBit = 1 << 8
+
+// lookback is how much more than its age says a frame must be younger than a pause: noise suppression and
+// level control hold frames back.
+const lookback = pcm.Period
+
+// maxAge bounds the ages that matter, in ticks: ten seconds. A recording that has not paused is that old.
+const maxAge = 500
 
 const flagGated = 1 // the recording was paused when the tick ran
 
@@ -75,7 +86,11 @@ func (rec *Recording) Tick(tick uint64, frames []media.Tapped) {
 	out[4], out[5] = int16(min(rec.missed, math.MaxInt16)), 0
 	rec.missed = 0
 	n, blocks := headWords, int16(0)
+	if !gated {
+		rec.opened = min(rec.opened+1, maxAge)
+	}
 	if gated {
+		rec.opened = 0
 		out[5] = flagGated
 		for i := range seats {
 			seats[i].past.wipe()
@@ -86,6 +101,9 @@ func (rec *Recording) Tick(tick uint64, frames []media.Tapped) {
 				s := &seats[at]
 				f := s.view(&frames[i])
 				kind := formOf(&f)
+				if rec.stale(&f) {
+					kind = formAbsent
+				}
 				for k := range s.past.due(kind) {
 					out[n], out[n+1] = int16(s.party), int16(formPrime)
 					n += writeSamples(out[n:], s.past.at(k))
@@ -93,6 +111,9 @@ func (rec *Recording) Tick(tick uint64, frames []media.Tapped) {
 				}
 				s.past.follow(kind, f.In)
 				out[n], out[n+1] = int16(s.party), int16(kind)
+				if f.Voice && (at == 0 || seats[at-1].leg != s.leg) && kind != formAbsent {
+					out[n] |= voiceBit
+				}
 				n += writeBlock(out[n:], kind, &f)
 				blocks++
 			}
@@ -116,6 +137,12 @@ func (s *seat) view(f *media.Tapped) media.Tapped {
 		v.In, v.Codec, v.Payload = f.RawIn, f.RawCodec, f.RawPayload
 	}
 	return v
+}
+
+// stale reports whether a frame behind a pause was spoken in it: it has waited in a jitter buffer or on the
+// way since. The tick that came first behind the pause has opened 1, and the pause had ended by then.
+func (rec *Recording) stale(f *media.Tapped) bool {
+	return f.Age > 0 && time.Duration(rec.opened-1)*pcm.Period < f.Age+lookback
 }
 
 // find is the index of the first seat with this leg id, -1 if there is none; near is where to look first. The
@@ -216,11 +243,12 @@ func readRecord(w []int16) tickRecord {
 }
 
 // next takes the next block off the record.
-func (t *tickRecord) next() (party int, kind form, detail int, body []int16) {
+func (t *tickRecord) next() (party int, voice bool, kind form, detail int, body []int16) {
 	n := int(t.rest[2])
-	party, kind, detail, body = int(t.rest[0]), form(t.rest[1]), int(t.rest[3]), t.rest[blockWords:blockWords+n]
+	party, voice = int(t.rest[0]&^voiceBit), t.rest[0]&voiceBit != 0
+	kind, detail, body = form(t.rest[1]), int(t.rest[3]), t.rest[blockWords:blockWords+n]
 	t.rest = t.rest[blockWords+n:]
-	return party, kind, detail, body
+	return party, voice, kind, detail, body
 }
 
 // payload unpacks n bytes of an Opus block into dst.

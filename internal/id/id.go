@@ -16,6 +16,7 @@ const (
 	Room      = "room"
 	Recording = "rec"
 	Playback  = "play"
+	Capture   = "cap"
 	Agent     = "agt"
 	Session   = "ses"
 	Queue     = "que"

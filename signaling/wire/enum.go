@@ -26,6 +26,12 @@ var Enums = map[string][]string{
 	"PlaySource":   values(PlayTone, PlayBeep, PlayMusic, PlayRingback, PlayFile),
 	"TonePolicy":   values(TonesOff, TonesConference, TonesAlways),
 	"RelayPolicy":  values(RelayNone, RelayAll),
+	"Hearers":      values(HearersNone, HearersAll, HearersCustomer, HearersAgents),
+	"ConsentWhen":  values(ConsentBefore, ConsentStart),
+	"MarkerType": values(MarkerPause, MarkerGap, MarkerSpeech, MarkerHold, MarkerConsult, MarkerConference, MarkerTransfer,
+		MarkerJoined, MarkerLeft, MarkerKeys, MarkerBeep, MarkerConsent, MarkerCapture),
+	"CaptureState": values(CaptureOpen, CaptureComplete, CaptureTimedOut, CaptureCancelled, CaptureEnded, CaptureTaken),
+	"CaptureVoice": values(CaptureMute, CapturePass),
 }
 
 func values[T ~string](vs ...T) []string {

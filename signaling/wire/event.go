@@ -63,6 +63,10 @@ var EventTypes = map[string]any{
 	"room.speaker_changed": Room{},
 	"room.closed":          Room{},
 
+	"capture.started": Capture{},
+	"capture.changed": Capture{}, // one key more
+	"capture.ended":   Capture{},
+
 	"recording.started":   Recording{},
 	"recording.paused":    Recording{},
 	"recording.resumed":   Recording{},

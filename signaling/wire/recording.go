@@ -38,6 +38,8 @@ type RecordingPolicy struct {
 	Parties []Role     `json:"parties,omitempty"` // the roles that are recorded, absent for all
 	Voice   VoiceMode  `json:"voice,omitempty"`
 	Copy    CopyMode   `json:"copy,omitempty"`
+	// Rules are how it is paused and what the parties hear of it.
+	Rules *RecordingRules `json:"rules,omitempty"`
 }
 
 // RecordingRequest starts a recording; what is absent is as the call or its queue has it.
@@ -45,6 +47,8 @@ type RecordingRequest struct {
 	Parties []Role    `json:"parties,omitempty"` // the roles that are recorded
 	Voice   VoiceMode `json:"voice,omitempty"`
 	Copy    CopyMode  `json:"copy,omitempty"`
+	// Rules are how it is paused and what the parties hear of it.
+	Rules *RecordingRules `json:"rules,omitempty"`
 }
 
 // Valid reports whether every value is one there is.
@@ -54,7 +58,7 @@ func (p RecordingPolicy) Valid() bool {
 			return false
 		}
 	}
-	return among(p.Record, "", RecordOn, RecordOnDemand, RecordOff) && among(p.Voice, "", VoiceProcessed, VoiceRaw, VoiceBoth) &&
+	return (p.Rules == nil || p.Rules.Valid()) && among(p.Record, "", RecordOn, RecordOnDemand, RecordOff) && among(p.Voice, "", VoiceProcessed, VoiceRaw, VoiceBoth) &&
 		among(p.Copy, "", CopyStereo, CopyMono)
 }
 

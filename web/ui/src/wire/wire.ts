@@ -186,6 +186,111 @@ export interface EntryPointList {
   items: EntryPoint[];
 }
 
+/** Hearers says who of a call hears something the server plays. */
+export type Hearers = "none" | "all" | "customer" | "agents";
+export const hearersValues: readonly Hearers[] = ["none", "all", "customer", "agents"];
+
+/** ConsentWhen says when the announcement is played that a call is recorded. */
+export type ConsentWhen = "before" | "start";
+export const consentWhenValues: readonly ConsentWhen[] = ["before", "start"];
+
+/** RecordingRules say how a call's recording is paused and what the parties hear of it. What is absent is as the
+ * call's queue has it, or else the configuration. */
+export interface RecordingRules {
+  /** the longest pause */
+  max_pause_seconds?: number;
+  /** a pause asked for without length */
+  pause_seconds?: number;
+  /** what stands in the tracks for a pause: silence | cut */
+  pause_policy?: string;
+  /** who hears a tone when a pause begins and ends */
+  pause_tone?: Hearers;
+  /** how often a tone says that the call is recorded */
+  beep_seconds?: number;
+  beep_to?: Hearers;
+  /** announcement of the prompt folder */
+  consent?: string;
+  consent_to?: Hearers;
+  consent_when?: ConsentWhen;
+}
+
+/** MarkerType is what a Marker is about. */
+export type MarkerType = "pause" | "gap" | "speech" | "hold" | "consult" | "conference" | "transfer" | "joined" | "left" | "keys" | "beep" | "consent" | "capture";
+export const markerTypeValues: readonly MarkerType[] = ["pause", "gap", "speech", "hold", "consult", "conference", "transfer", "joined", "left", "keys", "beep", "consent", "capture"];
+
+/** Marker is something that happened in a recording, at its place on the recording's time line. */
+export interface Marker {
+  type: MarkerType;
+  offset_ms: number;
+  length_ms?: number;
+  leg_id?: string;
+  role?: Role;
+  track?: string;
+  agent?: string;
+  /** who caused it */
+  actor?: string;
+  /** keys, capture: how many */
+  count?: number;
+  detail?: string;
+}
+
+/** MarkerList is the markers of a recording in the order of their time. */
+export interface MarkerList {
+  recording_id: string;
+  duration_ms: number;
+  items: Marker[];
+}
+
+/** CaptureState is where a secure capture is in its life. */
+export type CaptureState = "open" | "complete" | "timed_out" | "cancelled" | "ended" | "taken";
+export const captureStateValues: readonly CaptureState[] = ["open", "complete", "timed_out", "cancelled", "ended", "taken"];
+
+/** CaptureRequest begins the secure capture of the keys that a party presses. Until it ends no recording of the
+ * call keeps anything, the party's keys reach no event, log, timeline or other party, and nobody but who asked
+ * gets the digits. */
+export interface CaptureRequest {
+  /** whose keys; default the customer's */
+  leg_id?: string;
+  /** ends with so many, 1 to 32; default 32 */
+  max_digits?: number;
+  /** ends with this key, which is no digit of the result; default "#", "none" for none */
+  terminator?: string;
+  /** ends after so long; default 60, at most 600 */
+  max_seconds?: number;
+  /** ends when no key comes for so long; default: never */
+  silent_seconds?: number;
+  /** default mute */
+  voice?: CaptureVoice;
+  /** for the manifest */
+  reason?: string;
+  /** the others hear one and the same tone for each key */
+  mask_tone?: boolean;
+}
+
+/** CaptureVoice says what the others hear of the party meanwhile. */
+export type CaptureVoice = "mute" | "pass";
+export const captureVoiceValues: readonly CaptureVoice[] = ["mute", "pass"];
+
+/** Capture is a secure capture. It never holds a digit. */
+export interface Capture {
+  id: string;
+  call_id: string;
+  leg_id: string;
+  state: CaptureState;
+  /** keys so far, without the terminator */
+  count: number;
+  voice: CaptureVoice;
+  by: string;
+  started: string;
+  deadline: string;
+  ended?: string;
+}
+
+/** CaptureDigits is what a capture has gathered, given out once. */
+export interface CaptureDigits {
+  digits: string;
+}
+
 /** DeskConfig is a version of the contact centre's configuration; the data of config.changed, without the
  * configuration itself. */
 export interface DeskConfig {
@@ -600,6 +705,8 @@ export interface RecordingPolicy {
   parties?: Role[];
   voice?: VoiceMode;
   copy?: CopyMode;
+  /** Rules are how it is paused and what the parties hear of it. */
+  rules?: RecordingRules;
 }
 
 /** RecordingRequest starts a recording; what is absent is as the call or its queue has it. */
@@ -608,6 +715,8 @@ export interface RecordingRequest {
   parties?: Role[];
   voice?: VoiceMode;
   copy?: CopyMode;
+  /** Rules are how it is paused and what the parties hear of it. */
+  rules?: RecordingRules;
 }
 
 /** LegalHold is the legal hold of a recording: nobody and nothing deletes it while it is there. */
@@ -1467,6 +1576,9 @@ export interface EventMap {
   "room.matrix_changed": Room;
   "room.speaker_changed": Room;
   "room.closed": Room;
+  "capture.started": Capture;
+  "capture.changed": Capture;
+  "capture.ended": Capture;
   "recording.started": Recording;
   "recording.paused": Recording;
   "recording.resumed": Recording;
