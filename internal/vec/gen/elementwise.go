@@ -1,0 +1,256 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// pow2 replaces x by 2 to the power of x.
+func (g *gen) pow2(x string) {
+	g.f("VMINPS %s, %s, %s", g.c(126), x, x)
+	g.f("VMAXPS %s, %s, %s", g.c(-126), x, x)
+	n := g.reg()
+	g.f("VROUNDPS $0, %s, %s", x, n)
+	g.f("VSUBPS %s, %s, %s", n, x, x)
+	p := g.reg()
+	coef := func(k int) string {
+		v := 1.0
+		for i := 1; i <= k; i++ {
+			v *= math.Ln2 / float64(i)
+		}
+		return g.c(v)
+	}
+	g.f("VMOVUPS %s, %s", coef(6), p)
+	for k := 5; k >= 0; k-- {
+		g.f("VFMADD213PS %s, %s, %s", coef(k), x, p)
+	}
+	g.f("VCVTPS2DQ %s, %s", n, n)
+	g.f("VPSLLD $23, %s, %s", n, n)
+	g.f("VPADDD %s, %s, %s", n, p, x)
+	g.done(n, p)
+}
+
+// logistic replaces x by 1/(1+2^(k*x)).
+func (g *gen) logistic(x string, k float64) {
+	g.f("VMULPS %s, %s, %s", g.c(k), x, x)
+	g.pow2(x)
+	g.f("VADDPS %s, %s, %s", g.c(1), x, x)
+	if g.wide { // a division of sixteen takes longer than an estimate and one step of Newton's
+		r := g.reg()
+		g.f("VRCP14PS %s, %s", x, r)
+		g.f("VFNMADD213PS %s, %s, %s", g.c(2), r, x)
+		g.f("VMULPS %s, %s, %s", r, x, x)
+		g.done(r)
+		return
+	}
+	one := g.load(g.c(1))
+	g.f("VDIVPS %s, %s, %s", x, one, x)
+	g.done(one)
+}
+
+func (g *gen) sigmoid(x string) { g.logistic(x, -1/math.Ln2) }
+
+func (g *gen) tanh(x string) { // 1 - 2/(1+exp(2x))
+	g.logistic(x, 2/math.Ln2)
+	one := g.load(g.c(1))
+	g.f("VFNMADD132PS %s, %s, %s", g.c(2), one, x)
+	g.done(one)
+}
+
+func (g *gen) log2(x string) {
+	root := g.bits(0x3f3504f3) // sqrt(1/2)
+	e, s := g.reg(), g.reg()
+	g.f("VMOVDQU %s, %s", root, s)
+	g.f("VPSUBD %s, %s, %s", s, x, e)
+	g.f("VPSRAD $23, %s, %s", e, e)
+	g.f("VPSLLD $23, %s, %s", e, s)
+	g.f("VPSUBD %s, %s, %s", s, x, x) // mantissa in sqrt(1/2) .. sqrt(2)
+	g.f("VCVTDQ2PS %s, %s", e, e)
+	one := g.load(g.c(1))
+	g.f("VADDPS %s, %s, %s", one, x, s)
+	g.f("VSUBPS %s, %s, %s", one, x, x)
+	g.f("VDIVPS %s, %s, %s", s, x, x) // s = (m-1)/(m+1)
+	g.f("VMULPS %s, %s, %s", x, x, s)
+	g.f("VMOVUPS %s, %s", g.c(2/math.Ln2/9), one)
+	for _, k := range []float64{7, 5, 3, 1} {
+		g.f("VFMADD213PS %s, %s, %s", g.c(2/math.Ln2/k), s, one)
+	}
+	g.f("VFMADD213PS %s, %s, %s", e, one, x)
+	g.done(e, s, one)
+}
+
+// functions are routines of one slice, 8 values at a time.
+func (g *gen) functions() {
+	g.wide = true
+	g.function("tanhAVX512", g.tanh)
+	g.wide = false
+	for _, k := range []struct {
+		name string
+		do   func(string)
+	}{{"sigmoid", g.sigmoid}, {"tanh", g.tanh}, {"log2", g.log2}, {"exp2", g.pow2}} {
+		g.function(k.name+"AVX2", k.do)
+	}
+}
+
+func (g *gen) function(name string, do func(string)) {
+	g.text(fmt.Sprintf("func %s(x *float32, n int)", name), name, 0, 16)
+	g.f("MOVQ x+0(FP), DI")
+	g.f("MOVQ n+8(FP), CX")
+	loop := g.label("loop")
+	g.f("%s:", loop)
+	x := g.load("(DI)")
+	do(x)
+	g.store(x, "(DI)")
+	g.f("ADDQ $%d, DI", g.bytes())
+	g.f("SUBQ $%d, CX", g.bytes()/4)
+	g.f("JNZ %s", loop)
+	g.f("VZEROUPPER")
+	g.f("RET")
+}
+
+func (g *gen) gates(name string) {
+	g.text(fmt.Sprintf("func %s(h, x, y *float32, n, units int)", name), name, 0, 40)
+	g.f("MOVQ h+0(FP), DI")
+	g.f("MOVQ x+8(FP), SI")
+	g.f("MOVQ y+16(FP), DX")
+	g.f("MOVQ n+24(FP), R8")
+	g.f("MOVQ units+32(FP), R9")
+	g.f("MOVQ R8, BX")
+	g.f("SHLQ $2, BX")
+	unit, loop := g.label("unit"), g.label("loop")
+	g.f("%s:", unit)
+	g.f("MOVQ R8, CX")
+	g.f("%s:", loop)
+	r := g.load("(SI)")
+	g.f("VADDPS (DX), %s, %s", r, r)
+	z := g.load("(SI)(BX*1)")
+	g.f("VADDPS (DX)(BX*1), %s, %s", z, z)
+	g.sigmoid(r)
+	c := g.load("(DX)(BX*2)")
+	g.f("VFMADD213PS (SI)(BX*2), %s, %s", r, c)
+	g.done(r)
+	g.sigmoid(z)
+	g.tanh(c)
+	h := g.load("(DI)")
+	g.f("VSUBPS %s, %s, %s", c, h, h)
+	g.f("VFMADD231PS %s, %s, %s", h, z, c)
+	g.store(c, "(DI)")
+	g.done(h, z)
+	g.f("ADDQ $%d, DI", g.bytes())
+	g.f("ADDQ $%d, SI", g.bytes())
+	g.f("ADDQ $%d, DX", g.bytes())
+	g.f("SUBQ $%d, CX", g.bytes()/4)
+	g.f("JNZ %s", loop)
+	g.f("LEAQ (SI)(BX*2), SI")
+	g.f("LEAQ (DX)(BX*2), DX")
+	g.f("DECQ R9")
+	g.f("JNZ %s", unit)
+	g.f("VZEROUPPER")
+	g.f("RET")
+}
+
+// elementwise are the small things between spectrum and samples.
+func (g *gen) elementwise() {
+	each := func(sig, name string, args int, params []string, body func(), bytes map[string]int) {
+		g.text("func "+sig, name, 0, args)
+		for i, p := range params {
+			reg := []string{"DI", "SI", "DX", "R8", "R9", "R10"}[i]
+			g.f("MOVQ %s+%d(FP), %s", p, 8*i, reg)
+		}
+		g.f("MOVQ n+%d(FP), CX", 8*len(params))
+		loop := g.label("loop")
+		g.f("%s:", loop)
+		body()
+		for i, p := range params {
+			b := 32
+			if v, ok := bytes[p]; ok {
+				b = v
+			}
+			g.f("ADDQ $%d, %s", b, []string{"DI", "SI", "DX", "R8", "R9", "R10"}[i])
+		}
+		g.f("SUBQ $8, CX")
+		g.f("JNZ %s", loop)
+		g.f("VZEROUPPER")
+		g.f("RET")
+	}
+	each("mulAVX2(dst, a, b *float32, n int)", "mulAVX2", 32, []string{"dst", "a", "b"}, func() {
+		a := g.load("(SI)")
+		g.f("VMULPS (DX), %s, %s", a, a)
+		g.store(a, "(DI)")
+	}, nil)
+	each("powerAVX2(dst, re, im *float32, n int)", "powerAVX2", 32, []string{"dst", "re", "im"}, func() {
+		a, b := g.load("(SI)"), g.load("(DX)")
+		g.f("VMULPS %s, %s, %s", a, a, a)
+		g.f("VFMADD231PS %s, %s, %s", b, b, a)
+		g.store(a, "(DI)")
+		g.done(b)
+	}, nil)
+	each("turnAVX2(dr, di, cr, ci, xr, xi *float32, n int)", "turnAVX2", 56, []string{"dr", "di", "cr", "ci", "xr", "xi"}, func() {
+		dr, di := g.load("(DI)"), g.load("(SI)")
+		cr, ci := g.load("(DX)"), g.load("(R8)")
+		xr, xi := g.load("(R9)"), g.load("(R10)")
+		g.f("VFMADD231PS %s, %s, %s", xr, cr, dr)
+		g.f("VFNMADD231PS %s, %s, %s", xi, ci, dr)
+		g.f("VFMADD231PS %s, %s, %s", xi, cr, di)
+		g.f("VFMADD231PS %s, %s, %s", xr, ci, di)
+		g.store(dr, "(DI)")
+		g.store(di, "(SI)")
+		g.done(cr, ci, xr, xi)
+	}, nil)
+	each("overlapAVX2(dst, d, x, w, k *float32, n int)", "overlapAVX2", 48, []string{"dst", "d", "x", "w", "k"}, func() {
+		w, x, k := g.load("(R8)"), g.load("(DX)"), g.reg()
+		g.f("VBROADCASTSS (R9), %s", k)
+		g.f("VMULPS %s, %s, %s", w, x, x)
+		g.f("VFMADD213PS (SI), %s, %s", k, x) // k*w*x + d
+		d := g.load("(DI)")
+		g.f("VFMADD231PS %s, %s, %s", x, w, d)
+		g.store(d, "(DI)")
+		g.done(w, x, k)
+	}, map[string]int{"k": 0})
+	each("fromInt16AVX2(dst *float32, src *int16, n int)", "fromInt16AVX2", 24, []string{"dst", "src"}, func() {
+		x := g.reg()
+		g.f("VPMOVSXWD (SI), %s", x)
+		g.f("VCVTDQ2PS %s, %s", x, x)
+		g.f("VMULPS %s, %s, %s", g.c(1.0/32768), x, x)
+		g.store(x, "(DI)")
+	}, map[string]int{"src": 16})
+	each("toInt16AVX2(dst *int16, src *float32, n int)", "toInt16AVX2", 24, []string{"dst", "src"}, func() {
+		x := g.load("(SI)")
+		g.f("VMULPS %s, %s, %s", g.c(32768), x, x)
+		g.f("VMAXPS %s, %s, %s", g.c(-32768), x, x)
+		g.f("VMINPS %s, %s, %s", g.c(32767), x, x)
+		g.f("VCVTPS2DQ %s, %s", x, x)
+		g.f("VPACKSSDW %s, %s, %s", x, x, x)
+		g.f("VPERMQ $0xD8, %s, %s", x, x)
+		g.f("VMOVDQU %s, (DI)", strings.Replace(x, "Y", "X", 1))
+		g.done(x)
+	}, map[string]int{"dst": 16})
+}
+
+func (g *gen) pack() {
+	g.text("func packAVX2(dst, x, y, w *float32, n int)", "packAVX2", 0, 40)
+	g.f("MOVQ dst+0(FP), DI")
+	g.f("MOVQ x+8(FP), SI")
+	g.f("MOVQ y+16(FP), DX")
+	g.f("MOVQ w+24(FP), R8")
+	g.f("MOVQ n+32(FP), CX")
+	loop, plain := g.label("loop"), g.label("plain")
+	g.f("%s:", loop)
+	x, y := g.load("(SI)"), g.load("(DX)")
+	g.f("TESTQ R8, R8")
+	g.f("JZ %s", plain)
+	g.f("VMULPS (R8), %s, %s", x, x)
+	g.f("VMULPS (R8), %s, %s", y, y)
+	g.f("ADDQ $32, R8")
+	g.f("%s:", plain)
+	g.store(x, "(DI)")
+	g.store(y, "32(DI)")
+	g.f("ADDQ $64, DI")
+	g.f("ADDQ $32, SI")
+	g.f("ADDQ $32, DX")
+	g.f("SUBQ $8, CX")
+	g.f("JNZ %s", loop)
+	g.f("VZEROUPPER")
+	g.f("RET")
+}
