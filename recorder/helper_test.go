@@ -3,6 +3,7 @@ package recorder
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -282,4 +283,14 @@ func readFile(t *testing.T, path string) []byte {
 // archived is the path of a recording's object in the folder archive.
 func (g *rig) archived(w wire.Recording, object string) string {
 	return filepath.Join(g.cfg.Archive.Folder, filepath.FromSlash(folderKey(w)), object)
+}
+
+// wireLine is a recording as the index has it.
+func wireLine(t *testing.T, w wire.Recording) []byte {
+	t.Helper()
+	b, err := json.Marshal(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(b, '\n')
 }

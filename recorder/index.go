@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -11,33 +12,40 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/cordboard/cordboard/internal/id"
+	"github.com/cordboard/cordboard/recorder/archive"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
 const indexName = "index.jsonl"
 
 // index is the list of stored recordings: a file with one recording a line, the newest line of an id
-// counts, and in memory only what filters need. It can be made again from the manifests of an archive.
+// counts, and in memory only what filters need. A line that no longer counts is overwritten with spaces, so
+// that nothing of a deleted recording stays. It can be made again from the manifests of the archives.
 type index struct {
 	path string
 	mu   sync.Mutex
 	file *os.File
 	size int64
 	rows []row // sorted by id, which is by time
-	made bool  // load found nothing: the archives may know more
+	same map[string]string
+	made bool // load found nothing: the archives may know more
 }
 
 // row points at a recording's line in the file.
 type row struct {
-	id     string
+	facts
 	offset int64
 	length int32
-	key    wire.Recording // only the fields a Filter reads
 }
 
-func newIndex(path string) *index { return &index{path: path} }
+func newIndex(path string) *index { return &index{path: path, same: make(map[string]string)} }
+
+// wasteful is how many bytes of an index may be blank before it is written anew, if they are more than what
+// counts.
+const wasteful = 1 << 20
 
 // load reads the file. A last line that a crash has cut is dropped.
 func (x *index) load() error {
@@ -51,7 +59,9 @@ func (x *index) load() error {
 		return fmt.Errorf("recorder: open index: %w", err)
 	}
 	x.file = f
-	lines := bufio.NewReaderSize(f, 64<<10)
+	var stale []row
+	var counts int64
+	lines := bufio.NewReaderSize(f, 256<<10)
 	byID := make(map[string]int)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -61,15 +71,17 @@ func (x *index) load() error {
 		if err != nil {
 			return fmt.Errorf("recorder: read index: %w", err)
 		}
-		var w wire.Recording
-		if json.Unmarshal(line, &w) == nil && id.Valid(id.Recording, w.ID) {
-			r := newRow(w, x.size, len(line))
+		var w brief
+		if line[0] == '{' && json.Unmarshal(line, &w) == nil && id.Valid(id.Recording, w.ID) {
+			r := x.row(w.recording(), x.size, len(line))
 			if i, ok := byID[w.ID]; ok {
+				stale = append(stale, x.rows[i])
 				x.rows[i] = r
 			} else {
 				byID[w.ID] = len(x.rows)
 				x.rows = append(x.rows, r)
 			}
+			counts += int64(len(line))
 		}
 		x.size += int64(len(line))
 	}
@@ -78,17 +90,68 @@ func (x *index) load() error {
 	if err := f.Truncate(x.size); err != nil {
 		return fmt.Errorf("recorder: cut index: %w", err)
 	}
+	for _, r := range stale {
+		if err := x.blank(r); err != nil {
+			return err
+		}
+	}
+	if x.size-counts > max(counts, wasteful) {
+		return x.compact()
+	}
 	return nil
 }
 
-func newRow(w wire.Recording, offset int64, length int) row {
-	return row{
-		id: w.ID, offset: offset, length: int32(length),
-		key: wire.Recording{ID: w.ID, CallID: w.CallID, Agent: w.Agent, Agents: w.Agents, Queue: w.Queue, Started: w.Started},
+func (x *index) row(w wire.Recording, offset int64, length int) row {
+	f := factsOf(w)
+	for _, s := range []*string{&f.agent, &f.queue, &f.state} { // there are few different ones
+		if _, ok := x.same[*s]; !ok {
+			x.same[*s] = *s
+		}
+		*s = x.same[*s]
 	}
+	return row{facts: f, offset: offset, length: int32(length)}
 }
 
-// put adds a recording or replaces it.
+// blank overwrites a line that does not count any more. x.mu is held.
+func (x *index) blank(r row) error {
+	if _, err := x.file.WriteAt(bytes.Repeat([]byte{' '}, int(r.length)-1), r.offset); err != nil {
+		return fmt.Errorf("recorder: write index: %w", err)
+	}
+	return nil
+}
+
+// compact writes the file anew without what is blank. x.mu is held.
+func (x *index) compact() error {
+	f, err := os.OpenFile(x.path+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o640)
+	if err != nil {
+		return fmt.Errorf("recorder: write index: %w", err)
+	}
+	out := bufio.NewWriterSize(f, 256<<10)
+	rows := slices.Clone(x.rows)
+	var size int64
+	for i := range rows {
+		line := make([]byte, rows[i].length)
+		if _, err = x.file.ReadAt(line, rows[i].offset); err != nil {
+			break
+		}
+		if _, err = out.Write(line); err != nil {
+			break
+		}
+		rows[i].offset = size
+		size += int64(rows[i].length)
+	}
+	if err == nil {
+		err = errors.Join(out.Flush(), f.Sync(), os.Rename(f.Name(), x.path))
+	}
+	if err != nil {
+		return fmt.Errorf("recorder: write index: %w", errors.Join(err, f.Close()))
+	}
+	old := x.file
+	x.file, x.rows, x.size = f, rows, size
+	return errors.Join(old.Close(), archive.SyncDir(filepath.Dir(x.path)))
+}
+
+// put adds a recording or replaces it, for good.
 func (x *index) put(w wire.Recording) error {
 	line, err := json.Marshal(w)
 	if err != nil {
@@ -103,21 +166,51 @@ func (x *index) put(w wire.Recording) error {
 	if _, err := x.file.WriteAt(line, x.size); err != nil {
 		return fmt.Errorf("recorder: write index: %w", err)
 	}
-	r := newRow(w, x.size, len(line))
+	r := x.row(w, x.size, len(line))
 	x.size += int64(len(line))
-	i, ok := slices.BinarySearchFunc(x.rows, w.ID, func(r row, s string) int { return cmp.Compare(r.id, s) })
-	if ok {
-		x.rows[i] = r
-	} else {
-		x.rows = slices.Insert(x.rows, i, r)
+	if err := x.file.Sync(); err != nil {
+		return fmt.Errorf("recorder: write index: %w", err)
 	}
+	i, ok := x.find(w.ID)
+	if !ok {
+		x.rows = slices.Insert(x.rows, i, r)
+		return nil
+	}
+	old := x.rows[i]
+	x.rows[i] = r
+	return x.blank(old)
+}
+
+// remove takes a recording out, for good. One that is not there is no error.
+func (x *index) remove(recID string) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	i, ok := x.find(recID)
+	if !ok {
+		return nil
+	}
+	if x.file == nil {
+		return errClosed
+	}
+	if err := x.blank(x.rows[i]); err != nil {
+		return err
+	}
+	if err := x.file.Sync(); err != nil {
+		return fmt.Errorf("recorder: write index: %w", err)
+	}
+	x.rows = slices.Delete(x.rows, i, i+1)
 	return nil
+}
+
+// find is where a recording's row is, or would be. x.mu is held.
+func (x *index) find(recID string) (int, bool) {
+	return slices.BinarySearchFunc(x.rows, recID, func(r row, s string) int { return cmp.Compare(r.id, s) })
 }
 
 func (x *index) get(recID string) (wire.Recording, bool, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	i, ok := slices.BinarySearchFunc(x.rows, recID, func(r row, s string) int { return cmp.Compare(r.id, s) })
+	i, ok := x.find(recID)
 	if !ok {
 		return wire.Recording{}, false, nil
 	}
@@ -127,6 +220,9 @@ func (x *index) get(recID string) (wire.Recording, bool, error) {
 
 func (x *index) read(r row) (wire.Recording, error) {
 	var w wire.Recording
+	if x.file == nil {
+		return w, errClosed
+	}
 	line := make([]byte, r.length)
 	if _, err := x.file.ReadAt(line, r.offset); err != nil {
 		return w, fmt.Errorf("recorder: read index: %w", err)
@@ -137,13 +233,17 @@ func (x *index) read(r row) (wire.Recording, error) {
 	return w, nil
 }
 
-// list returns up to limit recordings that the filter selects, the newest first.
-func (x *index) list(f Filter, limit int) ([]wire.Recording, error) {
+// list returns up to limit recordings that pass, those older than the cursor, the newest first.
+func (x *index) list(cursor string, pass func(*facts) bool, limit int) ([]wire.Recording, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	end := len(x.rows)
+	if cursor != "" {
+		end, _ = x.find(cursor)
+	}
 	var list []wire.Recording
-	for i := len(x.rows) - 1; i >= 0 && len(list) < limit; i-- {
-		if !f.matches(x.rows[i].key) {
+	for i := end - 1; i >= 0 && len(list) < limit; i-- {
+		if !pass(&x.rows[i].facts) {
 			continue
 		}
 		w, err := x.read(x.rows[i])
@@ -153,6 +253,27 @@ func (x *index) list(f Filter, limit int) ([]wire.Recording, error) {
 		list = append(list, w)
 	}
 	return list, nil
+}
+
+// due lists the recordings that are to be deleted by now, and when the next one will be, the zero time for
+// never.
+func (x *index) due(now time.Time) (list []string, next time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var soonest int64
+	for i := range x.rows {
+		switch k := x.rows[i].keep; {
+		case k == 0:
+		case k <= now.UnixMilli():
+			list = append(list, x.rows[i].id)
+		case soonest == 0 || k < soonest:
+			soonest = k
+		}
+	}
+	if soonest > 0 {
+		next = time.UnixMilli(soonest)
+	}
+	return list, next
 }
 
 func (x *index) close() error {

@@ -26,6 +26,9 @@ func (r *Recorder) OpenTrack(ctx context.Context, recID, trackID string) (track 
 	if err != nil {
 		return nil, 0, "", err
 	}
+	if w.State == wire.RecordingDeleting {
+		return nil, 0, "", gone(w)
+	}
 	if trackID == CopyTrack {
 		return r.openCopy(ctx, w)
 	}
@@ -35,6 +38,13 @@ func (r *Recorder) OpenTrack(ctx context.Context, recID, trackID string) (track 
 	}
 	track, size, err = r.openTrack(ctx, w, w.Tracks[i])
 	return track, size, trackType, err
+}
+
+// gone is the refusal to open what is being deleted.
+func gone(w wire.Recording) error {
+	p := problem.New(http.StatusGone, "recording_deleted", "the recording is being deleted")
+	p.CallID = w.CallID
+	return p
 }
 
 // openObject finds a file of a recording in the spool or in an archive.

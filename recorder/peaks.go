@@ -32,6 +32,9 @@ func (r *Recorder) Peaks(ctx context.Context, recID string) (wire.Peaks, error) 
 	if err != nil {
 		return wire.Peaks{}, err
 	}
+	if w.State == wire.RecordingDeleting {
+		return wire.Peaks{}, gone(w)
+	}
 	over := w.Ended != nil
 	if over {
 		if p, ok := r.keptPeaks(ctx, w); ok {

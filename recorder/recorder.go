@@ -14,7 +14,6 @@
 package recorder
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -46,6 +45,8 @@ type Deps struct {
 	Bus *event.Bus
 	Log *slog.Logger
 	Now func() time.Time
+	// Audit is told of what happens to recordings without anybody's asking; it may be nil.
+	Audit func(wire.AuditEntry)
 	// Busy says that the machine has no time for listening copies; it may be nil.
 	Busy func() bool
 }
@@ -56,6 +57,7 @@ type Recorder struct {
 	bus      *event.Bus
 	log      *slog.Logger
 	wall     func() time.Time
+	audit    func(wire.AuditEntry)
 	born     time.Time
 	archives []archive.Archive
 	uploads  []*uploader // one per archive
@@ -64,6 +66,8 @@ type Recorder struct {
 	hurry    float64   // 1; a test's back-off is shorter
 	scribes  []*scribe // each recording belongs to one
 	syncer   syncer
+	custody  *custody
+	house    sync.Mutex    // held while a decision is carried out in the archives, one at a time
 	abandon  chan struct{} // closed when Run is over
 	peaking  chan struct{} // token: one waveform at a time
 	signer   *seal.Signer  // nil: manifests are not signed
@@ -99,11 +103,14 @@ func New(cfg Config, deps Deps) (*Recorder, error) {
 
 func newRecorder(cfg Config, deps Deps, archives []archive.Archive) *Recorder {
 	r := &Recorder{
-		cfg: cfg, bus: deps.Bus, log: deps.Log, wall: deps.Now, born: time.Now(), archives: archives,
-		index: newIndex(filepath.Join(cfg.SpoolDir, indexName)), disk: osDisk{}, hurry: 1, abandon: make(chan struct{}),
+		cfg: cfg, bus: deps.Bus, log: deps.Log, wall: deps.Now, audit: deps.Audit, born: time.Now(), archives: archives,
+		custody: newCustody(filepath.Join(cfg.SpoolDir, custodyName)), index: newIndex(filepath.Join(cfg.SpoolDir, indexName)), disk: osDisk{}, hurry: 1, abandon: make(chan struct{}),
 		peaking: make(chan struct{}, 1), live: make(map[string]*Recording), waiting: make(map[string]*finishedRecording),
 	}
 	r.copies = listen.NewWorker(maxCopies, float64(cfg.Copy.CPUPercent)/100, deps.Busy)
+	if r.audit == nil {
+		r.audit = func(wire.AuditEntry) {}
+	}
 	if r.wall == nil {
 		r.wall = time.Now
 	}
@@ -293,20 +300,20 @@ func (r *Recorder) Get(recID string) (wire.Recording, error) {
 		w = f.manifest.Recording
 	}
 	r.mu.Unlock()
-	switch {
-	case rec != nil:
-		return rec.Snapshot(), nil
-	case f != nil:
-		return w, nil
+	if rec != nil {
+		w = rec.Snapshot()
 	}
-	w, ok, err := r.index.get(recID)
-	if err != nil {
-		return w, err
+	if rec == nil && f == nil {
+		var ok bool
+		var err error
+		if w, ok, err = r.index.get(recID); err != nil {
+			return w, err
+		}
+		if !ok {
+			return w, problem.NotFound("recording", recID)
+		}
 	}
-	if !ok {
-		return w, problem.NotFound("recording", recID)
-	}
-	return w, nil
+	return r.custody.dress(w), nil
 }
 
 // Live is a call's running recording.
@@ -319,60 +326,6 @@ func (r *Recorder) Live(callID string) (*Recording, bool) {
 		}
 	}
 	return nil, false
-}
-
-// Filter selects recordings. Empty fields select all.
-type Filter struct {
-	Agent, CallID, Queue string
-	Since, Until         time.Time // of the start; Until is not included
-	Cursor               string    // as List returned it
-	Limit                int       // 1 to 200; 0: 50
-}
-
-func (f Filter) matches(w wire.Recording) bool {
-	return (f.Agent == "" || w.Agent == f.Agent || slices.Contains(w.Agents, f.Agent)) &&
-		(f.CallID == "" || w.CallID == f.CallID) && (f.Queue == "" || w.Queue == f.Queue) &&
-		(f.Since.IsZero() || !w.Started.Before(f.Since)) && (f.Until.IsZero() || w.Started.Before(f.Until)) &&
-		(f.Cursor == "" || w.ID < f.Cursor)
-}
-
-// List returns recordings, the newest first, and the cursor of the next page, empty on the last.
-func (r *Recorder) List(f Filter) ([]wire.Recording, string, error) {
-	if f.Cursor != "" && !id.Valid(id.Recording, f.Cursor) {
-		return nil, "", problem.New(http.StatusUnprocessableEntity, "invalid_cursor", "the cursor is not one this server gave")
-	}
-	if f.Limit == 0 {
-		f.Limit = 50
-	}
-	f.Limit = min(max(f.Limit, 1), 200)
-	r.mu.Lock()
-	recs := slices.Collect(maps.Values(r.live))
-	list := []wire.Recording{}
-	seen := make(map[string]bool)
-	for _, w := range r.waiting {
-		list, seen[w.manifest.Recording.ID] = append(list, w.manifest.Recording), true
-	}
-	r.mu.Unlock()
-	for _, rec := range recs {
-		if w := rec.Snapshot(); !seen[w.ID] {
-			list, seen[w.ID] = append(list, w), true
-		}
-	}
-	list = slices.DeleteFunc(list, func(w wire.Recording) bool { return !f.matches(w) })
-	stored, err := r.index.list(f, f.Limit+1)
-	if err != nil {
-		return nil, "", err
-	}
-	for _, w := range stored {
-		if !seen[w.ID] {
-			list = append(list, w)
-		}
-	}
-	slices.SortFunc(list, func(a, b wire.Recording) int { return cmp.Compare(b.ID, a.ID) })
-	if len(list) <= f.Limit {
-		return list, "", nil
-	}
-	return list[:f.Limit], list[f.Limit-1].ID, nil
 }
 
 // Check asks every archive whether it would take a recording now. Each error is one clear sentence;
@@ -397,7 +350,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.index.load(); err != nil {
+	if err := errors.Join(r.index.load(), r.custody.load()); err != nil {
 		return errors.Join(err, unlock())
 	}
 	var wg sync.WaitGroup
@@ -405,6 +358,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	wg.Go(func() { r.watch(ctx) })
 	wg.Go(func() { r.copies.Run(ctx) })
 	wg.Go(func() { r.fallback(ctx) })
+	wg.Go(func() { r.keepHouse(ctx) })
 	for _, u := range r.uploads {
 		u.run(ctx, &wg)
 	}

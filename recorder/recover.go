@@ -145,6 +145,9 @@ func (r *Recorder) rebuild(ctx context.Context) {
 	for _, a := range r.archives {
 		found := 0
 		err := a.Walk(ctx, "", func(key string) error {
+			if strings.HasSuffix(key, "/"+HoldName) {
+				return r.relearn(ctx, a, key)
+			}
 			if !strings.HasSuffix(key, "/"+manifestName) {
 				return nil
 			}
@@ -168,6 +171,7 @@ func (r *Recorder) rebuild(ctx context.Context) {
 			r.log.Warn("index rebuild failed", "archive", a.Name(), "cause", err)
 		}
 		if found > 0 {
+			r.custody.wake()
 			r.log.Info("index rebuilt", "archive", a.Name(), "recordings", found)
 		}
 	}

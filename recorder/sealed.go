@@ -193,6 +193,11 @@ func (r *Recorder) clearUnfinished(d fs.DirEntry) {
 // putDerived stores a file that is made of a recording beside it, in the first archive that takes it, sealed
 // if the recording is. It can be made again, so it is in no manifest.
 func (r *Recorder) putDerived(ctx context.Context, w wire.Recording, object string, write func(io.Writer) error) (err error) {
+	done, ok := r.custody.use(w.ID)
+	if !ok {
+		return errDeleting
+	}
+	defer done()
 	var key *seal.Key
 	if sealedRecording(w) {
 		object += sealedSuffix

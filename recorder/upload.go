@@ -122,6 +122,7 @@ func (u *uploader) done(f *finishedRecording, err error) {
 	u.busy--
 	before := u.err
 	switch {
+	case errors.Is(err, errDeleting):
 	case err == nil || damaged:
 		u.failures, u.err, u.failing = 0, nil, time.Time{}
 	case errors.Is(err, context.Canceled):
@@ -156,6 +157,11 @@ func (u *uploader) done(f *finishedRecording, err error) {
 // store puts the tracks with their chains and then the manifest, so that a manifest in an archive means a whole recording.
 func (u *uploader) store(ctx context.Context, f *finishedRecording) error {
 	w := f.manifest.Recording
+	done, ok := u.r.custody.use(w.ID)
+	if !ok {
+		return errDeleting
+	}
+	defer done()
 	folder := folderKey(w)
 	if f.manifest.Envelope != "" { // first: without it what follows is noise
 		if err := u.whole(ctx, f, f.manifest.Envelope); err != nil {
@@ -214,6 +220,18 @@ func (r *Recorder) stored(f *finishedRecording, name string) {
 		return
 	}
 	w := f.manifest.Recording
+	done, ok := r.custody.use(w.ID)
+	if !ok {
+		return
+	}
+	done = sync.OnceFunc(done)
+	defer done()
+	r.mu.Lock()
+	still := r.waiting[w.ID] == f
+	r.mu.Unlock()
+	if !still { // deleted meanwhile
+		return
+	}
 	w.State, w.Error = wire.RecordingStored, ""
 	if err := r.index.put(w); err != nil {
 		// The recording is safe; the next start will find its folder and come here again.
@@ -223,6 +241,8 @@ func (r *Recorder) stored(f *finishedRecording, name string) {
 	r.mu.Lock()
 	delete(r.waiting, w.ID)
 	r.mu.Unlock()
+	done()
+	r.custody.wake() // a hold the archive must be told of, or another end of its time
 	r.publish("recording.stored", "server", w)
 	r.log.Info("recording stored", "recording", w.ID, "recovered", w.Recovered)
 	if err := removeFolder(f.dir); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// Hold sets or releases the legal hold of the newest version of an object, where the options name a lock.
+// Hold sets or releases the legal hold of all versions of an object, where the options name a lock.
 func (a *S3) Hold(ctx context.Context, key string, on bool) error {
 	if a.o.Lock == LockNone {
 		return nil
@@ -25,9 +25,17 @@ func (a *S3) Hold(ctx context.Context, key string, on bool) error {
 	if on {
 		status = minio.LegalHoldEnabled
 	}
-	if err := a.core.Client.PutObjectLegalHold(ctx, a.bucket, k, minio.PutObjectLegalHoldOptions{Status: &status}); err != nil {
-		if err := a.fail(err, "cannot set the legal hold of "+key); on || !errors.Is(err, ErrNotFound) {
-			return err
+	versions, err := a.versions(ctx, k)
+	if err != nil {
+		return a.fail(err, "cannot list the versions of "+key)
+	}
+	if len(versions) == 0 && on {
+		return ErrNotFound
+	}
+	for _, v := range versions {
+		err := a.core.Client.PutObjectLegalHold(ctx, a.bucket, k, minio.PutObjectLegalHoldOptions{Status: &status, VersionID: v})
+		if err != nil {
+			return a.fail(err, "cannot set the legal hold of "+key)
 		}
 	}
 	return nil

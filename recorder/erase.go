@@ -1,0 +1,349 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/recorder/archive"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// errDeleting: the recording is to be deleted, so nothing of it is written any more.
+var errDeleting = errors.New("recorder: the recording is being deleted")
+
+// errRefused: a store keeps the recording, and nothing of it has been deleted.
+var errRefused = errors.New("recorder: an archive refuses to delete the recording")
+
+// useLimit is how long a deletion waits for what is being written to the recording's folder.
+const useLimit = 2 * time.Second
+
+// errInUse: something still writes to the recording's folder.
+var errInUse = errors.New("recorder: the recording is in use")
+
+// Delete deletes a recording with everything that was made of it: key, tracks, manifest, listening copy and
+// waveform in every archive, what the spool has, and its line in the index. It reports whether that is done;
+// if not, an archive could not be reached or something was still being written, and it goes on by itself, also
+// after a restart. Meanwhile nobody can open the recording. Errors are problems: 404, 409 for a running
+// recording, one under legal hold and one that a store keeps under a lock, 503.
+func (r *Recorder) Delete(ctx context.Context, recID, by, reason string) (done bool, err error) {
+	rec, err := r.Get(recID)
+	if err != nil {
+		return false, err
+	}
+	if rec.Ended == nil {
+		p := problem.Conflict("recording_running", string(rec.State), []string{"stop"}, "the recording is not over")
+		p.CallID = rec.CallID
+		return false, p
+	}
+	w, err := r.custody.change(recID, func(w *ward) error {
+		if w.Hold != nil {
+			return held(rec)
+		}
+		if w.Delete == nil {
+			w.Delete = &deletion{By: by, Reason: reason, At: r.now(), Folder: folderKey(rec), CallID: rec.CallID}
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	for limit := time.Now().Add(useLimit); r.custody.used(recID) && time.Now().Before(limit) && ctx.Err() == nil; {
+		time.Sleep(10 * time.Millisecond)
+	}
+	err = r.purge(ctx, w)
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, errRefused):
+		return false, locked(rec, err)
+	}
+	r.log.Warn("recording not deleted yet", "recording", recID, "cause", err)
+	return false, nil
+}
+
+func locked(w wire.Recording, cause error) error {
+	p := problem.Conflict("recording_locked", string(w.State), nil, "an archive keeps the recording under a lock until its time has come")
+	p.CallID, p.Err = w.CallID, cause
+	return p
+}
+
+// purge carries a deletion out. Where a store refuses it before anything is gone, the order is withdrawn and the
+// error is errRefused.
+func (r *Recorder) purge(ctx context.Context, w ward) error {
+	r.house.Lock()
+	defer r.house.Unlock()
+	order := w.Delete.At
+	if w = r.custody.get(w.Recording); w.Delete == nil { // somebody else has done it, or been refused
+		if _, err := r.Get(w.Recording); err == nil {
+			return errRefused
+		}
+		return nil
+	}
+	if r.custody.used(w.Recording) {
+		return errInUse
+	}
+	removed, err := r.removeAll(ctx, w)
+	if err == nil {
+		return r.forget(w, removed)
+	}
+	if !errors.Is(err, archive.ErrLocked) && removed == 0 || w.Delete.Begun {
+		return err
+	}
+	_, saved := r.custody.change(w.Recording, func(w *ward) error {
+		if w.Delete == nil || !w.Delete.At.Equal(order) {
+			return nil
+		}
+		if d := *w.Delete; removed > 0 {
+			d.Begun = true
+			w.Delete = &d
+		} else {
+			w.Delete = nil
+			err = errors.Join(errRefused, err)
+		}
+		return nil
+	})
+	return errors.Join(err, saved)
+}
+
+// removeAll removes a recording's objects from all archives and from the spool, and tells how many.
+func (r *Recorder) removeAll(ctx context.Context, w ward) (removed int, err error) {
+	r.dropWaiting(w.Recording)
+	if w.Releasing { // a hold was released that not every archive has heard of
+		for _, a := range r.archives {
+			if err := r.tellOne(ctx, a, w.Delete.Folder, w); err != nil {
+				return 0, err
+			}
+		}
+	}
+	// Stores that can refuse come first, so that a refusal finds everything as it was.
+	var errs []error
+	for _, holder := range []bool{true, false} {
+		for _, a := range r.archives {
+			if _, ok := a.(archive.Holder); ok != holder {
+				continue
+			}
+			n, err := removeBelow(ctx, a, w.Delete.Folder)
+			if removed += n; errors.Is(err, archive.ErrLocked) {
+				return removed, err
+			}
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return removed, err
+	}
+	dir := filepath.Join(r.cfg.SpoolDir, w.Recording)
+	if _, err := os.Stat(dir); err == nil {
+		if err := removeFolder(dir); err != nil {
+			return removed, err
+		}
+		removed++
+	}
+	return removed, nil
+}
+
+// forget ends a deletion: nothing but the memory of the recording is left.
+func (r *Recorder) forget(w ward, removed int) error {
+	if err := r.index.remove(w.Recording); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	delete(r.waiting, w.Recording)
+	r.mu.Unlock()
+	if _, err := r.custody.change(w.Recording, func(w *ward) error { *w = ward{Recording: w.Recording}; return nil }); err != nil {
+		return err
+	}
+	r.log.Info("recording deleted", "recording", w.Recording, "by", w.Delete.By, "objects", removed)
+	r.publish("recording.deleted", w.Delete.By, wire.Recording{
+		ID: w.Recording, CallID: w.Delete.CallID, State: wire.RecordingDeleting, Tracks: []wire.Track{}, Gaps: []wire.Gap{},
+	})
+	r.audit(wire.AuditEntry{
+		Actor: w.Delete.By, Action: "recording.deleted", Object: w.Recording, CallID: w.Delete.CallID,
+		Detail: map[string]string{"reason": w.Delete.Reason},
+	})
+	return nil
+}
+
+// dropWaiting takes a recording from the uploaders' queues.
+func (r *Recorder) dropWaiting(recID string) {
+	for _, u := range r.uploads {
+		u.mu.Lock()
+		for i, f := range u.queue {
+			if f.manifest.Recording.ID == recID {
+				u.queue = append(u.queue[:i:i], u.queue[i+1:]...)
+				break
+			}
+		}
+		u.mu.Unlock()
+	}
+}
+
+// removeBelow removes all objects in a folder of an archive and tells how many there were. It looks again
+// afterwards: what is still there is an error.
+func removeBelow(ctx context.Context, a archive.Archive, folder string) (removed int, err error) {
+	keys, err := keysBelow(ctx, a, folder)
+	if err != nil {
+		return 0, err
+	}
+	orderOfRemoval(keys)
+	for _, key := range keys {
+		if err := a.Remove(ctx, key); err != nil {
+			return removed, err
+		}
+		removed++
+	}
+	if len(keys) > 0 {
+		if keys, err = keysBelow(ctx, a, folder); err == nil && len(keys) > 0 {
+			err = errors.New("recorder: archive " + a.Name() + " has not removed " + keys[0])
+		}
+	}
+	return removed, err
+}
+
+// EraseKey takes the key of a sealed recording away in every archive, after which nobody can open it; that it
+// was not changed can still be proven. Errors are problems: 404, 409 for a recording that is not stored, not
+// sealed, under legal hold or locked by a store, 410 when its key was erased before, 503.
+func (r *Recorder) EraseKey(ctx context.Context, recID string) (wire.Recording, error) {
+	rec, err := r.Get(recID)
+	if err != nil {
+		return rec, err
+	}
+	conflict := func(code, detail string, allowed ...string) error {
+		p := problem.Conflict(code, string(rec.State), allowed, "%s", detail)
+		p.CallID = rec.CallID
+		return p
+	}
+	switch {
+	case rec.Hold != nil:
+		return rec, held(rec)
+	case rec.State != wire.RecordingStored:
+		return rec, conflict("recording_not_stored", "the key of a recording can be erased when it is stored", "delete")
+	case !sealedRecording(rec):
+		return rec, conflict("recording_not_sealed", "the recording is not encrypted, so it has no key to erase", "delete")
+	}
+	done, ok := r.custody.use(recID) // a hold that comes now waits for nothing: it finds the key gone
+	if !ok {
+		return rec, deleting(rec)
+	}
+	defer done()
+	found := 0
+	var errs []error
+	for _, a := range r.archives {
+		key := folderKey(rec) + envelopeName
+		if _, err := a.Stat(ctx, key); errors.Is(err, archive.ErrNotFound) {
+			continue
+		} else if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if err := a.Remove(ctx, key); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		found++
+	}
+	err = errors.Join(errs...)
+	switch {
+	case errors.Is(err, archive.ErrLocked):
+		return rec, locked(rec, err)
+	case err != nil:
+		p := problem.New(http.StatusServiceUnavailable, "archive_unavailable", "not every archive could be asked to erase the key: try again")
+		p.CallID, p.Err = rec.CallID, err
+		return rec, p
+	case found == 0:
+		p := problem.New(http.StatusGone, "recording_erased", "the key of this recording has been erased before")
+		p.CallID = rec.CallID
+		return rec, p
+	}
+	r.log.Info("recording key erased", "recording", recID)
+	return rec, nil
+}
+
+// Of the housekeeping.
+const (
+	houseEvery  = time.Minute // at least so often it is looked what is due
+	houseRetry  = 5 * time.Second
+	lockedRetry = time.Hour // what a store keeps under a lock is asked for again after this
+)
+
+// keepHouse deletes what is kept no longer and finishes what was decided and could not be done at once.
+func (r *Recorder) keepHouse(ctx context.Context) {
+	later := make(map[string]time.Time) // recordings that are not to be tried before
+	for ctx.Err() == nil {
+		wait := r.houseRound(ctx, later)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-r.custody.kick:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// houseRound is one look and tells when to look again.
+func (r *Recorder) houseRound(ctx context.Context, later map[string]time.Time) time.Duration {
+	now := r.now()
+	wait := houseEvery
+	soon := func(recID string, err error) {
+		if errors.Is(err, archive.ErrLocked) {
+			later[recID] = now.Add(lockedRetry)
+			return
+		}
+		later[recID] = now.Add(houseRetry)
+		wait = min(wait, houseRetry)
+		r.log.Warn("decision about a recording not carried out yet", "recording", recID, "cause", err)
+	}
+	for _, w := range r.custody.open() {
+		if at := later[w.Recording]; ctx.Err() != nil || now.Before(at) {
+			wait = min(wait, max(at.Sub(now), 10*time.Millisecond))
+			continue
+		}
+		var err error
+		if w.Delete != nil {
+			err = r.purge(ctx, w)
+		} else {
+			err = r.tell(ctx, w.Recording)
+		}
+		if delete(later, w.Recording); err != nil && ctx.Err() == nil {
+			soon(w.Recording, err)
+		}
+	}
+	due, next := r.index.due(now)
+	due = append(due, r.dueWaiting(now)...)
+	for _, recID := range due {
+		if at := later[recID]; ctx.Err() != nil || now.Before(at) {
+			wait = min(wait, max(at.Sub(now), 10*time.Millisecond))
+			continue
+		}
+		if h, d := r.custody.marks(recID); h || d {
+			continue
+		}
+		if _, err := r.Delete(ctx, recID, "server", "retention"); err != nil && ctx.Err() == nil {
+			later[recID] = now.Add(lockedRetry)
+			r.log.Warn("recording kept beyond its time", "recording", recID, "cause", err)
+		}
+	}
+	if !next.IsZero() {
+		wait = min(wait, max(next.Sub(now), 10*time.Millisecond))
+	}
+	return wait
+}
+
+// dueWaiting are recordings whose time is over before an archive has taken them.
+func (r *Recorder) dueWaiting(now time.Time) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []string
+	for recID, f := range r.waiting {
+		if k := f.manifest.Recording.KeepUntil; k != nil && !k.After(now) {
+			list = append(list, recID)
+		}
+	}
+	return list
+}
