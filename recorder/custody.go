@@ -112,7 +112,7 @@ func (c *custody) save(w ward) error {
 	if err != nil {
 		return fmt.Errorf("recorder: write custody: %w", err)
 	}
-	if err := writeFile(c.path(w.Recording), append(b, '\n')); err != nil {
+	if err := writeFile(osDisk{}, c.path(w.Recording), append(b, '\n')); err != nil {
 		return fmt.Errorf("recorder: write custody: %w", err)
 	}
 	c.wards[w.Recording] = &w

@@ -75,8 +75,8 @@ func locked(w wire.Recording, cause error) error {
 // purge carries a deletion out. Where a store refuses it before anything is gone, the order is withdrawn and the
 // error is errRefused.
 func (r *Recorder) purge(ctx context.Context, w ward) error {
-	r.house.Lock()
-	defer r.house.Unlock()
+	r.deciding.Lock()
+	defer r.deciding.Unlock()
 	order := w.Delete.At
 	if w = r.custody.get(w.Recording); w.Delete == nil { // somebody else has done it, or been refused
 		if _, err := r.Get(w.Recording); err == nil {
@@ -137,9 +137,12 @@ func (r *Recorder) removeAll(ctx context.Context, w ward) (removed int, err erro
 	if err := errors.Join(errs...); err != nil {
 		return removed, err
 	}
-	dir := filepath.Join(r.cfg.SpoolDir, w.Recording)
-	if _, err := os.Stat(dir); err == nil {
-		if err := removeFolder(dir); err != nil {
+	for _, root := range r.cfg.spools() {
+		dir := filepath.Join(root, w.Recording)
+		if _, err := os.Stat(dir); err != nil {
+			continue
+		}
+		if err := removeFolder(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return removed, err
 		}
 		removed++

@@ -78,8 +78,8 @@ func held(w wire.Recording) error {
 // tell brings what was decided about a hold to every archive that has the recording: the note beside it,
 // and the store's own legal hold of all its objects. A recording that is not stored yet is told about when it is.
 func (r *Recorder) tell(ctx context.Context, recID string) error {
-	r.house.Lock()
-	defer r.house.Unlock()
+	r.deciding.Lock()
+	defer r.deciding.Unlock()
 	w := r.custody.get(recID)
 	rec, err := r.Get(recID)
 	var p *problem.Error
@@ -144,7 +144,7 @@ func (r *Recorder) tellOne(ctx context.Context, a archive.Archive, folder string
 		return err
 	}
 	name := filepath.Join(r.cfg.SpoolDir, w.Recording+unfinished+HoldName)
-	if err := writeFile(name, append(b, '\n')); err != nil {
+	if err := writeFile(r.disk, name, append(b, '\n')); err != nil {
 		return err
 	}
 	defer os.Remove(name)

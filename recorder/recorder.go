@@ -67,7 +67,7 @@ type Recorder struct {
 	scribes  []*scribe // each recording belongs to one
 	syncer   syncer
 	custody  *custody
-	house    sync.Mutex    // held while a decision is carried out in the archives, one at a time
+	deciding sync.Mutex    // held while a decision is carried out in the archives, one at a time
 	abandon  chan struct{} // closed when Run is over
 	peaking  chan struct{} // token: one waveform at a time
 	signer   *seal.Signer  // nil: manifests are not signed
