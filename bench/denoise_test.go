@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cordboard/cordboard/internal/wav"
@@ -48,8 +50,20 @@ func TestJudgePairs(t *testing.T) {
 			t.Errorf("%s: before %v, after %v", q.Group, q.Before, q.After)
 		}
 	}
-	if pairs["all"] != 2 || pairs["noise:hiss"] != 2 || pairs["snr:5"] != 1 || pairs["snr:10"] != 1 || len(pairs) != 4 {
+	if pairs["all"] != 2 || pairs["noise:hiss"] != 2 || pairs["snr:5"] != 1 || pairs["snr:10"] != 1 || pairs["noise:hiss snr:5"] != 1 || len(pairs) != 6 {
 		t.Errorf("groups %v", pairs)
+	}
+	if i := slices.IndexFunc(got, func(q denoiseQuality) bool { return q.Group == "snr:5" }); got[i+1].Group != "snr:10" {
+		t.Errorf("snr:5 is followed by %s", got[i+1].Group)
+	}
+	out := t.TempDir()
+	if err := reportQuality(out, denoiseResult{Network: "0123456789abcdef", Quality: got}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"denoise.md": "| noise:hiss snr:10 | 1 |", "denoise.svg": ">noise:hiss<"} {
+		if b, err := os.ReadFile(filepath.Join(out, name)); err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%s lacks %q: %v", name, want, err)
+		}
 	}
 	if _, err := judgePairs(t.Context(), t.TempDir()); err == nil {
 		t.Error("a folder without pairs was judged")

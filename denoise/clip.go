@@ -1,7 +1,6 @@
 package denoise
 
 import (
-	"math"
 	"slices"
 
 	"github.com/cordboard/cordboard/media/pcm"
@@ -41,31 +40,4 @@ func (d *Denoiser) start(r pcm.Rate) {
 	d.rate = r
 	d.through.Store(false)
 	d.dry, d.wet = d.Settings().mix()
-}
-
-// Resampled is samples at another rate, for files at rates that no stream has: a windowed sinc of 32 zero
-// crossings, computed as it goes. It is slow, exact to about 80 dB, and adds no delay.
-func Resampled(samples []int16, from, to int) []int16 {
-	if from == to {
-		return samples
-	}
-	const reach = 32
-	out := make([]int16, int(int64(len(samples))*int64(to)/int64(from)))
-	pass := min(1, float64(to)/float64(from)) * 0.97
-	width := reach / pass
-	for i := range out {
-		at := float64(i) * float64(from) / float64(to)
-		var sum float64
-		for j := max(0, int(math.Ceil(at-width))); j <= min(len(samples)-1, int(at+width)); j++ {
-			x := float64(j) - at
-			w := math.Cos(math.Pi / 2 * x / width)
-			sinc := pass
-			if x != 0 {
-				sinc = math.Sin(math.Pi*x*pass) / (math.Pi * x)
-			}
-			sum += float64(samples[j]) * sinc * w * w
-		}
-		out[i] = int16(max(-32768, min(32767, math.Round(sum))))
-	}
-	return out
 }

@@ -1,9 +1,6 @@
 package denoise
 
-import (
-	"math"
-	"testing"
-)
+import "testing"
 
 // TestClipIsTheStream: a file is given what a stream is given, once the stream's switching on is over.
 func TestClipIsTheStream(t *testing.T) {
@@ -24,26 +21,6 @@ func TestClipIsTheStream(t *testing.T) {
 			if v != in[i] {
 				t.Fatalf("%v: off, sample %d is %d, want %d", r, i, v, in[i])
 			}
-		}
-	}
-}
-
-func TestResampled(t *testing.T) {
-	tone := func(rate int) []int16 {
-		out := make([]int16, rate/2)
-		for i := range out {
-			out[i] = int16(10000 * math.Sin(2*math.Pi*1000*float64(i)/float64(rate)))
-		}
-		return out
-	}
-	for _, c := range [][2]int{{44100, 48000}, {48000, 44100}, {22050, 48000}, {48000, 48000}} {
-		got, want := Resampled(tone(c[0]), c[0], c[1]), tone(c[1])
-		var err float64
-		for i := 500; i < min(len(got), len(want))-500; i++ {
-			err = max(err, math.Abs(float64(got[i])-float64(want[i])))
-		}
-		if err > 4 {
-			t.Errorf("%d to %d: off by %.0f of 10000", c[0], c[1], err)
 		}
 	}
 }

@@ -19,6 +19,22 @@ type bar struct {
 	value float64
 }
 
+// Bar is one bar of a chart made with Bars.
+type Bar struct {
+	Label string // of its group, on the first bar
+	Name  string
+	Value float64 // not negative
+}
+
+// Bars draws a horizontal bar chart as SVG.
+func Bars(title, subtitle string, all []Bar) string {
+	own := make([]bar, len(all))
+	for i, b := range all {
+		own[i] = bar{b.Label, b.Name, b.Value}
+	}
+	return bars(title, subtitle, own)
+}
+
 const (
 	chartWidth = 760
 	labelWidth = 300
@@ -28,7 +44,7 @@ const (
 )
 
 // Colours that keep their contrast on a light and on a dark page.
-var colours = map[string]string{"cordboard": "#2f7ed8", "janus": "#d97706", "rtpengine": "#7c6f9c"}
+var colours = map[string]string{"noisy": "#9aa4af", "cleaned": "#2f7ed8", "cordboard": "#2f7ed8", "janus": "#d97706", "rtpengine": "#7c6f9c"}
 
 const (
 	colourOther = "#6b8e6b"

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cordboard/cordboard/denoise"
+	"github.com/cordboard/cordboard/internal/resample"
 	"github.com/cordboard/cordboard/internal/wav"
 	"github.com/cordboard/cordboard/media/pcm"
 )
@@ -83,11 +84,11 @@ func denoised(ctx context.Context, s *wav.Sound, settings denoise.Settings, prog
 		for i := range one {
 			one[i] = s.Samples[i*s.Channels+c]
 		}
-		one = denoise.Resampled(one, s.Rate, int(rate))
+		one = resample.Int16(one, s.Rate, int(rate))
 		one = denoise.Clip(one, rate, settings, func(share float64) {
 			progress((float64(c) + share) / float64(s.Channels))
 		})
-		one = denoise.Resampled(one, int(rate), s.Rate)
+		one = resample.Int16(one, int(rate), s.Rate)
 		for i, v := range one {
 			s.Samples[i*s.Channels+c] = v
 		}

@@ -1,6 +1,10 @@
 package score
 
-import "math"
+import (
+	"math"
+
+	"github.com/cordboard/cordboard/internal/resample"
+)
 
 // The measures of intelligibility look at speech at 10 kHz, in 15 bands a third of an octave wide from 150 Hz on,
 // over stretches of 30 frames, 384 ms.
@@ -95,7 +99,7 @@ func overStretches(a, b [][]float64, f func(p, q [][]float64) float64) float64 {
 
 // envelopes are the magnitudes of the bands of the frames in which somebody speaks, of clean and of heard.
 func envelopes(heard, clean []float64, rate int) (a, b [][]float64) {
-	fs, fy := frames(resampled(clean, rate, stoiRate), stoiFrame), frames(resampled(heard, rate, stoiRate), stoiFrame)
+	fs, fy := frames(resample.Float(clean, rate, stoiRate), stoiFrame), frames(resample.Float(heard, rate, stoiRate), stoiFrame)
 	level := make([]float64, len(fs))
 	loudest := math.Inf(-1)
 	for i, f := range fs {
@@ -136,28 +140,6 @@ func bandsOf(x []float64) [][]float64 {
 			e[k] = math.Sqrt(e[k])
 		}
 		out = append(out, e)
-	}
-	return out
-}
-
-// resampled is x at another rate, by a windowed sinc.
-func resampled(x []float64, from, to int) []float64 {
-	if from == to {
-		return x
-	}
-	pass := min(1, float64(to)/float64(from)) * 0.97
-	width := 32 / pass
-	out := make([]float64, len(x)*to/from)
-	for i := range out {
-		at := float64(i) * float64(from) / float64(to)
-		for j := max(0, int(math.Ceil(at-width))); j <= min(len(x)-1, int(at+width)); j++ {
-			d := float64(j) - at
-			w, sinc := math.Cos(math.Pi/2*d/width), pass
-			if d != 0 {
-				sinc = math.Sin(math.Pi*d*pass) / (math.Pi * d)
-			}
-			out[i] += x[j] * sinc * w * w
-		}
 	}
 	return out
 }
