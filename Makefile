@@ -87,6 +87,10 @@ denoise-eval: ## score what was trained on voices and noises it never heard: COR
 denoise-export: ## make the embedded weights and the golden vectors of what was trained: RUN=dir
 	cd denoise/train && OMP_NUM_THREADS=1 $(PYTHON) export.py $(RUN)/checkpoint.pt ../weights.bin ../testdata
 
+.PHONY: denoise-soak
+denoise-soak: ## an hour of speech and noise through one stream: no drift of level or state
+	go test ./denoise -run TestNoDrift -count=1 -denoise.soak=1h
+
 .PHONY: requirements
 requirements: bin/cordboard ## which test proves which requirement; writes docs/requirements.md, fails when one is missing
 	go run ./internal/requirements

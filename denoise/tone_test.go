@@ -1,11 +1,13 @@
 package denoise
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
 
+	"github.com/cordboard/cordboard/media/dtmf"
 	"github.com/cordboard/cordboard/media/pcm"
 )
 
@@ -68,6 +70,72 @@ func TestDigitsPass(t *testing.T) {
 							}
 						}
 					}
+				}
+			}
+		}
+	}
+}
+
+// TestDigitsAreDetected: behind suppression at full level the detector of in-band digits hears all 16 digits of 80 ms,
+// at three levels, with and without noise 10 dB below the two tones, each once.
+func TestDigitsAreDetected(t *testing.T) {
+	r := pcm.Rate8k
+	keys := []string{"123A", "456B", "789C", "*0#D"}
+	for _, noise := range []float64{0, 0.316} {
+		for _, dbfs := range []float64{-10, -20, -30} {
+			d, detector := New(Settings{Level: MaxLevel}), new(dtmf.Detector)
+			var want, got []byte
+			var all []int16
+			for i, a := range []float64{697, 770, 852, 941} {
+				for j, b := range []float64{1209, 1336, 1477, 1633} {
+					// Two tones of dbfs-3 are dbfs together; the noise is as loud in between.
+					all = append(all, mixed(r, 0.1, dbfs-3, noise)...)
+					all = append(all, mixed(r, 0.08, dbfs-3, noise, a, b)...)
+					want = append(want, keys[i][j])
+				}
+			}
+			all = append(all, mixed(r, 0.1, dbfs, 0)...)
+			out := run(d, r, all)
+			for n := r.Samples(); len(out) >= n; out = out[n:] {
+				if e, ok := detector.Push(out[:n]); ok {
+					got = append(got, e.Digit)
+				}
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%.0f dBFS, noise %v: %q detected of %q", dbfs, noise, got, want)
+			}
+		}
+	}
+}
+
+// TestSteadyTonesUntouched: 1 kHz at -6 dBFS and the ring-back tones of Europe, America and Britain in their cadence,
+// in silence: behind the first 60 ms of each burst, what comes out is what went in to 0.1 dB.
+func TestSteadyTonesUntouched(t *testing.T) {
+	for _, r := range rates {
+		for _, c := range []struct {
+			name    string
+			on, off float64
+			hz      []float64
+		}{
+			{"1 kHz", 5, 0, []float64{1000}},
+			{"ring-back, Europe", 1, 4, []float64{425}},
+			{"ring-back, America", 2, 4, []float64{440, 480}},
+			{"ring-back, Britain", 0.4, 0.2, []float64{400, 450}},
+		} {
+			dbfs := -6.0
+			if len(c.hz) > 1 {
+				dbfs = -12
+			}
+			d := New(Settings{Level: MaxLevel})
+			for range 3 {
+				in := mixed(r, c.on, dbfs, 0, c.hz...)
+				out := run(d, r, append(in, make([]int16, int(c.off*50)*r.Samples())...))
+				half := r.Samples() / 2
+				from := 6 * half
+				a, b := in[from:], out[from+half:]
+				b = b[:min(len(b), len(a))]
+				if e := db(rms(b) / rms(a[:len(b)])); math.Abs(e) > 0.1 {
+					t.Errorf("%v, %s: %.2f dB", r, c.name, e)
 				}
 			}
 		}

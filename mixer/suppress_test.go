@@ -161,3 +161,35 @@ func TestVoicing(t *testing.T) {
 		}
 	}
 }
+
+// TestMusicIsNotSuppressed: what the room plays, to parties who talk or who are on hold, is led through nobody's
+// suppressor, and the voice of a party on hold costs nothing.
+func TestMusicIsNotSuppressed(t *testing.T) {
+	var heard []int16
+	a := &fakeLeg{rate: pcm.Rate8k, format: media.Format{Codec: media.PCMU}, hear: func(o media.OutFrame) { heard = append(heard, unraw(o.Payload)...) }}
+	b := newTalker(8000, pcmu)
+	b.on = true
+	cfg := rawConfig()
+	cfg.Music = func() media.Source { return &prompt{value: 5000, left: 1 << 20} }
+	h := byHand(t, cfg)
+	sa, sb := &quieter{voice: -1}, &quieter{voice: -1}
+	sa.on.Store(true)
+	sb.on.Store(true)
+	r := h.open("r", Join{ID: "a", Leg: a}, Join{ID: "b", Leg: b}, Suppress{ID: "a", By: sa}, Suppress{ID: "b", By: sb},
+		Play{ID: "p", Source: &prompt{value: 5000, left: 1 << 20}, To: []string{"a"}, Exclusive: true})
+	h.ticks(10)
+	for i, v := range heard {
+		if v != 5000 {
+			t.Fatalf("sample %d of the prompt is %d, want 5000", i, v)
+		}
+	}
+	if sa.frames != 0 {
+		t.Errorf("%d frames of a party that says nothing", sa.frames)
+	}
+	h.do(r, StopPlay{ID: "p"}, Hold{ID: "a", On: true}, Hold{ID: "b", On: true})
+	was := sb.frames
+	h.ticks(20)
+	if sb.frames != was {
+		t.Errorf("%d frames of a party on hold", sb.frames-was)
+	}
+}

@@ -159,10 +159,19 @@ func (f *feed) process(frame *pcm.Frame, sc *scratch) {
 		sc.raw[f.slot] = *frame
 	}
 	for _, p := range f.processors {
-		p.Process(frame)
+		if f.wanted || p != Processor(f.suppressor) {
+			p.Process(frame)
+		}
 	}
-	if f.source.holds = f.suppressor != nil; f.source.holds {
+	switch {
+	case f.suppressor == nil:
+		f.source.holds = false
+	case f.wanted:
+		f.source.holds = true
 		sc.counts.suppressed++
+	case f.source.holds: // nobody hears it any more
+		f.source.holds = false
+		f.suppressor.Rest()
 	}
 }
 

@@ -1,14 +1,117 @@
 package main
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/cordboard/cordboard/denoise"
+	"github.com/cordboard/cordboard/internal/testaudio"
 	"github.com/cordboard/cordboard/internal/wav"
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec"
+	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/mixer"
 )
+
+// party is one end of a room: it says the frames of a recording and keeps the frames that are encoded for it.
+type party struct {
+	rate  pcm.Rate
+	say   []int16
+	heard []int16
+}
+
+func (p *party) Rate() pcm.Rate               { return p.rate }
+func (p *party) WriteFrame(media.OutFrame)    {}
+func (p *party) Reset()                       {}
+func (p *party) Configure(media.Format) error { return nil }
+
+func (p *party) Format() media.Format {
+	return media.Format{Codec: map[pcm.Rate]media.Codec{pcm.Rate8k: media.PCMU, pcm.Rate16k: media.G722, pcm.Rate48k: media.Opus}[p.rate]}
+}
+
+func (p *party) ReadFrame(f *pcm.Frame) media.Kind {
+	f.Reset(f.Rate())
+	n := copy(f.Samples(), p.say)
+	p.say = p.say[n:]
+	if n == 0 {
+		return media.Silence
+	}
+	return media.Audio
+}
+
+func (p *party) Encode(_ []byte, f *pcm.Frame) (int, error) {
+	if f.Rate() == p.rate {
+		p.heard = append(p.heard, f.Samples()...)
+	}
+	return 0, nil
+}
+
+// TestDenoiseIsTheServer: the command gives a file, sample for sample, what somebody in a room hears of a party with the
+// same voice, 10 ms earlier. The room switches suppression on in the party's first frame, and has done so 60 ms later.
+func TestDenoiseIsTheServer(t *testing.T) {
+	for _, rate := range []pcm.Rate{pcm.Rate8k, pcm.Rate16k, pcm.Rate48k} {
+		n := int(rate)
+		said := testaudio.Noise(3, 2*n, -25)
+		for i, v := range testaudio.Speech(4, float64(rate), len(said), -20) {
+			said[i] += v
+		}
+		dir := t.TempDir()
+		in, out := filepath.Join(dir, "in.wav"), filepath.Join(dir, "out.wav")
+		if err := os.WriteFile(in, wav.Encode(wav.Sound{Rate: n, Channels: 1, Samples: said}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := (denoiseCmd{In: in, Out: out, Level: 60, Quiet: true}).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := wav.Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		speaker, listener := &party{rate: rate, say: said}, &party{rate: rate}
+		synctest.Test(t, func(t *testing.T) {
+			e, err := mixer.New(mixer.Config{
+				Shards: 1, NewEncoder: func(media.Format, pcm.Rate) (codec.Encoder, error) { return listener, nil }, PutEncoder: func(codec.Encoder) {},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			go func() { _ = e.Run(ctx) }()
+			r, err := e.NewRoom("r")
+			if err != nil {
+				t.Fatal(err)
+			}
+			listener.heard = nil // of what the engine prepared
+			if err := r.Do(ctx, mixer.Join{ID: "l", Leg: listener}, mixer.Join{ID: "s", Leg: speaker},
+				mixer.Suppress{ID: "s", By: denoise.New(denoise.Settings{Level: 60})}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(3 * time.Second)
+			cancel()
+			synctest.Wait()
+		})
+		late := n / 100
+		if len(listener.heard) < len(said) {
+			t.Fatalf("%v: %d samples heard of %d", rate, len(listener.heard), len(said))
+		}
+		for i := 5 * late; i < len(said)-3*late; i++ {
+			if file.Samples[i] != listener.heard[i+late] {
+				t.Fatalf("%v: sample %d is %d in the file, %d in the room", rate, i, file.Samples[i], listener.heard[i+late])
+			}
+		}
+	}
+}
 
 // TestDenoise: both channels of a file come out quieter, of the length and at the rate they came in with.
 func TestDenoise(t *testing.T) {
