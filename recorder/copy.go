@@ -2,6 +2,8 @@ package recorder
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/recorder/archive"
 	"github.com/cordboard/cordboard/recorder/listen"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -66,7 +69,9 @@ func WriteCopy(ctx context.Context, out io.Writer, m Manifest, open func(wire.Tr
 
 func (r *Recorder) addCopy(recID string) bool {
 	return r.copies.Add(listen.Job{ID: recID, Do: func(ctx context.Context, pace func(context.Context) error) {
-		if err := r.makeCopy(ctx, recID, pace); err != nil && !errors.Is(err, context.Canceled) {
+		err := r.makeCopy(ctx, recID, pace)
+		r.copyDone(recID, err)
+		if err != nil && !errors.Is(err, context.Canceled) {
 			r.log.Warn("listening copy not made", "recording", recID, "cause", err)
 		}
 	}})
@@ -95,12 +100,15 @@ func (r *Recorder) makeCopy(ctx context.Context, recID string, pace func(context
 		return err
 	}
 	format := r.copyFormat()
-	return r.putDerived(ctx, w, copyName(format), func(out io.Writer) error {
+	sum := sha256.Sum256(b)
+	return r.putDerivedThen(ctx, w, copyName(format), func(out io.Writer) error {
 		open := func(t wire.Track) (io.ReadCloser, error) {
 			f, _, err := r.openTrack(ctx, w, t)
 			return f, err
 		}
 		return WriteCopy(ctx, out, m, open, listen.Options{Format: format, Pace: pace}, r.cfg.Copy.Pauses, r.cfg.Copy.Marker)
+	}, func(object string, f archive.File) error {
+		return r.proveCopy(ctx, w, hex.EncodeToString(sum[:]), f, object)
 	})
 }
 

@@ -357,6 +357,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	wg.Go(func() { r.scan(ctx) })
 	wg.Go(func() { r.watch(ctx) })
 	wg.Go(func() { r.copies.Run(ctx) })
+	wg.Go(func() { r.feed(ctx) })
 	wg.Go(func() { r.fallback(ctx) })
 	wg.Go(func() { r.keepHouse(ctx) })
 	for _, u := range r.uploads {

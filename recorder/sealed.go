@@ -193,6 +193,11 @@ func (r *Recorder) clearUnfinished(d fs.DirEntry) {
 // putDerived stores a file that is made of a recording beside it, in the first archive that takes it, sealed
 // if the recording is. It can be made again, so it is in no manifest.
 func (r *Recorder) putDerived(ctx context.Context, w wire.Recording, object string, write func(io.Writer) error) (err error) {
+	return r.putDerivedThen(ctx, w, object, write, func(string, archive.File) error { return nil })
+}
+
+// putDerivedThen is putDerived, and tells then under which name and which bytes were stored.
+func (r *Recorder) putDerivedThen(ctx context.Context, w wire.Recording, object string, write func(io.Writer) error, then func(object string, f archive.File) error) (err error) {
 	done, ok := r.custody.use(w.ID)
 	if !ok {
 		return errDeleting
@@ -225,9 +230,21 @@ func (r *Recorder) putDerived(ctx context.Context, w wire.Recording, object stri
 	if err != nil {
 		return err
 	}
+	if err := r.storeDerived(ctx, w, object, f.Name()); err != nil {
+		return err
+	}
+	return then(object, archive.File{Size: size, SHA256: sum})
+}
+
+// storeDerived stores the file at path beside the recording, in the first archive that takes it.
+func (r *Recorder) storeDerived(ctx context.Context, w wire.Recording, object, path string) error {
+	size, sum, err := hashFile(path)
+	if err != nil {
+		return err
+	}
 	var errs []error
 	for _, a := range r.nearest(w) {
-		err := a.Put(ctx, folderKey(w)+object, archive.File{Path: f.Name(), Size: size, SHA256: sum, Derived: true})
+		err := a.Put(ctx, folderKey(w)+object, archive.File{Path: path, Size: size, SHA256: sum, Derived: true})
 		if err == nil {
 			return nil
 		}

@@ -245,11 +245,11 @@ func (r *Recorder) stored(f *finishedRecording, name string) {
 	r.custody.wake() // a hold the archive must be told of, or another end of its time
 	r.publish("recording.stored", "server", w)
 	r.log.Info("recording stored", "recording", w.ID, "recovered", w.Recovered)
+	if r.cfg.Copy.Format != "" { // before the folder goes: a crash in between must not forget the copy
+		r.wantCopy(w.ID)
+	}
 	if err := removeFolder(f.dir); err != nil {
 		r.log.Error("clear spool failed", "recording", w.ID, "cause", err)
-	}
-	if r.cfg.Copy.Format != "" {
-		r.addCopy(w.ID)
 	}
 }
 

@@ -126,6 +126,11 @@ func Verify(ctx context.Context, a archive.Archive, folder string, keys []ed2551
 		}
 		errs = append(errs, err)
 	}
+	err = p.copy(ctx, w.ID, doc, keys, &r)
+	if err != nil && !errors.Is(err, ErrBad) {
+		return r, err
+	}
+	errs = append(errs, err)
 	if r.Sealed {
 		if f, _, err := p.open(ctx, m.Envelope); errors.Is(err, archive.ErrNotFound) {
 			r.Remarks = append(r.Remarks, "the key of this recording has been erased: nobody can open it")
@@ -152,6 +157,48 @@ func (p place) document(ctx context.Context, object string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", object, err)
 	}
 	return b.Bytes(), nil
+}
+
+// copy checks the listening copy where it has a manifest of its own; one without is made anew at any time.
+func (p place) copy(ctx context.Context, recID string, manifest []byte, keys []ed25519.PublicKey, r *Report) error {
+	doc, err := p.document(ctx, recorder.CopyManifestName)
+	if errors.Is(err, archive.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(keys) > 0 {
+		if _, err := seal.Verify(doc, keys...); err != nil {
+			return bad{fmt.Errorf("%s: %w", recorder.CopyManifestName, err)}
+		}
+	}
+	m, err := recorder.ParseCopyManifest(doc)
+	if err != nil {
+		return bad{err}
+	}
+	if sum := sha256.Sum256(manifest); m.Recording != recID || m.Manifest != hex.EncodeToString(sum[:]) {
+		return bad{fmt.Errorf("%s: %s was made of another recording", recID, m.Object)}
+	}
+	f, _, err := p.open(ctx, m.Object)
+	if errors.Is(err, archive.ErrNotFound) {
+		r.Remarks = append(r.Remarks, m.Object+" is gone; it can be made again")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", m.Object, err)
+	}
+	if n != m.Bytes || hex.EncodeToString(h.Sum(nil)) != m.SHA256 {
+		return bad{fmt.Errorf("%s/%s: the listening copy has been changed", recID, m.Object)}
+	}
+	r.Remarks = append(r.Remarks, m.Object+" is as it was made")
+	return nil
 }
 
 // track checks one track.
