@@ -251,7 +251,7 @@ func (f *floor) cpu(ctx context.Context, d time.Duration) (report.Figures, error
 		fig.Encodes = report.P((since("cordboard_mixer_encodes_total") + since("cordboard_mixer_primed_total")) / sec / n)
 		if f.t.record {
 			fig.RecEncodes = report.P(since("cordboard_recorder_encoded_total") / sec / n)
-			fig.RecDropped = report.P(since("cordboard_recorder_dropped_ticks"))
+			fig.RecDropped = report.P(since("cordboard_recorder_dropped_ticks_total"))
 		}
 		fig.Decodes = report.P(since("cordboard_mixer_decoded_total") / sec / n)
 	}

@@ -13,14 +13,14 @@ type Stats struct {
 	DroppedTicks    uint64        // by running recordings, ring or disk full
 	QueuedBytes     int64         // of running recordings, on their way to the disk
 	CopiesWaiting   int           // listening copies that wait to be made
-	EncodedTotal    uint64        // frames encoded here
+	Encoded         uint64        // frames encoded here
 	FailingArchives int
 }
 
 // Stats counts. It may be called often.
 func (r *Recorder) Stats() Stats {
 	var s Stats
-	s.EncodedTotal, s.CopiesWaiting = r.encoded.Load(), r.copies.Waiting()
+	s.Encoded, s.CopiesWaiting = r.encoded.Load(), r.copies.Waiting()
 	r.mu.Lock()
 	s.Live, s.Waiting = len(r.live), len(r.waiting)
 	now := r.now()
