@@ -21,6 +21,8 @@ type Config struct {
 	MinFreeMB int `toml:"min_free_mb"`
 	// BacklogAlarm is how long a recording may wait for an archive before there is an alarm.
 	BacklogAlarm time.Duration `toml:"backlog_alarm"`
+	// MustRecord refuses new calls with 503 while the disk fails, drops audio or has no space.
+	MustRecord bool `toml:"must_record"`
 	// Rules say how recordings are paused and what the parties hear of them.
 	Rules
 	// UploadWorkers is how many recordings go to one archive at the same time, 1 to 64.

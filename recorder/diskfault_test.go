@@ -19,6 +19,7 @@ import (
 
 	"github.com/cordboard/cordboard/bench/report"
 	"github.com/cordboard/cordboard/internal/event"
+	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/pcm"
 	"github.com/cordboard/cordboard/recorder/chain"
@@ -253,14 +254,24 @@ func (b *bubble) evidence(name, title string, extra ...report.Figure) {
 func TestDiskFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := testConfig(t.TempDir())
+		cfg.MustRecord = true
 		b := newBubble(t, cfg, newFaultDisk())
 		b.record(many(50, 4))
 		b.run(2 * time.Second)
+		if err := b.r.Admit(); err != nil {
+			t.Errorf("new calls refused before: %v", err)
+		}
 		full := time.Now()
 		b.disk.set(0, diskFull(cfg.SpoolDir))
 		b.run(time.Duration(many(60, 8)) * time.Second)
+		if p := problem.As(b.r.Admit()); p == nil || p.Status != 503 || p.RetryAfter == 0 {
+			t.Errorf("new calls while the disk is full: %v", p)
+		}
 		b.disk.set(0, nil)
 		b.run(4 * time.Second)
+		if err := b.r.Admit(); err != nil {
+			t.Errorf("new calls refused behind: %v", err)
+		}
 		alarm, over := b.first("spool.degraded", spoolFailing, full), b.first("spool.restored", "", full)
 		b.hangup()
 		b.stored()

@@ -75,6 +75,7 @@ type Recorder struct {
 	copies   *listen.Worker
 
 	encoded atomic.Uint64 // frames
+	refuses atomic.Bool   // recordings cannot be kept now; set by watch
 	started atomic.Uint64 // recordings, to spread them over the scribes
 	fences  fences
 

@@ -9,7 +9,7 @@ type Stats struct {
 	Waiting         int           // recordings on disk that some archive lacks
 	BacklogBytes    int64         // of the waiting recordings
 	OldestUnsent    time.Duration // age of the oldest waiting recording since its end, 0 when none waits
-	FreeBytes       uint64        // space on the spool's disk, 0 when unknown
+	FreeBytes       int64         // space on the spool's disk, 0 when unknown
 	DroppedTicks    uint64        // by running recordings, ring or disk full
 	QueuedBytes     int64         // of running recordings, on their way to the disk
 	CopiesWaiting   int           // listening copies that wait to be made
@@ -45,7 +45,7 @@ func (r *Recorder) Stats() Stats {
 		u.mu.Unlock()
 	}
 	if free, err := r.disk.Free(r.cfg.SpoolDir); err == nil {
-		s.FreeBytes = free
+		s.FreeBytes = int64(free)
 	}
 	return s
 }

@@ -2,9 +2,11 @@ package recorder
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"time"
 
+	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -39,6 +41,8 @@ func (r *Recorder) watch(ctx context.Context) {
 		}
 		var now wire.SpoolStatus
 		now, dropped = r.spoolStatus(dropped)
+		full := now.FreeBytes > 0 && now.FreeBytes < leastFree && r.cfg.FallbackDir == ""
+		r.refuses.Store(full || slices.Contains(now.Reasons, spoolFailing) || slices.Contains(now.Reasons, spoolLossy))
 		if now.OK == before.OK && slices.Equal(now.Reasons, before.Reasons) {
 			continue
 		}
@@ -59,10 +63,21 @@ func (r *Recorder) watch(ctx context.Context) {
 	}
 }
 
+// Admit says whether a new call could be recorded: nil, or a problem 503 where recorder.must_record asks for it and
+// the disk fails, drops audio or is full. It does not wait.
+func (r *Recorder) Admit() error {
+	if !r.cfg.MustRecord || !r.refuses.Load() {
+		return nil
+	}
+	p := problem.New(http.StatusServiceUnavailable, "recorder_unavailable", "no new calls: they must be recorded, and the disk does not take recordings now")
+	p.RetryAfter = 5
+	return p
+}
+
 // spoolStatus is how the spool does. dropped is the count of dropped ticks it returned last.
 func (r *Recorder) spoolStatus(dropped uint64) (wire.SpoolStatus, uint64) {
 	st := r.Stats()
-	s := wire.SpoolStatus{FreeBytes: st.FreeBytes, QueuedBytes: st.QueuedBytes, Waiting: st.Waiting, BacklogBytes: st.BacklogBytes, DroppedTicks: st.DroppedTicks}
+	s := wire.SpoolStatus{FreeBytes: uint64(st.FreeBytes), QueuedBytes: st.QueuedBytes, Waiting: st.Waiting, BacklogBytes: st.BacklogBytes, DroppedTicks: st.DroppedTicks}
 	r.mu.Lock()
 	slow := false
 	for _, rec := range r.live {
@@ -83,7 +98,7 @@ func (r *Recorder) spoolStatus(dropped uint64) (wire.SpoolStatus, uint64) {
 	}{
 		{s.Error != "", spoolFailing},
 		{slow && s.Error == "", spoolSlow},
-		{st.FreeBytes > 0 && st.FreeBytes < uint64(r.cfg.MinFreeMB)<<20, spoolFull},
+		{st.FreeBytes > 0 && st.FreeBytes < int64(r.cfg.MinFreeMB)<<20, spoolFull},
 		{st.OldestUnsent > r.cfg.BacklogAlarm, spoolBacklog},
 		{st.DroppedTicks > dropped, spoolLossy},
 	} {

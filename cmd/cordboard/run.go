@@ -115,7 +115,7 @@ func build(cfg config) (_ *node, err error) {
 		}
 	}
 	if n.board, err = call.New(cfg.Calls, call.Deps{
-		Engine: n.engine, Recorder: n.recorder, Bus: n.bus, Log: n.log, Capacity: n.engine.Admit, Denoise: cfg.denoise,
+		Engine: n.engine, Recorder: n.recorder, Bus: n.bus, Log: n.log, Capacity: n.room, Denoise: cfg.denoise,
 	}); err != nil {
 		return nil, err
 	}
@@ -149,6 +149,17 @@ type voice struct{ n *node }
 
 func (v voice) Say(ctx context.Context, legID string, files []string, loop bool, actor string) (wire.Playback, error) {
 	return v.n.api.Say(ctx, legID, files, loop, actor)
+}
+
+// room says whether there is room for one more call, and whether it could be recorded where it must be.
+func (n *node) room() error {
+	if err := n.engine.Admit(); err != nil {
+		return err
+	}
+	if n.recorder == nil {
+		return nil
+	}
+	return n.recorder.Admit()
 }
 
 func (n *node) buildSignaling() error {
