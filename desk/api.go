@@ -54,6 +54,22 @@ func (d *Desk) SignOut(ctx context.Context, agentID, actor string) (wire.Agent, 
 	return d.changeAgent(ctx, agentID, floor.SignOut{Agent: agentID, Actor: actor})
 }
 
+// Preflight takes what an agent's desktop found when it tested itself. An agent who could not take a call
+// becomes not_ready.
+func (d *Desk) Preflight(ctx context.Context, agentID string, checks map[string]string, actor string) (wire.Agent, error) {
+	return d.changeAgent(ctx, agentID, floor.Preflight{Agent: agentID, Checks: checks, Actor: actor})
+}
+
+// SetStation chooses the agent's device, "" for the browser; with handover the call in progress moves to it.
+func (d *Desk) SetStation(ctx context.Context, agentID, station string, handover bool, actor string) (wire.Agent, error) {
+	return d.changeAgent(ctx, agentID, floor.Station{Agent: agentID, Station: station, Handover: handover, Actor: actor})
+}
+
+// Prefer makes a waiting call wait for one agent first.
+func (d *Desk) Prefer(ctx context.Context, callID, agentID string) error {
+	return d.ask(ctx, floor.Prefer{CallID: callID, Agent: agentID}, nil)
+}
+
 func (d *Desk) changeAgent(ctx context.Context, agentID string, in floor.Input) (wire.Agent, error) {
 	var a wire.Agent
 	var err error

@@ -51,7 +51,13 @@ type Agent struct {
 	Wrapup   string          `json:"wrapup,omitempty"`
 	Sessions []Session       `json:"sessions,omitempty"`
 	Absent   time.Time       `json:"absent,omitzero"` // deadline: nobody is connected; see Missed
-	Version  uint64          `json:"version"`
+	// LeaveBy is the deadline of a sign-out that something being set up holds; see the floor.
+	LeaveBy time.Time `json:"leave_by,omitzero"`
+	// Checks are the last results of the desktop's own test: microphone -> passed, failed.
+	Checks map[string]string `json:"checks,omitempty"`
+	// Station is the desk phone the agent's calls go to; empty: the browser.
+	Station string `json:"station,omitempty"`
+	Version uint64 `json:"version"`
 }
 
 // Session is one signed-in desktop.
@@ -73,6 +79,14 @@ func (a Agent) Visible() wire.AgentState {
 		return wire.AgentSignoutPending
 	}
 	return a.State
+}
+
+// Due is the earliest deadline, zero for none.
+func (a Agent) Due() time.Time {
+	if a.Absent.IsZero() || !a.LeaveBy.IsZero() && a.LeaveBy.Before(a.Absent) {
+		return a.LeaveBy
+	}
+	return a.Absent
 }
 
 // Free reports whether the agent can be offered a call.
@@ -135,7 +149,7 @@ func (a Agent) rest(now time.Time) Agent {
 }
 
 func (a Agent) leave(now time.Time) Agent {
-	a.Leaving, a.Want, a.WantWhy, a.Sessions, a.Absent = false, "", "", nil, time.Time{}
+	a.Leaving, a.Want, a.WantWhy, a.Sessions, a.Absent, a.Checks = false, "", "", nil, time.Time{}, nil
 	return a.to(wire.AgentOffline, "", now)
 }
 

@@ -1,7 +1,9 @@
 package floor
 
 import (
+	"maps"
 	"net/http"
+	"time"
 	"unicode/utf8"
 
 	"github.com/cordboard/cordboard/desk/agent"
@@ -50,10 +52,16 @@ func (f *Floor) setAgent(a agent.Agent, actor string) {
 	if !ok {
 		old = agent.New(a.ID, f.now)
 	}
+	switch held := f.holdsSignout(a); {
+	case held && a.LeaveBy.IsZero():
+		a.LeaveBy = f.now.Add(f.cfg.SignoutLimit.Duration)
+	case !held:
+		a.LeaveBy = time.Time{}
+	}
 	put(f, key{KindAgent, a.ID}, f.state.Agents, any(a))
 	was, is := f.wireAgent(old), f.wireAgent(a)
 	if was.State == is.State && was.Reason == is.Reason && was.CallID == is.CallID &&
-		was.OfferID == is.OfferID && was.WrapupID == is.WrapupID {
+		was.OfferID == is.OfferID && was.WrapupID == is.WrapupID && was.Station == is.Station && maps.Equal(was.Checks, is.Checks) {
 		return
 	}
 	if !old.SignedIn() && a.SignedIn() {
@@ -85,7 +93,12 @@ func (in SignIn) step(f *Floor) error {
 		return err
 	}
 	s := agent.Session{ID: in.Session, Created: f.now, Expires: f.now.Add(f.cfg.SessionLife.Duration), Up: true}
-	f.setAgent(a.SignIn(s, f.now), in.Agent)
+	fresh := !a.SignedIn()
+	a = a.SignIn(s, f.now)
+	if fresh {
+		a.Station = f.agents[a.ID].Station
+	}
+	f.setAgent(a, in.Agent)
 	return nil
 }
 
@@ -118,6 +131,9 @@ func (in SetState) step(f *Floor) error {
 		in.Reason = ""
 	}
 	a, err := f.agent(in.Agent)
+	if err == nil && in.State == wire.AgentReady {
+		err = f.mayBeReady(a)
+	}
 	if err == nil {
 		a, err = a.SetState(in.State, in.Reason, f.now)
 	}
@@ -161,6 +177,10 @@ func (in SessionUp) step(f *Floor) error {
 // absent is the deadline of an agent without a connection.
 func (f *Floor) absent(id string) {
 	a := f.state.Agents[id]
+	if !a.LeaveBy.IsZero() && !a.LeaveBy.After(f.now) {
+		f.letLeave(a)
+		return
+	}
 	f.setAgent(a.Missed(f.now, f.now.Add(f.cfg.AbsentSignout.Duration)), Actor)
 }
 
@@ -168,7 +188,10 @@ func (f *Floor) absent(id string) {
 func (f *Floor) wireAgent(a agent.Agent) wire.Agent {
 	w := wire.Agent{
 		ID: a.ID, State: a.Visible(), Reason: a.Reason, Since: a.Since, CallID: a.Call,
-		OfferID: a.Offer, WrapupID: a.Wrapup, Version: a.Version,
+		OfferID: a.Offer, WrapupID: a.Wrapup, Version: a.Version, Checks: a.Checks, Station: a.Station,
+	}
+	if a.Leaving {
+		w.Signout = f.signout(a)
 	}
 	if s := f.agents[a.ID]; s != nil {
 		w.Name, w.Queues = s.Name, s.ids

@@ -195,6 +195,13 @@ func (in LegAnswered) step(f *Floor) error {
 		f.outUp(c, in.Leg)
 		return nil
 	}
+	if c.State == contact.Offered && c.Offer == in.Leg.ClientRef && in.Leg.Agent == c.Agent {
+		if err := (Accept{Offer: c.Offer, Actor: c.Agent}).step(f); err != nil {
+			f.command(OpHangup, c.ID, in.Leg.ID, "cancelled")
+			return nil
+		}
+		c = f.state.Contacts[c.ID]
+	}
 	k, asking := f.consultOf(c.ID)
 	if ofConsult(in.Leg) {
 		if asking && k.ID == in.Leg.ClientRef {
@@ -243,7 +250,7 @@ func (f *Floor) customerUp(c contact.Contact, l wire.Leg) {
 
 // attach connects customer and agent: for the first time, after a loss, or on another leg.
 func (f *Floor) attach(c contact.Contact, l wire.Leg) {
-	was, first := c.State, !c.Talked
+	was, first, old := c.State, !c.Talked, c.Leg
 	c = must(c.Attach(l.Agent, l.ID))
 	if c.Since.IsZero() {
 		c.Since = f.now
@@ -262,6 +269,9 @@ func (f *Floor) attach(c contact.Contact, l wire.Leg) {
 		}
 	} else {
 		f.setContact(c)
+		if was == contact.Connected && old != "" && old != l.ID { // handed over from another device
+			f.command(OpHangup, c.ID, old, "replaced")
+		}
 	}
 	if c.Task != "" && c.Customer == "" {
 		if was == contact.Connecting {
@@ -303,6 +313,8 @@ func (in LegEnded) step(f *Floor) error {
 		f.customerLeaves(c)
 	case c.State == contact.Diverted && in.Leg.ID == c.Far:
 		f.finish(c, in.Leg.Cause)
+	case c.State == contact.Offered && in.Leg.ClientRef == c.Offer && c.Offer != "":
+		f.stationRefused(f.state.Offers[c.Offer], in.Leg.Cause)
 	case asking && (in.Leg.ID == k.Leg || in.Leg.ClientRef == k.ID):
 		f.consultLegEnded(k, in.Leg)
 	case in.Leg.ID == c.Leg:
@@ -451,6 +463,10 @@ func (in CommandFailed) step(f *Floor) error {
 		f.proceed(c) // without its announcement
 	case c.State == contact.Diverted && in.Command.Op == OpInvite:
 		f.finish(c, "unavailable")
+	case in.Command.Op == OpInvite && in.Command.Invite.Phone != "":
+		if o, ok := f.state.Offers[in.Command.Invite.Ref]; ok && o.State == wire.OfferOpen {
+			f.stationRefused(o, "unavailable")
+		}
 	case in.Command.Op == OpInvite:
 		if k, ok := f.state.Consults[in.Command.Invite.Ref]; ok && k.State != wire.ConsultAnswered {
 			f.closeConsult(k, "unavailable", k.Held, Actor)

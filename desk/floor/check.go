@@ -235,9 +235,6 @@ func (k *checker) queue(i int) {
 			k.add(at, "loop", "%s sends its calls to itself", of)
 		}
 	}
-	if n := len(q.Popover); n != 0 && (n < 3 || n > 6) {
-		k.add(at+"/popover", "out_of_range", "%s: an offer shows three to six variables", of)
-	}
 }
 
 func (k *checker) stage(i int) {

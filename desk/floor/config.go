@@ -105,8 +105,6 @@ type Queue struct {
 	FallbackAfter Duration `toml:"fallback_after" json:"fallback_after,omitzero"`
 	// Prompts are what a waiting caller hears.
 	Prompts Prompts `toml:"prompts" json:"prompts,omitzero"`
-	// Popover is what an offer shows of the call: three to six variables, in this order; empty: the usual.
-	Popover []Shown `toml:"popover" json:"popover,omitempty"`
 	// Denoise is how the noise suppression of its callers begins; what is absent is the trunk's.
 	Denoise wire.DenoisePatch `toml:"denoise" json:"denoise,omitzero"`
 }

@@ -178,6 +178,7 @@ func guest(k consult.Consult) conference.Party {
 
 func (in LegCreated) step(f *Floor) error {
 	if !ofConsult(in.Leg) {
+		f.stationRings(in.Leg)
 		return nil
 	}
 	k, ok := f.state.Consults[in.Leg.ClientRef]

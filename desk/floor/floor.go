@@ -214,7 +214,7 @@ func (f *Floor) rebuild() {
 				l.seat(a, true)
 			}
 		}
-		f.due.add(time.Time{}, a.Absent, key{KindAgent, a.ID})
+		f.due.add(time.Time{}, a.Due(), key{KindAgent, a.ID})
 	}
 	for _, c := range f.state.Contacts {
 		f.indexContact(c.ID, contact.Contact{}, c)
@@ -351,7 +351,7 @@ func (f *Floor) indexAgent(old, a agent.Agent) {
 			p.seat(side.Agent, side.in)
 		}
 	}
-	f.due.add(old.Absent, a.Absent, key{KindAgent, a.ID})
+	f.due.add(old.Due(), a.Due(), key{KindAgent, a.ID})
 }
 
 func (f *Floor) indexContact(cid string, old, c contact.Contact) {
@@ -398,7 +398,7 @@ func (f *Floor) Next() time.Time {
 func (f *Floor) dueAt(k key) time.Time {
 	switch k.kind {
 	case KindAgent:
-		return f.state.Agents[k.id].Absent
+		return f.state.Agents[k.id].Due()
 	case KindContact:
 		return f.state.Contacts[k.id].Due()
 	case KindOffer:

@@ -40,6 +40,7 @@ func (f *Floor) match() bool {
 	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
 	f.setAgent(must(a.Reserve(o.ID, c.ID, f.now)), Actor)
 	f.publish("offer.created", c.ID, Actor, f.wireOffer(o))
+	f.ringStation(a, c.ID, o.ID, p.line.Ring.Duration)
 	return true
 }
 
@@ -58,6 +59,9 @@ func (f *Floor) offer(oid string) (offer.Offer, error) {
 func (f *Floor) closeOffer(oid string) {
 	if o, ok := f.state.Offers[oid]; ok {
 		f.pastOffers.add(oid, o)
+		if o.Leg != "" && o.State != wire.OfferAccepted {
+			f.command(OpHangup, o.Call, o.Leg, "cancelled")
+		}
 		put(f, key{KindOffer, oid}, f.state.Offers, nil)
 	}
 }
@@ -89,6 +93,7 @@ func (in Accept) step(f *Floor) error {
 		f.consultAccepted(k)
 	} else {
 		f.setContact(must(f.state.Contacts[o.Call].Accepted(f.now.Add(f.cfg.Attach.Duration))))
+		f.openForm(f.state.Contacts[o.Call], in.Actor)
 	}
 	f.publish("offer.accepted", o.Call, in.Actor, f.wireOffer(o))
 	return nil
@@ -152,6 +157,10 @@ func (f *Floor) wireOffer(o offer.Offer) wire.Offer {
 	w := wire.Offer{
 		ID: o.ID, CallID: o.Call, Agent: o.Agent, Queue: o.Queue, State: o.State, From: c.From,
 		FromName: c.FromName, To: c.To, Queued: c.Place.Entered, Created: o.Created, Deadline: o.Deadline, Attempt: o.Attempt,
+		Class: int(c.Place.Class),
+	}
+	if c.Stage != "" {
+		w.Stage = f.stageName(c.Stage)
 	}
 	if c.Task != "" {
 		f.showTask(&w, c)

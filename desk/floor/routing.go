@@ -106,12 +106,6 @@ type Prompts struct {
 // mostSaid is the greatest number that is announced.
 const mostSaid = 20
 
-// Shown is one variable that an offer shows.
-type Shown struct {
-	Name  string `toml:"name" json:"name"`
-	Label string `toml:"label" json:"label,omitempty"`
-}
-
 // Limits are what the contact centre takes at most; 0: no limit of its own.
 type Limits struct {
 	Calls int `toml:"calls" json:"calls,omitempty"` // at once, inbound and outbound

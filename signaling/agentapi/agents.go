@@ -240,6 +240,51 @@ func postSignout(q *request) error {
 	return q.replyAgent(d.SignOut(q.ctx(), id, q.actor()))
 }
 
+func postPreflight(q *request) error {
+	var in wire.PreflightRequest
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	d, id, err := q.agent(q.path("agent"))
+	if err != nil {
+		return err
+	}
+	if len(in.Checks) == 0 {
+		return invalid("/checks", "required", "say what was found")
+	}
+	return q.replyAgent(d.Preflight(q.ctx(), id, in.Checks, q.actor()))
+}
+
+func postStation(q *request) error {
+	var in wire.StationRequest
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	d, id, err := q.agent(q.path("agent"))
+	if err != nil {
+		return err
+	}
+	return q.replyAgent(d.SetStation(q.ctx(), id, in.Station, in.Handover, q.actor()))
+}
+
+func postPrefer(q *request) error {
+	var in wire.PreferRequest
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	d, err := q.desk()
+	if err != nil {
+		return err
+	}
+	if in.Agent == "" {
+		return invalid("/agent", "required", "say which agent")
+	}
+	if err := d.Prefer(q.ctx(), q.path("call"), in.Agent); err != nil {
+		return err
+	}
+	return q.reply(http.StatusNoContent, nil)
+}
+
 // offer checks that an offer is the token's agent's business.
 func (q *request) offer() (Desk, string, error) {
 	d, err := q.desk()

@@ -76,6 +76,9 @@ type Desk interface {
 	// many calls as there may be.
 	Allowed(agentID, action string) error
 	Room() error
+	Preflight(ctx context.Context, agentID string, checks map[string]string, actor string) (wire.Agent, error)
+	SetStation(ctx context.Context, agentID, station string, handover bool, actor string) (wire.Agent, error)
+	Prefer(ctx context.Context, callID, agentID string) error
 	ConfigVersion() int
 	SavedConfig(version int) (wire.DeskConfig, error)
 	ConfigVersions() []wire.DeskConfig

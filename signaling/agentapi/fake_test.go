@@ -451,6 +451,20 @@ func (d *fakeDesk) Room() error {
 	return nil
 }
 
+func (d *fakeDesk) Preflight(_ context.Context, id string, checks map[string]string, _ string) (wire.Agent, error) {
+	a, err := d.Agent(id)
+	a.Checks = checks
+	return a, err
+}
+
+func (d *fakeDesk) SetStation(_ context.Context, id, station string, _ bool, _ string) (wire.Agent, error) {
+	a, err := d.Agent(id)
+	a.Station = station
+	return a, err
+}
+
+func (d *fakeDesk) Prefer(context.Context, string, string) error { return nil }
+
 func (d *fakeDesk) ConfigVersion() int { return 2 }
 
 func (d *fakeDesk) SavedConfig(v int) (wire.DeskConfig, error) {

@@ -100,6 +100,20 @@ func routes() []Route {
 			Response: wire.Agent{}, Statuses: []int{200, 404, 409, 503}, Handler: postSignout,
 		},
 		{
+			Method: post, Pattern: "/v1/agents/{agent}/preflight", Grant: "agent:control", Own: "agent:self",
+			Summary: "What a desktop found when it tested itself",
+			Request: wire.PreflightRequest{}, Response: wire.Agent{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postPreflight,
+		},
+		{
+			Method: post, Pattern: "/v1/agents/{agent}/station", Act: "station", Grant: "agent:control", Own: "agent:self",
+			Summary: "Choose the agent's device: a desk phone, or the browser",
+			Request: wire.StationRequest{}, Response: wire.Agent{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postStation,
+		},
+		{
+			Method: post, Pattern: "/v1/calls/{call}/prefer", Grant: "call:write", Summary: "Let a waiting call wait for one agent first",
+			Request: wire.PreferRequest{}, Statuses: []int{204, 404, 409, 422, 503}, Handler: postPrefer,
+		},
+		{
 			Method: post, Pattern: "/v1/offers/{offer}/accept", Act: "answer", Grant: "agent:control", Own: "agent:self", Summary: "Take an offered call",
 			Response: wire.Offer{}, Statuses: []int{200, 404, 409, 503}, Handler: postAccept,
 		},

@@ -82,6 +82,7 @@ var EventTypes = map[string]any{
 	"agent.signed_in":       Agent{},
 	"agent.signout_pending": Agent{},
 	"agent.signed_out":      Agent{},
+	"record.opened":         RecordForm{},
 
 	"offer.created":   Offer{},
 	"offer.accepted":  Offer{},

@@ -56,6 +56,23 @@ type StateRequest struct {
 	Reason string     `json:"reason,omitempty"`
 }
 
+// PreflightRequest is what a desktop found when it tested itself.
+type PreflightRequest struct {
+	Checks map[string]string `json:"checks"` // microphone, speaker, notifications, sound -> passed, failed
+}
+
+// StationRequest chooses the agent's device: a desk phone, or "" for the browser. With handover a call in
+// progress moves to it too.
+type StationRequest struct {
+	Station  string `json:"station"`
+	Handover bool   `json:"handover,omitempty"`
+}
+
+// PreferRequest names the agent a waiting call should wait for first.
+type PreferRequest struct {
+	Agent string `json:"agent"`
+}
+
 // LegRequest brings a leg into a call.
 type LegRequest struct {
 	Kind        LegKind `json:"kind,omitempty"` // webrtc (default), sip to dial out, or rtp

@@ -321,6 +321,16 @@ type Agent struct {
 	OfferID  string     `json:"offer_id,omitempty"`
 	WrapupID string     `json:"wrapup_id,omitempty"`
 	Version  uint64     `json:"version"`
+	Station  string     `json:"station,omitempty"` // a desk phone's number or address; absent: the browser
+	// Checks are the desktop's own tests: microphone, speaker, notifications, sound -> passed, failed.
+	Checks  map[string]string `json:"checks,omitempty"`
+	Signout *Signout          `json:"signout,omitempty"` // while a sign-out is pending
+}
+
+// Signout is what a pending sign-out waits for.
+type Signout struct {
+	WaitsFor string     `json:"waits_for"`    // offer | call_setup | call | wrapup
+	By       *time.Time `json:"by,omitempty"` // granted then at the latest; absent: when the call is over
 }
 
 // Session is a signed-in desktop.
@@ -366,9 +376,20 @@ type Offer struct {
 	Queued   time.Time  `json:"queued"` // when the call entered the queue; kept over RONA
 	Created  time.Time  `json:"created"`
 	Deadline time.Time  `json:"deadline"`
-	Attempt  int        `json:"attempt"` // 1 for the first ring of this call
+	Attempt  int        `json:"attempt"`         // 1 for the first ring of this call
+	Class    int        `json:"class,omitempty"` // 1 returned call, 2 new customer, 3 service
+	Stage    string     `json:"stage,omitempty"` // of a campaign, its name
 	// Callback or Record is what an outbound call is for; From is then the customer and To our number.
 	Callback *Callback `json:"callback,omitempty"`
+}
+
+// RecordForm is a customer's record to be opened at the agent who has taken the call; the data of record.opened.
+type RecordForm struct {
+	CallID string `json:"call_id"`
+	Agent  string `json:"agent"`
+	Stage  string `json:"stage"`
+	Number string `json:"number"`
+	New    bool   `json:"new"` // empty, for a new customer; else the open record of the number
 }
 
 // Wrapup is an agent's work after a call, with the server's deadline.

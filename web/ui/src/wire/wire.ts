@@ -838,6 +838,24 @@ export interface StateRequest {
   reason?: string;
 }
 
+/** PreflightRequest is what a desktop found when it tested itself. */
+export interface PreflightRequest {
+  /** microphone, speaker, notifications, sound -> passed, failed */
+  checks: Record<string, string>;
+}
+
+/** StationRequest chooses the agent's device: a desk phone, or "" for the browser. With handover a call in
+ * progress moves to it too. */
+export interface StationRequest {
+  station: string;
+  handover?: boolean;
+}
+
+/** PreferRequest names the agent a waiting call should wait for first. */
+export interface PreferRequest {
+  agent: string;
+}
+
 /** LegRequest brings a leg into a call. */
 export interface LegRequest {
   /** webrtc (default), sip to dial out, or rtp */
@@ -1419,6 +1437,20 @@ export interface Agent {
   offer_id?: string;
   wrapup_id?: string;
   version: number;
+  /** a desk phone's number or address; absent: the browser */
+  station?: string;
+  /** Checks are the desktop's own tests: microphone, speaker, notifications, sound -> passed, failed. */
+  checks?: Record<string, string>;
+  /** while a sign-out is pending */
+  signout?: Signout;
+}
+
+/** Signout is what a pending sign-out waits for. */
+export interface Signout {
+  /** offer | call_setup | call | wrapup */
+  waits_for: string;
+  /** granted then at the latest; absent: when the call is over */
+  by?: string;
 }
 
 /** Session is a signed-in desktop. */
@@ -1460,8 +1492,22 @@ export interface Offer {
   deadline: string;
   /** 1 for the first ring of this call */
   attempt: number;
+  /** 1 returned call, 2 new customer, 3 service */
+  class?: number;
+  /** of a campaign, its name */
+  stage?: string;
   /** Callback or Record is what an outbound call is for; From is then the customer and To our number. */
   callback?: Callback;
+}
+
+/** RecordForm is a customer's record to be opened at the agent who has taken the call; the data of record.opened. */
+export interface RecordForm {
+  call_id: string;
+  agent: string;
+  stage: string;
+  number: string;
+  /** empty, for a new customer; else the open record of the number */
+  new: boolean;
 }
 
 /** Wrapup is an agent's work after a call, with the server's deadline. */
@@ -1593,6 +1639,7 @@ export interface EventMap {
   "agent.signed_in": Agent;
   "agent.signout_pending": Agent;
   "agent.signed_out": Agent;
+  "record.opened": RecordForm;
   "offer.created": Offer;
   "offer.accepted": Offer;
   "offer.declined": Offer;
