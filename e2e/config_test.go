@@ -6,6 +6,7 @@ const ringSeconds = 4
 // baseConfig takes: folder, HTTP port, SIP port, first and last RTP port, WebRTC port.
 const baseConfig = `shutdown_limit = "1s"
 key_dir = "%[1]s/keys"
+audit_dir = "%[1]s/audit"
 [log]
 level = "debug"
 [http]

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/recorder/archive"
@@ -38,6 +39,37 @@ func (r *Recorder) OpenTrack(ctx context.Context, recID, trackID string) (track 
 	}
 	track, size, err = r.openTrack(ctx, w, w.Tracks[i])
 	return track, size, trackType, err
+}
+
+// Presign gives an address that reads a track, or the listening copy, from its store for a while. ok is false
+// where there is none: the recording is sealed, not stored in such a store, or addresses are not given. The
+// error is a problem.
+func (r *Recorder) Presign(ctx context.Context, recID, trackID, name string) (address string, expires time.Time, ok bool, err error) {
+	w, err := r.Get(recID)
+	if err != nil || w.State != wire.RecordingStored || sealedRecording(w) {
+		return "", expires, false, err
+	}
+	object, contentType := copyName(r.copyFormat()), r.copyFormat().Type()
+	if trackID != CopyTrack {
+		i := slices.IndexFunc(w.Tracks, func(t wire.Track) bool { return t.ID == trackID })
+		if i < 0 {
+			return "", expires, false, problem.NotFound("track", trackID)
+		}
+		object, contentType = w.Tracks[i].Object, trackType
+	}
+	for _, a := range r.nearest(w) {
+		p, can := a.(archive.Presigner)
+		if !can {
+			continue
+		}
+		if _, err := a.Stat(ctx, folderKey(w)+object); err != nil {
+			continue
+		}
+		if address, expires, ok, err = p.Presign(ctx, folderKey(w)+object, name, contentType); ok || err != nil {
+			return address, expires, ok, err
+		}
+	}
+	return "", expires, false, nil
 }
 
 // gone is the refusal to open what is being deleted.

@@ -22,6 +22,7 @@ import (
 // cordboardConfig lets everybody in: what is looked for is where audio suffers, not where we refuse. It takes: folder, HTTP port, SIP port, WebRTC port, whether the desk works, the spool.
 const cordboardConfig = `shutdown_limit = "0s"
 key_dir = "%[1]s/keys"
+audit_dir = "%[1]s/audit"
 [log]
 level = "warn"
 [http]

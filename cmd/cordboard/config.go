@@ -35,7 +35,9 @@ type config struct {
 	// ShutdownLimit is how long a server that is told to stop lets its calls go on.
 	ShutdownLimit time.Duration `toml:"shutdown_limit"`
 	// KeyDir is where the keys that sign tokens are kept.
-	KeyDir   string           `toml:"key_dir"`
+	KeyDir string `toml:"key_dir"`
+	// AuditDir is where it is written down who heard, took, held and deleted recordings.
+	AuditDir string           `toml:"audit_dir"`
 	HTTP     agentapi.Config  `toml:"http"`
 	SIP      siptrunk.Config  `toml:"sip"`
 	WebRTC   webrtcleg.Config `toml:"webrtc"`
@@ -82,6 +84,7 @@ func defaults() config {
 	c := config{
 		ShutdownLimit: 30 * time.Second,
 		KeyDir:        "data/keys",
+		AuditDir:      "data/audit",
 		HTTP:          agentapi.DefaultConfig(),
 		SIP:           siptrunk.DefaultConfig(),
 		WebRTC:        webrtcleg.Config{UDPPort: 7882, IPs: []string{}, PublicIPs: []string{}, DisconnectedAfter: webrtcleg.DefaultDisconnectedAfter, LostAfter: webrtcleg.DefaultLostAfter},
@@ -150,6 +153,9 @@ func (c *config) complete() error {
 	if c.Desk.Enabled {
 		errs = append(errs, c.Desk.Validate())
 	}
+	if c.AuditDir == "" {
+		errs = append(errs, errors.New("audit_dir must name a folder"))
+	}
 	if c.ShutdownLimit < 0 {
 		errs = append(errs, errors.New("shutdown_limit must not be negative"))
 	}
@@ -204,7 +210,7 @@ func flat(err error) error { return errors.New(strings.ReplaceAll(err.Error(), "
 
 // under moves every relative path of the configuration below dir.
 func (c *config) under(dir string) {
-	for _, p := range []*string{&c.KeyDir, &c.Store.Dir, &c.Recorder.SpoolDir, &c.Recorder.FallbackDir, &c.Recorder.Archive.Folder, &c.Recorder.Keys.SealFile} {
+	for _, p := range []*string{&c.KeyDir, &c.AuditDir, &c.Store.Dir, &c.Recorder.SpoolDir, &c.Recorder.FallbackDir, &c.Recorder.Archive.Folder, &c.Recorder.Keys.SealFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}

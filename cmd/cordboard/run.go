@@ -13,6 +13,7 @@ import (
 
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/desk"
+	"github.com/cordboard/cordboard/internal/audit"
 	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/internal/store"
 	"github.com/cordboard/cordboard/media"
@@ -63,6 +64,7 @@ type node struct {
 	webrtc   *webrtcleg.API
 	ports    *rtpleg.PortPool
 	keys     *auth.Keys
+	audit    *audit.Log
 	api      *agentapi.Server
 	listener net.Listener
 	restored uint64 // the newest event the store had
@@ -89,6 +91,9 @@ func build(cfg config) (_ *node, err error) {
 	if n.keys, err = auth.Open(cfg.KeyDir, cfg.HTTP.TokenLife, time.Now); err != nil {
 		return nil, err
 	}
+	if n.audit, err = audit.Open(cfg.AuditDir, time.Now); err != nil {
+		return nil, err
+	}
 	if n.store, err = store.Open(cfg.Store, n.log.With("part", "store")); err != nil {
 		return nil, err
 	}
@@ -108,7 +113,7 @@ func build(cfg config) (_ *node, err error) {
 	}
 	if cfg.Recorder.Enabled {
 		if n.recorder, err = recorder.New(cfg.Recorder.Config, recorder.Deps{
-			Bus: n.bus, Log: n.log.With("part", "recorder"), Now: time.Now,
+			Bus: n.bus, Log: n.log.With("part", "recorder"), Now: time.Now, Audit: n.writeAudit,
 			Busy: func() bool { return n.engine.Admit() != nil }, // no room for a call: none for copies either
 		}); err != nil {
 			return nil, err
@@ -185,6 +190,7 @@ func (n *node) buildSignaling() error {
 			return n.webrtc.NewLeg(ctx, offer, webrtcleg.Options{Streams: streams})
 		}),
 		RTP:      agentapi.RTPFunc(n.plainLeg),
+		Audit:    n.audit,
 		Draining: n.isDraining, Live: n.board.Live,
 		Stats: map[string]func() any{
 			"mixer":   func() any { return mixerStats(n.engine.Stats()) },
@@ -209,6 +215,13 @@ func (n *node) buildSignaling() error {
 	}
 	n.api, err = agentapi.New(n.cfg.HTTP, deps)
 	return err
+}
+
+// writeAudit writes down what happened to a recording by itself.
+func (n *node) writeAudit(e wire.AuditEntry) {
+	if _, err := n.audit.Write(e); err != nil {
+		n.log.Error("audit entry not written", "action", e.Action, "recording", e.Object, "cause", err)
+	}
 }
 
 // plainLeg opens a plain RTP leg for the API.

@@ -31,8 +31,8 @@ func recorded(t *testing.T, n int, extra string) (folder, config string) {
 		t.Fatal(err)
 	}
 	config = filepath.Join(dir, "cordboard.toml")
-	text := fmt.Sprintf("key_dir = %q\n[recorder]\nspool_dir = %q\n[recorder.keys]\nseal_file = %q\n[recorder.archive]\nfolder = %q\n%s",
-		filepath.Join(dir, "keys"), filepath.Join(dir, "spool"), filepath.Join(dir, "seal.keys"), filepath.Join(dir, "archive"), extra)
+	text := fmt.Sprintf("audit_dir = %q\nkey_dir = %q\n[recorder]\nspool_dir = %q\n[recorder.keys]\nseal_file = %q\n[recorder.archive]\nfolder = %q\n%s",
+		filepath.Join(dir, "audit"), filepath.Join(dir, "keys"), filepath.Join(dir, "spool"), filepath.Join(dir, "seal.keys"), filepath.Join(dir, "archive"), extra)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

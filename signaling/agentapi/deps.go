@@ -12,6 +12,7 @@ import (
 
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/desk"
+	"github.com/cordboard/cordboard/internal/audit"
 	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/recorder"
@@ -95,6 +96,10 @@ type Recordings interface {
 	List(f recorder.Filter) ([]wire.Recording, string, error)
 	OpenTrack(ctx context.Context, recID, trackID string) (track io.ReadSeekCloser, size int64, contentType string, err error)
 	Peaks(ctx context.Context, recID string) (wire.Peaks, error)
+	Presign(ctx context.Context, recID, trackID, name string) (address string, expires time.Time, ok bool, err error)
+	Hold(ctx context.Context, recID string, on bool, by, reason string) (wire.Recording, error)
+	Delete(ctx context.Context, recID, by, reason string) (done bool, err error)
+	EraseKey(ctx context.Context, recID string) (wire.Recording, error)
 }
 
 // WebRTC answers browsers. offer is a whole SDP offer, the answer a whole SDP answer. streams takes further
@@ -150,6 +155,7 @@ type Deps struct {
 	Recordings Recordings
 	WebRTC     WebRTC
 	RTP        RTP
+	Audit      *audit.Log // who did what with recordings; nil: nothing is written down
 	Bus        *event.Bus
 	Log        *slog.Logger
 	Desktop    http.Handler // the agent desktop, at /

@@ -19,6 +19,7 @@ import (
 
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/desk"
+	"github.com/cordboard/cordboard/internal/audit"
 	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/internal/id"
 	"github.com/cordboard/cordboard/internal/problem"
@@ -540,6 +541,29 @@ func (fakeRecordings) Peaks(context.Context, string) (wire.Peaks, error) {
 	return wire.Peaks{RecordingID: recID, StepMS: 100, Tracks: []wire.TrackPeaks{{ID: "customer-1", Role: wire.RoleCustomer, Peaks: []int{1, 2}}}}, nil
 }
 
+func (fakeRecordings) Presign(context.Context, string, string, string) (string, time.Time, bool, error) {
+	return "", time.Time{}, false, nil
+}
+
+func (fakeRecordings) Hold(_ context.Context, _ string, on bool, by, reason string) (wire.Recording, error) {
+	w := theRecording(wire.RecordingStored)
+	if on {
+		w.Hold = &wire.LegalHold{By: by, Reason: reason}
+	}
+	return w, nil
+}
+
+func (fakeRecordings) Delete(_ context.Context, _, _, reason string) (bool, error) {
+	if reason == "held" {
+		return false, problem.Conflict("recording_held", "stored", []string{"release"}, "the recording is under legal hold")
+	}
+	return reason != "later", nil
+}
+
+func (fakeRecordings) EraseKey(context.Context, string) (wire.Recording, error) {
+	return theRecording(wire.RecordingStored), nil
+}
+
 // fakeLeg is a leg with nothing behind it.
 type fakeLeg struct {
 	done     chan struct{}
@@ -622,9 +646,14 @@ func newFixture(t testing.TB, change ...func(*Config, *Deps)) *fixture {
 	if f.keys, err = auth.Open(t.TempDir(), 24*time.Hour, nil); err != nil {
 		t.Fatal(err)
 	}
+	log, err := audit.Open(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	cfg := DefaultConfig()
 	deps := Deps{
-		Keys: f.keys, Calls: f.calls, Desk: f.desk, Recordings: fakeRecordings{}, Bus: f.bus, Log: slog.New(slog.DiscardHandler),
+		Audit: log,
+		Keys:  f.keys, Calls: f.calls, Desk: f.desk, Recordings: fakeRecordings{}, Bus: f.bus, Log: slog.New(slog.DiscardHandler),
 		WebRTC: WebRTCFunc(func(_ context.Context, offer string, streams bool) (WebRTCLeg, string, error) {
 			if !strings.HasPrefix(offer, "v=0") {
 				return nil, "", errors.New("no SDP")

@@ -308,6 +308,14 @@ func examples() []example {
 		{"GET /v1/recordings/{recording}/tracks/{track}", rec + "/tracks/customer-1", "", "", 200},
 		{"GET /v1/recordings/{recording}/tracks/{track}", rec + "/tracks/other", "", "", 404},
 		{"GET /v1/recordings/{recording}/peaks", rec + "/peaks", "", "", 200},
+		{"GET /v1/recordings/{recording}/tracks/{track}/link", rec + "/tracks/customer-1/link", "", "", 200},
+		{"POST /v1/recordings/{recording}/hold", rec + "/hold", `{"reason":"case 7"}`, "", 200},
+		{"POST /v1/recordings/{recording}/erase", rec + "/erase", `{"reason":"asked for"}`, "", 200},
+		{"DELETE /v1/recordings/{recording}", rec, "", "", 204},
+		{"DELETE /v1/recordings/{recording}", rec + "?reason=later", "", "", 202},
+		{"DELETE /v1/recordings/{recording}", rec + "?reason=held", "", "", 409},
+		{"GET /v1/audit", "/v1/audit?action=recording.", "", "", 200},
+		{"GET /v1/audit", "/v1/audit?cursor=x", "", "", 422},
 	}
 }
 

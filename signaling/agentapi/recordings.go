@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
@@ -26,10 +27,17 @@ func (q *request) recordingFor() (Recordings, wire.Recording, error) {
 		return nil, wire.Recording{}, err
 	}
 	w, err := r.Get(q.path("recording"))
-	if err == nil && !q.all() && !ownRecording(w, q.claims.Agent) && !q.serves(w.CallID) {
+	if err == nil && !q.all() && !ownRecording(w, q.claims.Agent) && !q.serves(w.CallID) && !q.queueAllows(w.Queue) {
 		err = q.notOwn("recording", w.ID)
 	}
 	return r, w, err
+}
+
+// queues are the queues whose recordings the token may do this to, by grants like recording:listen:queue:sales.
+func (q *request) queues() []string { return q.claims.Below(q.route.Grant + ":queue:") }
+
+func (q *request) queueAllows(queue string) bool {
+	return queue != "" && slices.Contains(q.queues(), queue)
 }
 
 func ownRecording(w wire.Recording, agent string) bool {
@@ -42,7 +50,30 @@ func getRecordings(q *request) error {
 		return err
 	}
 	v := q.r.URL.Query()
-	f := recorder.Filter{Agent: v.Get("agent"), CallID: v.Get("call_id"), Queue: v.Get("queue"), Cursor: v.Get("cursor")}
+	f := recorder.Filter{
+		Agent: v.Get("agent"), CallID: v.Get("call_id"), Queue: v.Get("queue"), Number: v.Get("number"), NumberEnd: v.Get("number_end"),
+		State: wire.RecordingState(v.Get("state")), Cursor: v.Get("cursor"),
+	}
+	if f.State != "" && !slices.Contains(wire.Enums["RecordingState"], string(f.State)) {
+		return invalidQuery("state", "state is one of "+strings.Join(wire.Enums["RecordingState"], ", "))
+	}
+	for _, word := range v["variable"] {
+		name, value, ok := strings.Cut(word, "=")
+		if !ok || name == "" {
+			return invalidQuery("variable", "variable must be name=value; it may be given several times")
+		}
+		if f.Variables == nil {
+			f.Variables = make(map[string]string)
+		}
+		f.Variables[name] = value
+	}
+	if s := v.Get("held"); s != "" {
+		held, err := strconv.ParseBool(s)
+		if err != nil {
+			return invalidQuery("held", "held is true or false")
+		}
+		f.Held = &held
+	}
 	if c := q.path("call"); c != "" {
 		f.CallID = c
 	}
@@ -56,11 +87,15 @@ func getRecordings(q *request) error {
 		return err
 	}
 	if !q.all() {
-		if f.Agent != "" && f.Agent != q.claims.Agent {
+		f.Own, f.Queues = q.claims.Agent, q.queues()
+		if len(f.Queues) == 0 && f.Agent != "" && f.Agent != q.claims.Agent {
 			return q.notOwn("agent", f.Agent)
 		}
-		if f.Agent = q.claims.Agent; f.Agent == "" {
+		if len(f.Queues) == 0 && f.Own == "" {
 			return problem.New(http.StatusNotFound, "no_agent", "the token is no agent's")
+		}
+		if !q.claims.Allows(q.route.Own) {
+			f.Own = ""
 		}
 	}
 	items, next, err := r.List(f)
@@ -161,8 +196,16 @@ func getTrack(q *request) error {
 		return err
 	}
 	defer track.Close()
+	download := q.r.URL.Query().Get("download") != ""
+	if err := q.auditPlay(w, q.path("track"), download); err != nil {
+		return err
+	}
+	how := "inline"
+	if download {
+		how = "attachment"
+	}
 	q.header("Content-Type", contentType)
-	q.header("Content-Disposition", `inline; filename="`+w.ID+"-"+safeName(q.path("track"))+`.ogg"`)
+	q.header("Content-Disposition", how+`; filename="`+fileName(w.ID, q.path("track"), contentType)+`"`)
 	if w.Ended != nil {
 		for _, t := range w.Tracks {
 			if t.ID == q.path("track") && t.SHA256 != "" {

@@ -16,6 +16,8 @@ type Route struct {
 	// Act is what the token's agent must be permitted by their profile.
 	Act    string
 	Public bool
+	// ByQueue: the grant can be given for the recordings of one queue, as recording:listen:queue:sales.
+	ByQueue bool
 	// Stream: the answer is no JSON object of ours (a file, a socket); not possible over the event socket.
 	Stream bool
 	// Request is a value of the body's type, nil for none; Types are its media types besides JSON.
@@ -294,11 +296,12 @@ func routes() []Route {
 		// Recordings.
 		{
 			Method: get, Pattern: "/v1/recordings", Grant: "recording:read", Own: "recording:read:own",
-			Query:   []string{"agent", "call_id", "queue", "since", "until", "cursor", "limit"},
+			ByQueue: true,
+			Query:   []string{"agent", "call_id", "queue", "number", "number_end", "variable", "state", "held", "since", "until", "cursor", "limit"},
 			Summary: "Recordings, newest first", Response: wire.RecordingList{}, Statuses: []int{200, 422, 503}, Handler: getRecordings,
 		},
 		{
-			Method: get, Pattern: "/v1/recordings/{recording}", Grant: "recording:read", Own: "recording:read:own", Summary: "One recording",
+			Method: get, Pattern: "/v1/recordings/{recording}", Grant: "recording:read", Own: "recording:read:own", ByQueue: true, Summary: "One recording",
 			Response: wire.Recording{}, Statuses: []int{200, 404, 503}, Handler: getRecording,
 		},
 		{
@@ -314,12 +317,33 @@ func routes() []Route {
 			Request: wire.StopRequest{}, Response: wire.Recording{}, Statuses: []int{200, 404, 409, 503}, Handler: postStop,
 		},
 		{
-			Method: get, Pattern: "/v1/recordings/{recording}/tracks/{track}", Grant: "recording:listen", Own: "recording:listen:own", Stream: true,
-			Summary: "A track's audio (Ogg Opus), with Range", Response: "audio/ogg", Statuses: []int{200, 206, 404, 416, 503}, Handler: getTrack,
+			Method: get, Pattern: "/v1/recordings/{recording}/tracks/{track}", Grant: "recording:listen", Own: "recording:listen:own", ByQueue: true, Stream: true, Query: []string{"download"},
+			Summary: "A track's audio, or the listening copy's (copy), with Range", Response: "audio/ogg", Statuses: []int{200, 206, 404, 409, 410, 416, 503}, Handler: getTrack,
 		},
 		{
-			Method: get, Pattern: "/v1/recordings/{recording}/peaks", Grant: "recording:listen", Own: "recording:listen:own", Summary: "A waveform to draw",
-			Response: wire.Peaks{}, Statuses: []int{200, 404, 503}, Handler: getPeaks,
+			Method: get, Pattern: "/v1/recordings/{recording}/tracks/{track}/link", Grant: "recording:listen", Own: "recording:listen:own", ByQueue: true,
+			Summary:  "An address to fetch a track from: the store's own, for a while, where it may be",
+			Response: wire.RecordingLink{}, Statuses: []int{200, 404, 409, 410, 503}, Handler: getLink,
+		},
+		{
+			Method: get, Pattern: "/v1/recordings/{recording}/peaks", Grant: "recording:listen", Own: "recording:listen:own", ByQueue: true, Summary: "A waveform to draw",
+			Response: wire.Peaks{}, Statuses: []int{200, 404, 410, 503}, Handler: getPeaks,
+		},
+		{
+			Method: post, Pattern: "/v1/recordings/{recording}/hold", Grant: "recording:hold", ByQueue: true, Summary: "Set a legal hold, or release it",
+			Request: wire.HoldRequest{}, Response: wire.Recording{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postRecordingHold,
+		},
+		{
+			Method: post, Pattern: "/v1/recordings/{recording}/erase", Grant: "recording:delete", ByQueue: true, Summary: "Erase the key of a sealed recording: nobody can open it again",
+			Request: wire.DeleteRequest{}, Response: wire.Recording{}, Statuses: []int{200, 404, 409, 410, 422, 503}, Handler: postErase,
+		},
+		{
+			Method: remove, Pattern: "/v1/recordings/{recording}", Grant: "recording:delete", ByQueue: true, Query: []string{"reason"},
+			Summary: "Delete a recording with all that was made of it (202: the rest goes by itself)", Statuses: []int{204, 202, 404, 409, 422, 503}, Handler: deleteRecording,
+		},
+		{
+			Method: get, Pattern: "/v1/audit", Grant: "audit:read", Query: []string{"actor", "action", "object", "call_id", "since", "until", "cursor", "limit"},
+			Summary: "Who did what with recordings, newest first", Response: wire.AuditList{}, Statuses: []int{200, 422, 503}, Handler: getAudit,
 		},
 	}
 }

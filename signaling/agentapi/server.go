@@ -42,6 +42,7 @@ type Server struct {
 	limits  *limiter
 	replays *replays
 	legs    *legTable
+	plays   plays
 	frames  *frameCache
 	stats   *counters
 	metrics http.Handler

@@ -48,6 +48,18 @@ func (c Claims) Allows(permission string) bool {
 	return slices.ContainsFunc(c.Grants, func(g string) bool { return covers(g, permission) })
 }
 
+// Below are the single words that follow a prefix in the grants: of "recording:listen:queue:sales" and the prefix
+// "recording:listen:queue:" it is "sales".
+func (c Claims) Below(prefix string) []string {
+	var list []string
+	for _, g := range c.Grants {
+		if word, ok := strings.CutPrefix(g, prefix); ok && word != "" && word != "*" && !strings.Contains(word, ":") {
+			list = append(list, word)
+		}
+	}
+	return list
+}
+
 func covers(grant, permission string) bool {
 	if permission == "" {
 		return false
