@@ -36,6 +36,7 @@ func BenchmarkRecording(b *testing.B) {
 		{"opus-2-parties-1-talking", 40, 2, 1, true},
 		{"opus-2-parties-both-talking", 40, 2, 2, true},
 		{"pcm-2-parties-1-talking", 10, 2, 1, false},
+		{"500-recordings-opus-1-talking", 500, 2, 1, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			idle := cpu(b)
@@ -92,6 +93,9 @@ func BenchmarkRecording(b *testing.B) {
 				used := cpu(b)
 				run(50 * seconds)
 				used = cpu(b) - used
+				if n := g.Stats().DroppedTicks; n > 0 {
+					b.Errorf("%d ticks dropped", n)
+				}
 				b.ReportMetric(float64(used-idle)/1e6/seconds/float64(c.rooms*c.parties), "ms/party-s")
 			}
 			g.stop(b)
