@@ -174,3 +174,12 @@ func (d *Desk) EntryPoints() (out []wire.EntryPoint) {
 	_ = d.read(func() { out = d.floor.EntryPoints(d.deps.Now()) })
 	return out
 }
+
+// DialLimit is nil, or 429 with limit and use while no further outbound call can be made.
+func (d *Desk) DialLimit() error {
+	var err error
+	if closed := d.read(func() { err = d.floor.DialLimit() }); closed != nil {
+		return closed
+	}
+	return err
+}

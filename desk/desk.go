@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/desk/contacts"
 	"github.com/cordboard/cordboard/desk/floor"
 	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/internal/id"
@@ -83,6 +84,10 @@ type Deps struct {
 	Store Log          // nil: nothing outlives the process
 	Log   *slog.Logger // nil: silent
 	Now   func() time.Time
+	// Contacts is the log of contact lists; nil: they do not outlive the process.
+	Contacts contacts.Log
+	// Detector tells people from answering machines; nil: whoever answers is a person.
+	Detector Detector
 	// Messenger brings codes to customers who ask for a callback; nil: they cannot.
 	Messenger Messenger
 }
@@ -97,6 +102,9 @@ type Desk struct {
 	book  *book
 	exec  *executor
 	told  map[string]wire.Queue // the actor's: the queues as they were last told
+	// contacts is safe for concurrent use.
+	contacts *contacts.Book
+	settled  []wire.CampaignRecord // the actor's: closed records that are to be kept
 
 	cursor uint64 // of the bus: everything after it will be read
 
@@ -131,12 +139,16 @@ func New(cfg Config, deps Deps) (*Desk, error) {
 	if d.floor, err = floor.New(cfg, state, id.New); err != nil {
 		return nil, err
 	}
+	if d.contacts, err = contacts.Open(context.Background(), deps.Contacts); err != nil {
+		return nil, err
+	}
+	d.floor.SetContacts(d.contacts)
 	d.told = map[string]wire.Queue{}
 	for _, q := range d.floor.Queues() {
 		d.told[q.ID] = q
 	}
 	d.books.Store(d.floor.Directory())
-	d.exec = newExecutor(deps.Plane, deps.Voice, deps.Log, func(in floor.Input) { d.post(letter{in: in}) })
+	d.exec = newExecutor(deps.Plane, deps.Voice, deps.Detector, deps.Log, func(in floor.Input) { d.post(letter{in: in}) })
 	return d, nil
 }
 
@@ -239,6 +251,7 @@ func (d *Desk) process(batch []letter) {
 	for _, e := range effects {
 		d.execute(e)
 	}
+	d.keepRecords()
 	d.tellQueues()
 	for _, reply := range replies {
 		if saved != nil {
@@ -280,6 +293,8 @@ func (d *Desk) execute(e floor.Effect) {
 		}
 	case floor.Command:
 		d.exec.do(e)
+	case floor.Closed:
+		d.settled = append(d.settled, e.Record)
 	}
 }
 

@@ -20,10 +20,11 @@ const commandLimit = 10 * time.Second
 // executor carries commands out on the calls: those of one call in order, those of different calls side by
 // side. A goroutine per call lives only as long as the call has commands waiting.
 type executor struct {
-	plane Plane
-	voice Voice
-	log   *slog.Logger
-	post  func(floor.Input)
+	plane    Plane
+	voice    Voice
+	detector Detector
+	log      *slog.Logger
+	post     func(floor.Input)
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -34,8 +35,8 @@ type executor struct {
 	music map[string]string // leg -> what is played to it over and over
 }
 
-func newExecutor(p Plane, v Voice, log *slog.Logger, post func(floor.Input)) *executor {
-	e := &executor{plane: p, voice: v, log: log, post: post, lanes: map[string][]floor.Command{}, music: map[string]string{}}
+func newExecutor(p Plane, v Voice, d Detector, log *slog.Logger, post func(floor.Input)) *executor {
+	e := &executor{plane: p, voice: v, detector: d, log: log, post: post, lanes: map[string][]floor.Command{}, music: map[string]string{}}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e
 }
@@ -108,6 +109,9 @@ func (e *executor) call(ctx context.Context, c floor.Command) error {
 			Trunk: c.Dial.Trunk, To: c.Dial.To, From: c.Dial.From, Timeout: c.Dial.Ring,
 		}, wire.RoleCustomer, floor.Actor)
 		return err
+	case floor.OpDetect:
+		e.post(floor.Detected{CallID: c.CallID, Machine: e.machine(ctx, c)})
+		return nil
 	case floor.OpBeep:
 		return e.plane.Beep(ctx, c.LegID, floor.Actor)
 	case floor.OpArrange:
@@ -170,4 +174,21 @@ func (e *executor) hush(ctx context.Context, legID string) error {
 func (e *executor) close() {
 	e.cancel()
 	e.wg.Wait()
+}
+
+// detectLimit is how long a detector may take; whoever is there hears nothing meanwhile.
+const detectLimit = 3 * time.Second
+
+// machine asks the detector; without one, and when it fails, whoever answered is a person.
+func (e *executor) machine(ctx context.Context, c floor.Command) bool {
+	if e.detector == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, detectLimit)
+	defer cancel()
+	m, err := e.detector.Machine(ctx, c.CallID, c.LegID)
+	if err != nil {
+		e.log.Warn("answering machine not looked for", "call", c.CallID, "cause", err)
+	}
+	return m && err == nil
 }

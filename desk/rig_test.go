@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/desk/contacts"
 	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -290,6 +291,8 @@ type rig struct {
 	cfg       func(*Config) // changes the configuration
 	dials     map[string]string
 	messenger Messenger
+	detector  Detector
+	lists     *memory
 	halt      func() error // ends the desk, once
 	n         int
 }
@@ -328,7 +331,7 @@ func (r *rig) start(calls map[string]*wire.Call) {
 	if r.cfg != nil {
 		r.cfg(&cfg)
 	}
-	d, err := New(cfg, Deps{Plane: r.plane, Voice: r.plane, Bus: bus, Store: r.store, Log: slog.New(slog.DiscardHandler), Messenger: r.messenger})
+	d, err := New(cfg, Deps{Plane: r.plane, Voice: r.plane, Bus: bus, Store: r.store, Log: slog.New(slog.DiscardHandler), Messenger: r.messenger, Detector: r.detector, Contacts: r.log()})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -342,6 +345,14 @@ func (r *rig) start(calls map[string]*wire.Call) {
 		return <-over
 	}
 	synctest.Wait()
+}
+
+// log is the log of the lists, nil without one.
+func (r *rig) log() contacts.Log {
+	if r.lists == nil {
+		return nil
+	}
+	return r.lists
 }
 
 // kill ends the desk without letting it write anything more, as a crash does.

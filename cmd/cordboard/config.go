@@ -77,6 +77,10 @@ type recorderConfig struct {
 type deskConfig struct {
 	// Enabled: false leaves a pure media server for somebody else's control plane.
 	Enabled bool `toml:"enabled"`
+	// CodeHook is where codes for callbacks from the web are posted; empty: there are none.
+	CodeHook string `toml:"code_hook"`
+	// DetectHook is asked whether an answering machine has answered; empty: nothing looks for machines.
+	DetectHook string `toml:"detect_hook"`
 	desk.Config
 }
 
@@ -151,7 +155,7 @@ func (c *config) complete() error {
 		errs = append(errs, c.Recorder.Validate())
 	}
 	if c.Desk.Enabled {
-		errs = append(errs, c.Desk.Validate())
+		errs = append(errs, c.Desk.Validate(), validHook("desk.code_hook", c.Desk.CodeHook), validHook("desk.detect_hook", c.Desk.DetectHook))
 	}
 	if c.AuditDir == "" {
 		errs = append(errs, errors.New("audit_dir must name a folder"))

@@ -141,7 +141,18 @@ func (n *node) buildDesk() error {
 	if err != nil {
 		return err
 	}
-	if n.desk, err = desk.New(n.cfg.Desk.Config, desk.Deps{Plane: n.board, Voice: voice{n}, Bus: n.bus, Store: log, Log: n.log.With("part", "desk"), Now: time.Now}); err != nil {
+	lists, err := n.store.Log("contacts")
+	if err != nil {
+		return err
+	}
+	deps := desk.Deps{Plane: n.board, Voice: voice{n}, Bus: n.bus, Store: log, Contacts: lists, Log: n.log.With("part", "desk"), Now: time.Now}
+	if n.cfg.Desk.CodeHook != "" {
+		deps.Messenger = codeHook{newHook(n.cfg.Desk.CodeHook)}
+	}
+	if n.cfg.Desk.DetectHook != "" {
+		deps.Detector = detectHook{newHook(n.cfg.Desk.DetectHook)}
+	}
+	if n.desk, err = desk.New(n.cfg.Desk.Config, deps); err != nil {
 		return err
 	}
 	n.board.SetAdmit(n.desk.Admit)

@@ -99,6 +99,7 @@ func (in SignIn) step(f *Floor) error {
 		a.Station = f.agents[a.ID].Station
 	}
 	f.setAgent(a, in.Agent)
+	f.announceAll(in.Agent)
 	return nil
 }
 

@@ -181,6 +181,11 @@ func (f *Floor) showTask(w *wire.Offer, c contact.Contact) {
 		shown := cb.Wire()
 		w.Callback, w.From = &shown, shown.Number
 	}
+	if r, ok := f.state.Records[c.Task]; ok {
+		shown := r.Wire()
+		w.Record = &shown
+		w.Auto = w.State == wire.OfferAccepted && c.Customer != ""
+	}
 }
 
 // messageLeft makes a callback of a voice message.

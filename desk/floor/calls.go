@@ -279,8 +279,13 @@ func (f *Floor) attach(c contact.Contact, l wire.Leg) {
 		}
 		return
 	}
+	if c.Task != "" && was == contact.Connecting {
+		f.recordConnected(c)
+	}
 	if _, asking := f.consultOf(c.ID); asking || len(c.Others) > 0 {
 		f.arrange(c)
+	} else if c.Task != "" && was == contact.Connecting {
+		// nobody has put the customer on hold
 	} else if (was == contact.Connecting || was == contact.Away) && !c.Parked {
 		f.unhold(c)
 	}
@@ -407,6 +412,8 @@ func (f *Floor) overdue(c contact.Contact) {
 		f.finish(c, "hangup")
 	case contact.Diverted:
 		f.divertedOverdue(c)
+	case contact.Dialing:
+		f.abandon(c)
 	case contact.Connecting:
 		f.closeOffer(c.Offer)
 		f.setAgent(must(a.Fail(agent.ReasonNoMedia, f.now)), Actor)
@@ -421,6 +428,9 @@ func (f *Floor) overdue(c contact.Contact) {
 		f.beginWrapup(a, c)
 		if c.Outbound {
 			f.dropContact(c.ID)
+			if c.Task != "" {
+				f.taskOver(c)
+			}
 			f.command(OpEnd, c.ID, "", "media_lost")
 			return
 		}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/cordboard/cordboard/desk/agent"
 	"github.com/cordboard/cordboard/desk/callback"
+	"github.com/cordboard/cordboard/desk/campaign"
 	"github.com/cordboard/cordboard/desk/consult"
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/desk/hours"
@@ -58,6 +59,12 @@ type Floor struct {
 
 	entries   []entryPoint
 	callHours *hours.Plan // of callbacks
+	contacts  Contacts    // nil: no campaigns
+	tempos    map[string]*tempo
+	counts    map[string]map[wire.RecordState]int // of records, by campaign
+	ready     map[string][]turn                   // likewise, by their time
+	live      []string                            // calls whose customer has answered and is not connected yet
+	taskCalls int
 
 	due        deadlines
 	pastOffers past[offer.Offer]
@@ -150,7 +157,7 @@ func New(cfg Config, state State, newID func(prefix string) string) (*Floor, err
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	f := &Floor{state: state, newID: newID, before: map[key]any{}, file: cfg, told: map[string]wire.Handling{}}
+	f := &Floor{state: state, newID: newID, before: map[key]any{}, file: cfg, told: map[string]wire.Handling{}, tempos: map[string]*tempo{}}
 	if last, ok := state.latest(); ok {
 		// What was saved was right when it was saved; rules may have become stricter since.
 		if err := last.Config.Validate(); err != nil {
@@ -165,6 +172,7 @@ func New(cfg Config, state State, newID func(prefix string) string) (*Floor, err
 // apply makes a validated configuration the one in force, and the indexes anew.
 func (f *Floor) apply(cfg Config) {
 	f.asks = map[string]string{}
+	f.counts, f.ready, f.live, f.taskCalls = map[string]map[wire.RecordState]int{}, map[string][]turn{}, nil, 0
 	paces := map[string]pace{}
 	for id, l := range f.queues {
 		paces[id] = l.pace
@@ -234,6 +242,12 @@ func (f *Floor) rebuild() {
 	for _, k := range f.state.Consults {
 		f.indexConsult(consult.Consult{}, k)
 	}
+	for _, c := range f.state.Campaigns {
+		f.indexCampaign(campaign.Campaign{}, c)
+	}
+	for _, r := range f.state.Records {
+		f.indexRecord(campaign.Record{}, r)
+	}
 	for q, w := range f.state.Watches {
 		f.due.add(time.Time{}, w.Due, key{KindWatch, q})
 	}
@@ -249,7 +263,7 @@ func (f *Floor) Step(now time.Time, in Input) ([]Change, []Effect, error) {
 		f.rollBack()
 		return nil, nil, err
 	}
-	for f.matchTasks(true) || f.match() || f.matchTasks(false) {
+	for f.handWaiting() || f.matchTasks(true) || f.match() || f.matchTasks(false) || f.matchRecords() {
 	}
 	f.watch()
 	f.tell()
@@ -286,6 +300,10 @@ func (f *Floor) rollBack() {
 			put(f, k, f.state.Open, old)
 		case KindConfig:
 			put(f, k, f.state.Configs, old)
+		case KindCampaign:
+			put(f, k, f.state.Campaigns, old)
+		case KindRecord:
+			put(f, k, f.state.Records, old)
 		}
 	}
 	f.effects = nil
@@ -332,6 +350,10 @@ func (f *Floor) index(k key, old, fresh any) {
 	case wait.Wait:
 		f.stand(k.id)
 		f.due.add(old.(wait.Wait).Next, v.Next, k)
+	case campaign.Campaign:
+		f.indexCampaign(old.(campaign.Campaign), v)
+	case campaign.Record:
+		f.indexRecord(old.(campaign.Record), v)
 	}
 }
 
@@ -357,6 +379,7 @@ func (f *Floor) indexAgent(old, a agent.Agent) {
 func (f *Floor) indexContact(cid string, old, c contact.Contact) {
 	f.stand(cid)
 	f.due.add(old.Due(), c.Due(), key{KindContact, cid})
+	f.indexTask(old, c)
 }
 
 func (f *Floor) indexConsult(old, k consult.Consult) {
@@ -411,6 +434,13 @@ func (f *Floor) dueAt(k key) time.Time {
 		return f.state.Consults[k.id].Deadline
 	case KindWait:
 		return f.state.Waits[k.id].Next
+	case KindRecord:
+		return f.state.Records[k.id].Deadline
+	case KindPace:
+		if t := f.tempos[k.id]; t != nil {
+			return t.at
+		}
+		return time.Time{}
 	default:
 		return f.state.Watches[k.id].Due
 	}

@@ -74,20 +74,9 @@ func (f *Floor) dialCustomer(c contact.Contact, trunk string, ring time.Duration
 	}})
 }
 
-// dialing is how many of the desk's own calls are under way.
-func (f *Floor) dialing() int {
-	n := 0
-	for _, c := range f.state.Contacts {
-		if c.Task != "" {
-			n++
-		}
-	}
-	return n
-}
-
-// dialLimit refuses one more outbound call at the limit.
-func (f *Floor) dialLimit() error {
-	if n := f.dialing(); n >= f.cfg.Callbacks.MaxDialing {
+// DialLimit refuses one more outbound call at the limit.
+func (f *Floor) DialLimit() error {
+	if n := f.taskCalls; n >= f.cfg.Callbacks.MaxDialing {
 		return &problem.Error{
 			Status: http.StatusTooManyRequests, Code: "call_limit", Detail: "the limit of simultaneous outbound calls is reached",
 			Limit: f.cfg.Callbacks.MaxDialing, Use: n, RetryAfter: 10,
@@ -99,34 +88,46 @@ func (f *Floor) dialLimit() error {
 // taskMissed: the agent did not take the offer, or was lost before anything was dialled. It replaces the
 // return to the queue that other contacts have.
 func (f *Floor) taskMissed(c contact.Contact, reason string) {
+	if !isCallback(c.Task) && c.Customer != "" {
+		f.recordLost(c)
+		return
+	}
 	f.dropContact(c.ID)
 	f.command(OpEnd, c.ID, "", "cancelled")
 	if isCallback(c.Task) {
 		f.callbackMissed(c, reason)
+		return
 	}
+	f.recordMissed(c)
 }
 
 // taskAttached: the agent's voice is up and the customer has not been dialled yet.
 func (f *Floor) taskAttached(c contact.Contact) {
 	if isCallback(c.Task) {
 		f.callbackAttached(c)
+		return
 	}
+	f.recordAttached(c)
 }
 
 // taskAnswered: the customer has answered.
 func (f *Floor) taskAnswered(c contact.Contact) {
-	if q := f.queues[c.Queue]; q != nil && !q.NoRecording && c.Agent != "" {
+	if q := f.queues[c.Queue]; q != nil && !q.NoRecording && c.State == contact.Connected {
 		f.command(OpRecord, c.ID, "", "")
 	}
 	if isCallback(c.Task) {
 		f.callbackAnswered(c)
+		return
 	}
+	f.recordAnswered(c)
 }
 
 // taskUnanswered: the customer's leg ended before it was answered. The call ends with it.
 func (f *Floor) taskUnanswered(c contact.Contact, cause string) {
 	if isCallback(c.Task) {
 		f.callbackUnanswered(c, cause)
+	} else {
+		f.recordUnanswered(c, cause)
 	}
 	f.finish(c, cause)
 }
@@ -135,7 +136,9 @@ func (f *Floor) taskUnanswered(c contact.Contact, cause string) {
 func (f *Floor) taskOver(c contact.Contact) {
 	if isCallback(c.Task) {
 		f.callbackOver(c)
+		return
 	}
+	f.recordOver(c)
 }
 
 // taskFailed: the media plane could not open or dial.
@@ -147,6 +150,8 @@ func (f *Floor) taskFailed(c contact.Contact, in CommandFailed) {
 	}
 	if isCallback(c.Task) {
 		f.callbackNoCall(c)
+	} else {
+		f.recordUnanswered(c, "unavailable")
 	}
 	f.endContact(c)
 }
@@ -169,7 +174,7 @@ func (f *Floor) matchTasks(first bool) bool {
 				return true
 			}
 			a, ok := f.pickFor(l, cb)
-			if !ok || f.dialLimit() != nil {
+			if !ok || f.DialLimit() != nil {
 				continue
 			}
 			e, ok := f.entry(cb.Entry)

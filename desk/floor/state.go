@@ -9,6 +9,7 @@ import (
 
 	"github.com/cordboard/cordboard/desk/agent"
 	"github.com/cordboard/cordboard/desk/callback"
+	"github.com/cordboard/cordboard/desk/campaign"
 	"github.com/cordboard/cordboard/desk/consult"
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/desk/offer"
@@ -29,6 +30,9 @@ type State struct {
 	Waits     map[string]wait.Wait       // of the contacts that wait, ring or are being connected
 	Open      map[string]string          // stage of the open outbound record, by the customer's number
 	Configs   map[string]Saved           // configurations saved by the API, by version
+	Campaigns map[string]campaign.Campaign
+	// Records are those taken up and not yet kept with their list.
+	Records map[string]campaign.Record
 }
 
 // Watch is the alarm for calls that wait and that nobody on duty can take.
@@ -46,6 +50,7 @@ func NewState() State {
 		Callbacks: map[string]callback.Callback{},
 		Consults:  map[string]consult.Consult{},
 		Waits:     map[string]wait.Wait{}, Open: map[string]string{}, Configs: map[string]Saved{},
+		Campaigns: map[string]campaign.Campaign{}, Records: map[string]campaign.Record{},
 	}
 }
 
@@ -65,6 +70,11 @@ const (
 	KindWait     Kind = "wait"
 	KindOpen     Kind = "open"
 	KindConfig   Kind = "config"
+	KindCampaign Kind = "campaign"
+	KindRecord   Kind = "record"
+
+	// KindPace is a deadline only, never stored: a running campaign's next thought.
+	KindPace Kind = "pace"
 )
 
 // Change is one thing as it is after a step, or gone. Changes are what the desk's log consists of:
@@ -98,6 +108,10 @@ func (s *State) Apply(c Change) error {
 		return apply(s.Open, c)
 	case KindConfig:
 		return apply(s.Configs, c)
+	case KindCampaign:
+		return apply(s.Campaigns, c)
+	case KindRecord:
+		return apply(s.Records, c)
 	default:
 		return fmt.Errorf("desk: unknown kind of state %q", c.Kind)
 	}
@@ -125,6 +139,8 @@ func (s *State) Snapshot() []Change {
 	out = appendAll(out, KindWrapup, s.Wrapups)
 	out = appendAll(out, KindCallback, s.Callbacks)
 	out = appendAll(out, KindConsult, s.Consults)
+	out = appendAll(out, KindCampaign, s.Campaigns)
+	out = appendAll(out, KindRecord, s.Records)
 	out = appendAll(out, KindWatch, s.Watches)
 	out = appendAll(out, KindWait, s.Waits)
 	out = appendAll(out, KindOpen, s.Open)
@@ -171,6 +187,10 @@ func (s *State) change(k Kind, id string) Change {
 		return changeOf(k, id, s.Open)
 	case KindConfig:
 		return changeOf(k, id, s.Configs)
+	case KindCampaign:
+		return changeOf(k, id, s.Campaigns)
+	case KindRecord:
+		return changeOf(k, id, s.Records)
 	default:
 		return changeOf(k, id, s.Watches)
 	}

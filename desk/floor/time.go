@@ -46,6 +46,10 @@ func (Tick) step(f *Floor) error {
 			f.raise(k.id)
 		case KindCallback:
 			f.callbackDue(k.id)
+		case KindRecord:
+			f.recordDue(k.id)
+		case KindPace:
+			f.think(k.id)
 		}
 	}
 	return nil
@@ -77,6 +81,7 @@ func (in Restart) step(f *Floor) error {
 			f.closeConsult(k, agent.ReasonRestart, k.Held, Actor)
 		}
 	}
+	f.settleRecords()
 	for _, aid := range slices.Sorted(maps.Keys(f.state.Agents)) {
 		if f.agents[aid] != nil {
 			f.setAgent(f.state.Agents[aid].Restarted(f.now, f.now.Add(f.cfg.AbsentSignout.Duration)), Actor)

@@ -88,6 +88,8 @@ type Desk interface {
 	RollBackConfig(ctx context.Context, version, base int, actor string) (wire.DeskConfigAnswer, error)
 	ConfigDiff(from, to int) (wire.ConfigDiff, error)
 	WouldGet(c *desk.Config, q wire.DryRunRequest) (wire.DryRun, error)
+	CallbackDesk
+	CampaignDesk
 }
 
 // Recordings is what the API reads of the recorder; *recorder.Recorder is it.

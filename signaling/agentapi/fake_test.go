@@ -302,6 +302,7 @@ func (f *fakeCalls) StopRecording(ctx context.Context, _, actor string) (wire.Re
 
 // fakeDesk has alice (busy with the call) and bob (ready, with an offer and a wrap-up).
 type fakeDesk struct {
+	outbound
 	mu       sync.Mutex
 	sessions map[string]wire.Session
 	denied   string // the action nobody is permitted

@@ -64,6 +64,14 @@ func (f *filter) sees(e *wire.Event) bool {
 		return d.Agent == f.agent
 	case wire.Wrapup:
 		return d.Agent == f.agent
+	case wire.Campaign:
+		return slices.Contains(f.queues, d.Setup.Queue) && d.State != wire.CampaignDraft
+	case wire.CampaignNotice:
+		return d.Agent == f.agent
+	case wire.CampaignRecord:
+		return d.Agent == f.agent || d.Personal == f.agent
+	case wire.Callback:
+		return d.Agent == f.agent || d.Assignee == f.agent || d.Assignee == "" && slices.Contains(f.queues, d.Queue)
 	case wire.Queue:
 		return slices.Contains(f.queues, d.ID)
 	case wire.QueuePlace:

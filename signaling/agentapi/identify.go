@@ -105,8 +105,8 @@ type bucket struct {
 // idleBucket is how long an unused bucket is kept; it is full again long before.
 const idleBucket = time.Minute
 
-func newLimiter(perSecond, burst int, now func() time.Time) *limiter {
-	return &limiter{buckets: make(map[string]*bucket), limit: rate.Limit(perSecond), burst: burst, now: now, swept: now()}
+func newLimiter(perSecond rate.Limit, burst int, now func() time.Time) *limiter {
+	return &limiter{buckets: make(map[string]*bucket), limit: perSecond, burst: burst, now: now, swept: now()}
 }
 
 // take takes one request out of the token's bucket; false says how long until there is one again.
@@ -117,7 +117,7 @@ func (l *limiter) take(token string) (time.Duration, bool) {
 	if now.Sub(l.swept) > idleBucket {
 		l.swept = now
 		for id, b := range l.buckets {
-			if now.Sub(b.used) > idleBucket {
+			if now.Sub(b.used) > idleBucket && b.TokensAt(now) >= float64(l.burst) {
 				delete(l.buckets, id)
 			}
 		}

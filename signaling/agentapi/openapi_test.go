@@ -329,7 +329,7 @@ func TestExamplesFitTheDocument(t *testing.T) {
 	w := f.ask(tok, "POST", "/v1/legs?call_id="+callID, offerSDP, "Content-Type", typeSDP)
 	browser := strings.TrimPrefix(w.Header().Get("Location"), "/v1/legs/")
 	seen := make(map[string]bool)
-	for _, e := range examples() {
+	for _, e := range append(examples(), outboundExamples()...) {
 		t.Run(fmt.Sprintf("%s %d", e.route, e.status), func(t *testing.T) {
 			seen[e.route] = true
 			method, pattern, _ := strings.Cut(e.route, " ")
@@ -348,6 +348,7 @@ func TestExamplesFitTheDocument(t *testing.T) {
 			if e.contentType != "" {
 				head = []string{"Content-Type", e.contentType}
 			}
+			tok := f.token("alice", "admin:*") // the rate is a token's
 			w := f.ask(tok, method, path, e.body, head...)
 			if w.Code != e.status {
 				t.Fatalf("%d, want %d: %s", w.Code, e.status, w.Body)
@@ -467,6 +468,15 @@ func filled(t *testing.T, data any) any {
 	case wire.Agent:
 		d.State, d.Queues = wire.AgentReady, []string{}
 		return d
+	case wire.Callback:
+		return theCallback()
+	case wire.Campaign:
+		return theCampaign()
+	case wire.CampaignNotice:
+		d.Mode = wire.ModePreview
+		return d
+	case wire.CampaignRecord:
+		return theRecord()
 	case wire.Offer:
 		d.State = wire.OfferOpen
 		return d

@@ -2,6 +2,7 @@ package agentapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,7 +48,7 @@ func (s *Server) handle(route *Route) http.Handler {
 			// Best effort: a writer in a test cannot set deadlines.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, cmp.Or(route.Body, maxBody))
 		err := func() error {
 			if local && route.Stream {
 				return problem.New(http.StatusBadRequest, "not_on_socket", "this cannot be asked over the event socket")

@@ -2,6 +2,7 @@ package agentapi
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -23,6 +24,8 @@ type Route struct {
 	// Request is a value of the body's type, nil for none; Types are its media types besides JSON.
 	Request any
 	Types   []string
+	// Body is the most a request may send in bytes; 0: what all others may.
+	Body int64
 	// Query names the parameters of the query.
 	Query []string
 	// Response is a value of the answer's type, nil for an empty answer, a string for the media type of one
@@ -44,6 +47,10 @@ const (
 
 // routes is the table.
 func routes() []Route {
+	return slices.Concat(baseRoutes(), callbackRoutes(), campaignRoutes())
+}
+
+func baseRoutes() []Route {
 	return []Route{
 		// The server itself.
 		{

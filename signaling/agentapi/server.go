@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/time/rate"
 
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -39,13 +40,15 @@ type Server struct {
 	doc    []byte         // the OpenAPI document
 	pace   pace
 
-	limits  *limiter
-	replays *replays
-	legs    *legTable
-	plays   plays
-	frames  *frameCache
-	stats   *counters
-	metrics http.Handler
+	limits *limiter
+	// publicLimits is for people without a token.
+	publicLimits *limiter
+	replays      *replays
+	legs         *legTable
+	plays        plays
+	frames       *frameCache
+	stats        *counters
+	metrics      http.Handler
 
 	mu       sync.Mutex
 	sockets  map[*socket]struct{}
@@ -68,7 +71,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, deps: deps, log: deps.Log, now: deps.Now, routes: routes(), api: http.NewServeMux(),
-		limits: newLimiter(cfg.RateLimit, cfg.Burst, deps.Now), replays: newReplays(deps.Now), legs: newLegTable(),
+		limits:       newLimiter(rate.Limit(cfg.RateLimit), cfg.Burst, deps.Now),
+		publicLimits: newLimiter(rate.Every(publicPeriod), publicBurst, deps.Now), replays: newReplays(deps.Now), legs: newLegTable(),
 		frames: newFrameCache(), stats: newCounters(), pace: defaultPace(),
 		sockets: make(map[*socket]struct{}), sessions: make(map[string]int), perToken: make(map[string]int),
 	}

@@ -94,6 +94,12 @@ var EventTypes = map[string]any{
 	"wrapup.extended":  Wrapup{},
 	"wrapup.completed": Wrapup{},
 
+	"campaign.changed":   Campaign{},
+	"campaign.started":   Campaign{},
+	"campaign.stopped":   Campaign{},
+	"campaign.announced": CampaignNotice{}, // to one agent: it runs
+	"record.changed":     CampaignRecord{},
+
 	"callback.requested": Callback{},
 	"callback.scheduled": Callback{},
 	"callback.changed":   Callback{},

@@ -380,7 +380,10 @@ type Offer struct {
 	Class    int        `json:"class,omitempty"` // 1 returned call, 2 new customer, 3 service
 	Stage    string     `json:"stage,omitempty"` // of a campaign, its name
 	// Callback or Record is what an outbound call is for; From is then the customer and To our number.
-	Callback *Callback `json:"callback,omitempty"`
+	Callback *Callback       `json:"callback,omitempty"`
+	Record   *CampaignRecord `json:"record,omitempty"`
+	// Auto: accepted by itself, because the customer is on the line.
+	Auto bool `json:"auto,omitempty"`
 }
 
 // RecordForm is a customer's record to be opened at the agent who has taken the call; the data of record.opened.

@@ -186,6 +186,211 @@ export interface EntryPointList {
   items: EntryPoint[];
 }
 
+/** CampaignMode is how records come to agents. */
+export type CampaignMode = "preview" | "push_preview" | "progressive" | "predictive";
+export const campaignModeValues: readonly CampaignMode[] = ["preview", "push_preview", "progressive", "predictive"];
+
+/** CampaignState is where a campaign is in its life: draft -> running <-> paused -> finished. */
+export type CampaignState = "draft" | "running" | "paused" | "finished";
+export const campaignStateValues: readonly CampaignState[] = ["draft", "running", "paused", "finished"];
+
+/** RecordState is where a record is in its campaign. */
+export type RecordState = "ready" | "offered" | "preview" | "dialing" | "talking" | "review" | "closed";
+export const recordStateValues: readonly RecordState[] = ["ready", "offered", "preview", "dialing", "talking", "review", "closed"];
+
+/** CampaignRequest makes a campaign, or changes it. */
+export interface CampaignRequest {
+  name: string;
+  mode: CampaignMode;
+  list: string;
+  /** whose agents work in it, whose wrap-up they have */
+  queue: string;
+  /** EntryPoint is the number shown to customers; default: the first that is active. */
+  entry_point?: string;
+  /** of answered calls that may be abandoned, default 3 */
+  cap_percent?: number;
+  /** rounds over a contact's numbers, default 3 */
+  attempts?: number;
+  /** between rounds, default 3600 */
+  retry_seconds?: number;
+  /** default 25 */
+  ring_seconds?: number;
+  /** how long an answered call waits for an agent, default 2000 */
+  wait_ms?: number;
+  /** wall time at the contact, default "08:00" */
+  from?: string;
+  /** default "20:00" */
+  till?: string;
+  /** of contacts without one, default "UTC" */
+  zone?: string;
+  /** answering machines, by the configured detector */
+  detect?: boolean;
+  /** an announcement's file, for calls without an agent */
+  message?: string;
+  /** in flight at once; 0: as many as the pacing wants */
+  max_calls?: number;
+  /** rescheduling: "" the agent chooses, "personal" or "campaign" */
+  personal?: string;
+  /** empty: any text */
+  dispositions?: Disposition[];
+}
+
+/** Disposition is a result an agent can give a record. */
+export interface Disposition {
+  code: string;
+  label: string;
+}
+
+/** Campaign is a campaign with its progress. */
+export interface Campaign {
+  id: string;
+  state: CampaignState;
+  setup: CampaignRequest;
+  /** contacts of the list */
+  total: number;
+  /** contacts that have been taken up */
+  begun: number;
+  /** of these, not closed */
+  open: number;
+  closed: number;
+  /** being made or answered now */
+  calls: number;
+  /** of closed records, by disposition or cause */
+  results: Record<string, number>;
+  /** the campaign day, in its zone */
+  today: CampaignTally;
+  /** 30 days */
+  month: CampaignTally;
+  /** agents who have asked for no further records */
+  stopped: string[];
+  allowed: string[];
+  created: string;
+  started?: string;
+  version: number;
+}
+
+/** CampaignTally counts outcomes of attempts. */
+export interface CampaignTally {
+  dialled: number;
+  answered: number;
+  abandoned: number;
+  abandoned_percent: number;
+}
+
+/** CampaignList is the campaigns. */
+export interface CampaignList {
+  items: Campaign[];
+}
+
+/** ContactNumber is one number of a contact, with the hours it may be called in, wall time at the contact. */
+export interface ContactNumber {
+  number: string;
+  /** home, work, mobile ... */
+  medium?: string;
+  from?: string;
+  till?: string;
+}
+
+/** CampaignRecord is one contact in a campaign. */
+export interface CampaignRecord {
+  id: string;
+  campaign: string;
+  state: RecordState;
+  name: string;
+  numbers: ContactNumber[];
+  /** the number whose turn it is */
+  at: number;
+  zone?: string;
+  fields?: Record<string, string>;
+  /** of the list, from 1 */
+  row: number;
+  attempts: number;
+  next?: string;
+  /** the agent who alone may have it */
+  personal?: string;
+  agent?: string;
+  call_id?: string;
+  result?: string;
+  history: RecordAttempt[];
+  allowed: string[];
+  version: number;
+}
+
+/** RecordAttempt is one attempt to reach a contact. */
+export interface RecordAttempt {
+  time: string;
+  number: string;
+  agent?: string;
+  result: string;
+}
+
+/** RecordList is a page of records. */
+export interface RecordList {
+  items: CampaignRecord[];
+  next?: string;
+}
+
+/** RecordDone closes a record. */
+export interface RecordDone {
+  disposition: string;
+  /** and no further records until asked for */
+  stop?: boolean;
+}
+
+/** RecordReschedule sets another time for a record; it takes effect with this request and with nothing else. */
+export interface RecordReschedule {
+  date: string;
+  time: string;
+  /** default the contact's */
+  zone?: string;
+  personal?: boolean;
+  /** one of the contact's */
+  number?: string;
+  /** Add is a new number of the contact, used then. */
+  add?: ContactNumber;
+  stop?: boolean;
+}
+
+/** ContactListing is an uploaded list of contacts. */
+export interface ContactListing {
+  id: string;
+  name: string;
+  contacts: number;
+  columns: string[];
+  created: string;
+  /** rows that were not taken */
+  faults?: number;
+  /** the first 500 of them */
+  errors?: RowError[];
+}
+
+/** RowError is a row of a list that was not taken. */
+export interface RowError {
+  /** from 1, the heading not counted */
+  row: number;
+  column: string;
+  code: string;
+  detail: string;
+}
+
+/** ContactLists is the lists. */
+export interface ContactLists {
+  items: ContactListing[];
+}
+
+/** DoNotCall is numbers that no campaign may call. */
+export interface DoNotCall {
+  numbers: string[];
+}
+
+/** CampaignNotice tells an agent of a campaign that has started, at once or at sign-in. */
+export interface CampaignNotice {
+  agent: string;
+  campaign: string;
+  name: string;
+  mode: CampaignMode;
+}
+
 /** Hearers says who of a call hears something the server plays. */
 export type Hearers = "none" | "all" | "customer" | "agents";
 export const hearersValues: readonly Hearers[] = ["none", "all", "customer", "agents"];
@@ -1498,6 +1703,9 @@ export interface Offer {
   stage?: string;
   /** Callback or Record is what an outbound call is for; From is then the customer and To our number. */
   callback?: Callback;
+  record?: CampaignRecord;
+  /** Auto: accepted by itself, because the customer is on the line. */
+  auto?: boolean;
 }
 
 /** RecordForm is a customer's record to be opened at the agent who has taken the call; the data of record.opened. */
@@ -1648,6 +1856,11 @@ export interface EventMap {
   "wrapup.started": Wrapup;
   "wrapup.extended": Wrapup;
   "wrapup.completed": Wrapup;
+  "campaign.changed": Campaign;
+  "campaign.started": Campaign;
+  "campaign.stopped": Campaign;
+  "campaign.announced": CampaignNotice;
+  "record.changed": CampaignRecord;
   "callback.requested": Callback;
   "callback.scheduled": Callback;
   "callback.changed": Callback;

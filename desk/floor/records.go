@@ -1,0 +1,676 @@
+package floor
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cordboard/cordboard/desk/agent"
+	"github.com/cordboard/cordboard/desk/callback"
+	"github.com/cordboard/cordboard/desk/campaign"
+	"github.com/cordboard/cordboard/desk/contact"
+	"github.com/cordboard/cordboard/desk/contacts"
+	"github.com/cordboard/cordboard/desk/dialer"
+	"github.com/cordboard/cordboard/desk/hours"
+	"github.com/cordboard/cordboard/desk/offer"
+	"github.com/cordboard/cordboard/desk/queue"
+	"github.com/cordboard/cordboard/internal/id"
+	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// OpDetect asks whether a person or a machine has answered. The answer is a Detected.
+const OpDetect Op = "detect"
+
+// Closed is a record that is closed, to be kept elsewhere; when it is, Archived takes it out of the state.
+type Closed struct{ Record wire.CampaignRecord }
+
+func (Closed) effect() {}
+
+// Archived says that closed records are kept elsewhere.
+type Archived struct{ IDs []string }
+
+func (in Archived) step(f *Floor) error {
+	for _, rid := range in.IDs {
+		if r, ok := f.state.Records[rid]; ok && r.State == wire.RecordClosed {
+			put(f, key{KindRecord, rid}, f.state.Records, nil)
+		}
+	}
+	return nil
+}
+
+// turn is a record that waits for its time.
+type turn struct {
+	at time.Time
+	id string
+}
+
+func compareTurns(a, b turn) int { return cmp.Or(a.at.Compare(b.at), strings.Compare(a.id, b.id)) }
+
+func (f *Floor) indexRecord(old, r campaign.Record) {
+	if old.ID != "" {
+		f.counts[old.Campaign][old.State]--
+		if old.State == wire.RecordReady {
+			l := f.ready[old.Campaign]
+			if i, ok := slices.BinarySearchFunc(l, turn{old.Next, old.ID}, compareTurns); ok {
+				f.ready[old.Campaign] = slices.Delete(l, i, i+1)
+			}
+		}
+	}
+	if r.ID != "" {
+		if f.counts[r.Campaign] == nil {
+			f.counts[r.Campaign] = map[wire.RecordState]int{}
+		}
+		f.counts[r.Campaign][r.State]++
+		if r.State == wire.RecordReady {
+			l := f.ready[r.Campaign]
+			if i, ok := slices.BinarySearchFunc(l, turn{r.Next, r.ID}, compareTurns); !ok {
+				f.ready[r.Campaign] = slices.Insert(l, i, turn{r.Next, r.ID})
+			}
+		}
+	}
+	f.due.add(old.Deadline, r.Deadline, key{KindRecord, r.ID})
+}
+
+// indexTask keeps count of the desk's own calls, and those whose customer has answered and waits.
+func (f *Floor) indexTask(old, c contact.Contact) {
+	if old.Task != "" {
+		f.taskCalls--
+	}
+	if c.Task != "" {
+		f.taskCalls++
+	}
+	was, is := answeredTask(old), answeredTask(c)
+	switch i, there := slices.BinarySearch(f.live, cmp.Or(c.ID, old.ID)); {
+	case was && !is && there:
+		f.live = slices.Delete(f.live, i, i+1)
+	case is && !there:
+		f.live = slices.Insert(f.live, i, c.ID)
+	}
+}
+
+func answeredTask(c contact.Contact) bool {
+	return c.Task != "" && c.Customer != "" && (c.State == contact.Dialing || c.State == contact.Connecting)
+}
+
+// setRecord writes a record, counts its end and tells.
+func (f *Floor) setRecord(r campaign.Record, actor string) {
+	old, had := f.state.Records[r.ID]
+	put(f, key{KindRecord, r.ID}, f.state.Records, any(r))
+	c := f.state.Campaigns[r.Campaign]
+	if !had {
+		c.Open++
+		f.setCampaign(c, Actor)
+	}
+	if r.State == wire.RecordClosed && old.State != wire.RecordClosed {
+		f.setCampaign(c.Closed(r.Result), Actor)
+		f.effects = append(f.effects, Closed{r.Wire()})
+	}
+	if had && old.Version != r.Version && (r.Agent != "" || old.Agent != "" || r.State == wire.RecordClosed) {
+		f.publish("record.changed", r.Call, actor, r.Wire())
+	}
+}
+
+// nextRecord takes up the next record that may be called now: one whose time has come, the agent's own
+// before others, or the next contact of the list. agentID "" is nobody in particular.
+func (f *Floor) nextRecord(cid, agentID string) (campaign.Record, bool) {
+	var best campaign.Record
+	for _, t := range slices.Clone(f.ready[cid]) {
+		if t.at.After(f.now) {
+			break
+		}
+		r := f.state.Records[t.id]
+		if r.Personal != "" && r.Personal != agentID {
+			continue
+		}
+		if r, ok := f.callable(r); !ok {
+			continue
+		} else if r.Personal != "" {
+			return r, true
+		} else if best.ID == "" {
+			best = r
+		}
+	}
+	if best.ID != "" {
+		return best, true
+	}
+	for range rowsPerLook {
+		c := f.state.Campaigns[cid]
+		row, ok := f.contacts.Row(c.Setup.List, c.Cursor)
+		if !ok {
+			return best, false
+		}
+		r := campaign.Record{
+			ID: f.newID(id.Record), Campaign: cid, Row: c.Cursor, State: wire.RecordReady, Name: row.Name, Zone: row.Zone,
+			Numbers: row.Numbers, Fields: row.Fields, Version: 1,
+		}
+		c.Cursor++
+		put(f, key{KindCampaign, cid}, f.state.Campaigns, any(c))
+		f.setRecord(r, Actor)
+		if r, ok = f.callable(r); ok {
+			return r, true
+		}
+	}
+	return best, false
+}
+
+// callable says whether a record may be called now. Numbers that must not be called are passed over; a
+// record whose hours have not come waits for them, one without any number left is closed.
+func (f *Floor) callable(r campaign.Record) (campaign.Record, bool) {
+	c := f.state.Campaigns[r.Campaign]
+	for r.At < len(r.Numbers) && f.contacts.Barred(r.Number()) {
+		r.At++
+	}
+	if r.At >= len(r.Numbers) {
+		f.setRecord(r.Close(campaign.ResultDNC), Actor)
+		return r, false
+	}
+	at, ok := r.Window(f.now, c.Setup.From, c.Setup.Till, c.Setup.Zone)
+	switch {
+	case !ok:
+		f.setRecord(r.Close(campaign.ResultNoNumber), Actor)
+		return r, false
+	case at.After(f.now):
+		r.Next = at
+		f.setRecord(r, Actor)
+		return r, false
+	}
+	return r, true
+}
+
+// recordCall is the contact of an attempt.
+func (f *Floor) recordCall(c campaign.Campaign, r campaign.Record) (contact.Contact, entryPoint, bool) {
+	e, ok := f.entry(c.Setup.EntryPoint)
+	return contact.Contact{
+		ID: f.newID(id.Call), Outbound: true, Task: r.ID, From: e.Number, To: r.Number(), FromName: r.Name, Queue: c.Setup.Queue,
+		Place: queue.Place{Class: queue.ClassService, Entered: f.now},
+	}, e, ok
+}
+
+// offerRecord gives a record to an agent to look at, and returns the offer.
+func (f *Floor) offerRecord(c campaign.Campaign, r campaign.Record, a agent.Agent) string {
+	k, e, _ := f.recordCall(c, r)
+	f.setRecord(must(r.Offer(a.ID, k.ID)), Actor)
+	_, o := f.offerTask(k, a, f.queues[c.Setup.Queue].Ring.Duration, Dial{Trunk: e.Trunk})
+	return o.ID
+}
+
+// matchRecords offers a record to an idle agent: where records are pushed, and everywhere those an agent has
+// kept for himself or herself.
+func (f *Floor) matchRecords() bool {
+	for _, cid := range f.campaignOrder() {
+		c := f.state.Campaigns[cid]
+		l := f.queues[c.Setup.Queue]
+		if l == nil || c.State != wire.CampaignRunning || len(l.Idle()) == 0 || f.DialLimit() != nil {
+			continue
+		}
+		for _, i := range slices.Clone(l.Idle()) {
+			if !c.Serves(i.ID) {
+				continue
+			}
+			var r campaign.Record
+			var ok bool
+			if c.Setup.Mode == wire.ModePushPreview {
+				r, ok = f.nextRecord(cid, i.ID)
+			} else {
+				r, ok = f.personalRecord(cid, i.ID)
+			}
+			if ok {
+				f.offerRecord(f.state.Campaigns[cid], r, f.state.Agents[i.ID])
+				return true
+			}
+			if c.Setup.Mode == wire.ModePushPreview && len(f.ready[cid]) == 0 {
+				break // nothing for anybody
+			}
+		}
+	}
+	return false
+}
+
+// campaignOrder is the campaigns, oldest first.
+func (f *Floor) campaignOrder() []string {
+	if len(f.state.Campaigns) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(f.state.Campaigns))
+}
+
+func (f *Floor) personalRecord(cid, agentID string) (campaign.Record, bool) {
+	for _, t := range f.ready[cid] {
+		if t.at.After(f.now) {
+			break
+		}
+		if r := f.state.Records[t.id]; r.Personal == agentID {
+			return f.callable(r)
+		}
+	}
+	return campaign.Record{}, false
+}
+
+// dialNext dials a campaign's next record; with reserve the longest idle agent is reserved for it. False
+// when there is nobody to call, or to talk.
+func (f *Floor) dialNext(cid string, reserve bool) bool {
+	c := f.state.Campaigns[cid]
+	var a agent.Agent
+	if reserve {
+		i := slices.IndexFunc(f.queues[c.Setup.Queue].Idle(), func(i queue.Idle) bool { return c.Serves(i.ID) })
+		if i < 0 {
+			return false
+		}
+		a = f.state.Agents[f.queues[c.Setup.Queue].Idle()[i].ID]
+	}
+	if f.DialLimit() != nil {
+		return false
+	}
+	r, ok := f.nextRecord(cid, "")
+	if !ok {
+		return false
+	}
+	c = f.state.Campaigns[cid]
+	k, e, ok := f.recordCall(c, r)
+	if !ok {
+		return false
+	}
+	k.State, k.Agent = contact.Dialing, a.ID
+	if reserve {
+		k.Offer = f.newID(id.Offer)
+		f.setAgent(must(a.Reserve(k.Offer, k.ID, f.now)), Actor)
+	}
+	f.setContact(k)
+	f.setRecord(must(r.Dial(a.ID, k.ID, f.now)), Actor)
+	t := f.tempos[cid]
+	t.air = append(t.air, attempt{record: r.ID, at: f.now})
+	f.openCall(k, Dial{Trunk: e.Trunk, Agent: a.ID})
+	f.dialCustomer(k, e.Trunk, time.Duration(c.Setup.RingSeconds)*time.Second)
+	return true
+}
+
+func (f *Floor) recordOf(c contact.Contact) (campaign.Record, bool) {
+	r, ok := f.state.Records[c.Task]
+	return r, ok && r.Call == c.ID
+}
+
+// count adds to a campaign's day.
+func (f *Floor) count(cid string, t dialer.Tally) {
+	c := f.state.Campaigns[cid].Count(t, f.now)
+	put(f, key{KindCampaign, cid}, f.state.Campaigns, any(c))
+}
+
+func (f *Floor) recordMissed(c contact.Contact) {
+	if r, ok := f.recordOf(c); ok && (r.State == wire.RecordOffered || r.State == wire.RecordPreview) {
+		f.setRecord(must(r.Back()), Actor)
+	}
+}
+
+func (f *Floor) recordAttached(c contact.Contact) {
+	if r, ok := f.recordOf(c); ok && r.State == wire.RecordOffered {
+		f.setRecord(must(r.Look()), c.Agent)
+	}
+}
+
+// recordAnswered: the customer is there. An agent who dialled is too; otherwise one is found.
+func (f *Floor) recordAnswered(c contact.Contact) {
+	r, ok := f.recordOf(c)
+	if !ok || r.State != wire.RecordDialing {
+		return
+	}
+	if t := f.tempos[r.Campaign]; t != nil {
+		mean(&t.setup, f.now.Sub(r.Started).Seconds())
+		for i := range t.air {
+			if t.air[i].record == r.ID {
+				t.air[i].answered = true
+			}
+		}
+	}
+	if f.state.Campaigns[r.Campaign].Setup.Detect {
+		f.effects = append(f.effects, Command{Op: OpDetect, CallID: c.ID, LegID: c.Customer})
+		return
+	}
+	f.person(c, r)
+}
+
+// Detected is what an answering-machine detector says of a call.
+type Detected struct {
+	CallID  string
+	Machine bool
+}
+
+func (in Detected) step(f *Floor) error {
+	c, ok := f.state.Contacts[in.CallID]
+	if !ok {
+		return nil
+	}
+	r, ok := f.recordOf(c)
+	if !ok || r.State != wire.RecordDialing {
+		return nil
+	}
+	if in.Machine {
+		f.recordUnanswered(c, campaign.ResultMachine)
+		f.finish(c, "hangup")
+		return nil
+	}
+	f.person(c, r)
+	return nil
+}
+
+// person: somebody has answered.
+func (f *Floor) person(c contact.Contact, r campaign.Record) {
+	f.count(r.Campaign, dialer.Tally{Dialled: 1, Answered: 1})
+	if c.State == contact.Connected { // the agent has dialled, and is there
+		f.setRecord(must(r.Talk(c.Agent)), c.Agent)
+		return
+	}
+	f.hand(c)
+}
+
+// hand gives an answered call to its reserved agent, or to the longest idle one; without any it waits.
+func (f *Floor) hand(c contact.Contact) bool {
+	a, ok := f.state.Agents[c.Agent]
+	if !ok || a.State != wire.AgentReserved || a.Call != c.ID {
+		r := f.state.Records[c.Task]
+		camp := f.state.Campaigns[r.Campaign]
+		l := f.queues[c.Queue]
+		i := slices.IndexFunc(l.Idle(), func(i queue.Idle) bool { return camp.Serves(i.ID) })
+		if i < 0 {
+			if c.Deadline.IsZero() {
+				c.Agent, c.Offer, c.State = "", "", contact.Dialing
+				c.Deadline = f.now.Add(time.Duration(camp.Setup.WaitMS) * time.Millisecond)
+				f.setContact(c)
+			}
+			return false
+		}
+		c.Offer, c.Agent = f.newID(id.Offer), l.Idle()[i].ID
+		a = must(f.state.Agents[c.Agent].Reserve(c.Offer, c.ID, f.now))
+		f.setAgent(a, Actor)
+	}
+	c.State, c.Deadline = contact.Connecting, f.now.Add(f.cfg.Attach.Duration)
+	c.Attempt++
+	f.setContact(c)
+	o := offer.Offer{
+		ID: c.Offer, Call: c.ID, Agent: a.ID, Queue: c.Queue, State: wire.OfferAccepted, Created: f.now, Deadline: c.Deadline, Attempt: c.Attempt,
+	}
+	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
+	f.publish("offer.created", c.ID, Actor, f.wireOffer(o))
+	f.publish("offer.accepted", c.ID, Actor, f.wireOffer(o))
+	return true
+}
+
+// handWaiting gives answered calls that wait to agents who have become free.
+func (f *Floor) handWaiting() bool {
+	for _, callID := range f.live {
+		c := f.state.Contacts[callID]
+		if c.Agent == "" && !c.Deadline.IsZero() && len(f.queues[c.Queue].Idle()) > 0 && f.hand(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// recordConnected: agent and customer hear each other.
+func (f *Floor) recordConnected(c contact.Contact) {
+	if r, ok := f.recordOf(c); ok && r.State == wire.RecordDialing {
+		f.setRecord(must(r.Talk(c.Agent)), c.Agent)
+	}
+}
+
+// recordLost: the agent of an answered call did not come. Another one may; the customer is not let go while
+// one is free.
+func (f *Floor) recordLost(c contact.Contact) {
+	c.State, c.Agent, c.Offer, c.Leg, c.Deadline = contact.Dialing, "", "", "", time.Time{}
+	f.setContact(c)
+	f.hand(c)
+}
+
+// abandon ends an answered call that no agent was found for, after the message that says who called.
+func (f *Floor) abandon(c contact.Contact) {
+	r, ok := f.recordOf(c)
+	if !ok {
+		f.finish(c, "hangup")
+		return
+	}
+	f.count(r.Campaign, dialer.Tally{Abandoned: 1})
+	f.recordUnanswered(c, campaign.ResultAbandoned)
+	m := f.state.Campaigns[r.Campaign].Setup.Message
+	if m == "" {
+		f.finish(c, "hangup")
+		return
+	}
+	c.State, c.Divert, c.Deadline = contact.Diverted, TargetEnd, f.now.Add(promptMost)
+	f.setContact(c)
+	f.say(c, m)
+}
+
+func (f *Floor) recordUnanswered(c contact.Contact, cause string) {
+	r, ok := f.recordOf(c)
+	if !ok || r.State != wire.RecordDialing {
+		return
+	}
+	if cause != campaign.ResultAbandoned {
+		f.count(r.Campaign, dialer.Tally{Dialled: 1})
+	}
+	s := f.state.Campaigns[r.Campaign].Setup
+	f.setRecord(must(r.Unanswered(cause, s.Attempts, time.Duration(s.RetrySeconds)*time.Second, f.now)), Actor)
+}
+
+func (f *Floor) recordOver(c contact.Contact) {
+	r, ok := f.recordOf(c)
+	if !ok {
+		return
+	}
+	switch r.State {
+	case wire.RecordOffered, wire.RecordPreview:
+		f.setRecord(must(r.Back()), Actor)
+	case wire.RecordDialing:
+		switch {
+		case f.restarting:
+		case c.Customer != "" && c.Leg == "":
+			f.count(r.Campaign, dialer.Tally{Abandoned: 1})
+			f.recordUnanswered(c, campaign.ResultAbandoned)
+		default:
+			f.recordUnanswered(c, "cancelled")
+		}
+	case wire.RecordTalking:
+		if t := f.tempos[r.Campaign]; t != nil {
+			mean(&t.talk, f.now.Sub(r.Started).Seconds())
+		}
+		f.setRecord(must(r.HungUp(f.now.Add(f.cfg.Callbacks.Review.Duration))), Actor)
+	}
+}
+
+// settleRecords makes records found after a restart true.
+func (f *Floor) settleRecords() {
+	for _, rid := range slices.Sorted(maps.Keys(f.state.Records)) {
+		r := f.state.Records[rid]
+		switch {
+		case r.State == wire.RecordClosed:
+			f.effects = append(f.effects, Closed{r.Wire()}) // perhaps it was not kept
+		case r.Call != "" && f.state.Contacts[r.Call].Task != r.ID:
+			ring := time.Duration(f.state.Campaigns[r.Campaign].Setup.RingSeconds) * time.Second
+			f.setRecord(r.Settle(f.now, f.now.Add(ring)), Actor)
+		}
+	}
+}
+
+// recordDue is a record's deadline: nobody has closed it.
+func (f *Floor) recordDue(rid string) {
+	if r := f.state.Records[rid]; r.State == wire.RecordReview {
+		f.setRecord(r.Close(campaign.ResultDone), Actor)
+	}
+}
+
+// ChangeRecord is what an agent does with a record; see the API for the names in Do.
+type ChangeRecord struct {
+	ID, Do, Actor string
+	Agent         string // who, "" for a program
+	Number        string // dial
+	Done          wire.RecordDone
+	Reschedule    wire.RecordReschedule
+}
+
+func (in ChangeRecord) step(f *Floor) error {
+	r, ok := f.state.Records[in.ID]
+	if !ok {
+		return problem.NotFound("record", in.ID)
+	}
+	was, callID := r.State, r.Call
+	stop := false
+	var err error
+	switch in.Do {
+	case "dial":
+		return f.dialRecord(r, in)
+	case "done":
+		if err = f.disposition(r.Campaign, in.Done.Disposition); err == nil {
+			r, err = r.Done(in.Done.Disposition)
+		}
+		stop = in.Done.Stop
+	case "reject":
+		if !slices.Contains(r.Allowed(), "reject") {
+			err = problem.Conflict("record_wrong_state", string(r.State), r.Allowed(), "record %s is %s: cannot reject", r.ID, r.State)
+		} else {
+			r, err = r.Back()
+		}
+	case "cancel":
+		r, err = r.Cancel(campaign.ResultCancelled, "cancel")
+	case "do_not_call":
+		r, err = r.Cancel(campaign.ResultDNC, "do_not_call")
+	case "reschedule":
+		r, err = f.reschedule(r, in)
+		stop = in.Reschedule.Stop
+	}
+	if err != nil {
+		return err
+	}
+	f.setRecord(r, in.Actor)
+	if c := f.state.Campaigns[r.Campaign]; stop && in.Agent != "" {
+		f.setCampaign(c.Stop(in.Agent, true), in.Actor)
+	}
+	if k, ok := f.state.Contacts[callID]; ok && was == wire.RecordPreview {
+		f.finish(k, "cancelled")
+	}
+	return nil
+}
+
+func (f *Floor) disposition(cid, code string) error {
+	var faults callback.Faults
+	known := f.state.Campaigns[cid].Setup.Dispositions
+	faults.Text("/disposition", code, 1, 100)
+	if len(known) > 0 && !slices.ContainsFunc(known, func(d wire.Disposition) bool { return d.Code == code }) {
+		faults.Add("/disposition", "unknown", "this is none of the campaign's dispositions")
+	}
+	return faults.Err()
+}
+
+func (f *Floor) dialRecord(r campaign.Record, in ChangeRecord) error {
+	if !slices.Contains(r.Allowed(), "dial") {
+		return problem.Conflict("record_wrong_state", string(r.State), r.Allowed(), "record %s is %s: cannot dial", r.ID, r.State)
+	}
+	k, ok := f.state.Contacts[r.Call]
+	if !ok {
+		return problem.NotFound("call", r.Call)
+	}
+	if in.Number != "" {
+		i := slices.IndexFunc(r.Numbers, func(n wire.ContactNumber) bool { return n.Number == Normalize(in.Number) })
+		if i < 0 {
+			return unknownNumber()
+		}
+		r.At = i
+	}
+	if f.contacts.Barred(r.Number()) {
+		return problem.New(http.StatusUnprocessableEntity, "do_not_call", "this number must not be called")
+	}
+	c := f.state.Campaigns[r.Campaign]
+	if at, ok := r.Window(f.now, c.Setup.From, c.Setup.Till, c.Setup.Zone); !ok || at.After(f.now) {
+		return problem.New(http.StatusUnprocessableEntity, "outside_window", "this number must not be called at this hour of the contact's day")
+	}
+	k.To = r.Number()
+	f.setContact(k)
+	f.setRecord(must(r.Dial(k.Agent, k.ID, f.now)), in.Actor)
+	e, _ := f.entry(c.Setup.EntryPoint)
+	f.dialCustomer(k, e.Trunk, time.Duration(c.Setup.RingSeconds)*time.Second)
+	return nil
+}
+
+func unknownNumber() error {
+	return &problem.Error{
+		Status: http.StatusUnprocessableEntity, Code: "invalid_field", Detail: "this is none of the contact's numbers",
+		Fields: []problem.Field{{Pointer: "/number", Code: "unknown"}},
+	}
+}
+
+// reschedule checks date, time and number, and sets the record's next turn.
+func (f *Floor) reschedule(r campaign.Record, in ChangeRecord) (campaign.Record, error) {
+	q := in.Reschedule
+	c := f.state.Campaigns[r.Campaign]
+	var faults callback.Faults
+	zone := cmp.Or(q.Zone, r.Zone, c.Setup.Zone)
+	loc, err := hours.Zone(zone)
+	if err != nil {
+		faults.Add("/zone", "unknown", "%q is not an IANA time zone", zone)
+		loc = time.UTC
+	}
+	day, err := time.Parse(time.DateOnly, q.Date)
+	if err != nil {
+		faults.Add("/date", "invalid", "a date is like 2026-03-01")
+	}
+	minute, err := hours.ParseClock(q.Time)
+	if err != nil {
+		faults.Add("/time", "invalid", "a time is like 09:30")
+	}
+	at, _ := hours.Wall(loc, day.Year(), day.Month(), day.Day(), minute)
+	if len(faults) == 0 {
+		switch {
+		case !hours.Exists(loc, day.Year(), day.Month(), day.Day(), minute):
+			faults.Add("/time", "nonexistent", "the clocks in %s skip this time on %s", zone, q.Date)
+		case !at.After(f.now):
+			faults.Add("/time", "past", "this time is over")
+		case at.After(f.now.Add(366 * 24 * time.Hour)):
+			faults.Add("/date", "too_late", "this is more than a year ahead")
+		}
+	}
+	number := r.At
+	if q.Add != nil {
+		n := *q.Add
+		n.Number = faults.Number("/add/number", n.Number)
+		contacts.CheckHours(&faults, "/add/from", "/add/till", n.From, n.Till)
+		r.Numbers = append(slices.Clone(r.Numbers), n)
+		number = len(r.Numbers) - 1
+	} else if q.Number != "" {
+		if number = slices.IndexFunc(r.Numbers, func(n wire.ContactNumber) bool { return n.Number == Normalize(q.Number) }); number < 0 {
+			return r, unknownNumber()
+		}
+	}
+	personal := ""
+	if (q.Personal || c.Setup.Personal == "personal") && c.Setup.Personal != "campaign" {
+		if personal = in.Agent; personal == "" {
+			faults.Add("/personal", "no_agent", "only an agent can keep a record")
+		}
+	}
+	if err := faults.Err(); err != nil {
+		return r, err
+	}
+	return r.Reschedule(at.UTC(), personal, number)
+}
+
+// Record is a record that is not archived yet.
+func (f *Floor) Record(rid string) (wire.CampaignRecord, error) {
+	r, ok := f.state.Records[rid]
+	if !ok {
+		return wire.CampaignRecord{}, problem.NotFound("record", rid)
+	}
+	return r.Wire(), nil
+}
+
+// Records are a campaign's records that are not archived, by row.
+func (f *Floor) Records(cid string) []wire.CampaignRecord {
+	out := []wire.CampaignRecord{}
+	for _, r := range f.state.Records {
+		if r.Campaign == cid {
+			out = append(out, r.Wire())
+		}
+	}
+	slices.SortFunc(out, func(a, b wire.CampaignRecord) int { return cmp.Compare(a.Row, b.Row) })
+	return out
+}

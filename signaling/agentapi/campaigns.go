@@ -1,0 +1,354 @@
+package agentapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/cordboard/cordboard/desk/floor"
+	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// CampaignDesk is what the API asks of the desk's campaigns.
+type CampaignDesk interface {
+	MakeCampaign(ctx context.Context, r wire.CampaignRequest, actor string) (wire.Campaign, error)
+	ChangeCampaign(ctx context.Context, id string, r wire.CampaignRequest, actor string) (wire.Campaign, error)
+	MoveCampaign(ctx context.Context, id, to, actor string) (wire.Campaign, error)
+	AskRecord(ctx context.Context, campaignID, agentID string) (wire.Campaign, error)
+	Campaign(id string) (wire.Campaign, error)
+	Campaigns(agentID string) []wire.Campaign
+	WorksIn(agentID, campaignID string) bool
+	Records(campaignID string) ([]wire.CampaignRecord, error)
+	Record(id string) (wire.CampaignRecord, error)
+	ChangeRecord(ctx context.Context, in floor.ChangeRecord) (wire.CampaignRecord, error)
+	AddList(ctx context.Context, name string, csv io.Reader) (wire.ContactListing, error)
+	Lists() []wire.ContactListing
+	DropList(ctx context.Context, id string) error
+	Bar(ctx context.Context, numbers []string, on bool) error
+	Barred(number string) bool
+}
+
+const (
+	typeCSV = "text/csv"
+	// maxList is the largest file of contacts.
+	maxList = 64 << 20
+)
+
+// campaignRoutes are the routes of campaigns, records and lists.
+func campaignRoutes() []Route {
+	out := []Route{
+		{
+			Method: post, Pattern: "/v1/lists", Grant: "campaign:write", Query: []string{"name"}, Stream: true, Body: maxList,
+			Summary: "Upload contacts as CSV; rows with faults are left out and named", Request: "", Types: []string{typeCSV},
+			Response: wire.ContactListing{}, Statuses: []int{201, 413, 415, 422, 503}, Handler: postList,
+		},
+		{
+			Method: get, Pattern: "/v1/lists", Grant: "campaign:write", Summary: "The lists of contacts",
+			Response: wire.ContactLists{}, Statuses: []int{200, 503}, Handler: getLists,
+		},
+		{
+			Method: remove, Pattern: "/v1/lists/{list}", Grant: "campaign:write", Summary: "Forget a list that no campaign calls",
+			Statuses: []int{204, 404, 409, 503}, Handler: deleteList,
+		},
+		{
+			Method: post, Pattern: "/v1/do-not-call", Grant: "campaign:write", Summary: "Numbers that no campaign may call",
+			Request: wire.DoNotCall{}, Statuses: []int{204, 422, 503}, Handler: postBar,
+		},
+		{
+			Method: get, Pattern: "/v1/do-not-call/{number}", Grant: "campaign:write", Summary: "204 for a number that must not be called, 404 for others",
+			Statuses: []int{204, 404, 503}, Handler: getBar,
+		},
+		{
+			Method: remove, Pattern: "/v1/do-not-call/{number}", Grant: "campaign:write", Summary: "The number may be called again",
+			Statuses: []int{204, 422, 503}, Handler: deleteBar,
+		},
+		{
+			Method: post, Pattern: "/v1/campaigns", Grant: "campaign:write", Summary: "Make a campaign; it does not run yet",
+			Request: wire.CampaignRequest{}, Response: wire.Campaign{}, Statuses: []int{201, 422, 503}, Handler: postCampaign,
+		},
+		{
+			Method: get, Pattern: "/v1/campaigns", Grant: "campaign:read", Own: "agent:self",
+			Summary:  "Campaigns with their progress, newest first; an agent's token sees those of the agent's queues",
+			Response: wire.CampaignList{}, Statuses: []int{200, 503}, Handler: getCampaigns,
+		},
+		{
+			Method: get, Pattern: "/v1/campaigns/{campaign}", Grant: "campaign:read", Own: "agent:self", Summary: "One campaign",
+			Response: wire.Campaign{}, Statuses: []int{200, 404, 503}, Handler: getCampaign,
+		},
+		{
+			Method: http.MethodPut, Pattern: "/v1/campaigns/{campaign}", Grant: "campaign:write", Summary: "Change a campaign that does not run",
+			Request: wire.CampaignRequest{}, Response: wire.Campaign{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: putCampaign,
+		},
+		{
+			Method: post, Pattern: "/v1/campaigns/{campaign}/next", Grant: "campaign:write", Own: "agent:self",
+			Summary:  "The agent's next record; where records come by themselves, they come again after a Done and Stop",
+			Response: wire.Campaign{}, Statuses: []int{200, 404, 409, 429, 503}, Handler: postNext,
+		},
+		{
+			Method: get, Pattern: "/v1/campaigns/{campaign}/records", Grant: "campaign:write", Query: []string{"cursor", "limit"},
+			Summary: "A campaign's records with their history", Response: wire.RecordList{}, Statuses: []int{200, 404, 422, 503}, Handler: getRecords,
+		},
+		{
+			Method: get, Pattern: "/v1/records/{record}", Grant: "campaign:write", Own: "agent:self", Summary: "One record that is not closed",
+			Response: wire.CampaignRecord{}, Statuses: []int{200, 404, 503}, Handler: getRecord,
+		},
+	}
+	for _, to := range []struct{ verb, summary string }{
+		{"start", "Records come from now on"}, {"pause", "No further records; calls go on"}, {"finish", "End a campaign; calls go on"},
+	} {
+		out = append(out, Route{
+			Method: post, Pattern: "/v1/campaigns/{campaign}/" + to.verb, Grant: "campaign:write", Summary: to.summary,
+			Response: wire.Campaign{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: moveCampaign(to.verb),
+		})
+	}
+	for _, do := range []struct {
+		verb, name, summary string
+		request             any
+	}{
+		{"dial", "dial", "Dial the record in preview", wire.DialRequest{}},
+		{"done", "done", "Close a record with a disposition; with stop, no further records", wire.RecordDone{}},
+		{"reschedule", "reschedule", "Another time for a record, at once and for good", wire.RecordReschedule{}},
+		{"reject", "reject", "Back to the list, for another agent", nil},
+		{"cancel", "cancel", "Not processed in this campaign", nil},
+		{"do-not-call", "do_not_call", "Close a record and never call its numbers again", nil},
+	} {
+		out = append(out, Route{
+			Method: post, Pattern: "/v1/records/{record}/" + do.verb, Grant: "campaign:write", Own: "agent:self", Summary: do.summary,
+			Request: do.request, Response: wire.CampaignRecord{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: changeRecord(do.name),
+		})
+	}
+	return out
+}
+
+func postList(q *request) error {
+	d, err := q.desk()
+	if err != nil {
+		return err
+	}
+	if q.contentType() != typeCSV {
+		return unsupported(typeCSV)
+	}
+	l, err := d.AddList(q.ctx(), q.r.URL.Query().Get("name"), q.r.Body)
+	var tooBig *http.MaxBytesError
+	if errors.As(err, &tooBig) {
+		return problem.New(http.StatusRequestEntityTooLarge, "body_too_large", "a list is at most %d bytes long", maxList)
+	}
+	if err != nil {
+		return err
+	}
+	q.header("Location", "/v1/lists/"+l.ID)
+	return q.reply(http.StatusCreated, l)
+}
+
+func getLists(q *request) error {
+	d, err := q.desk()
+	if err != nil {
+		return err
+	}
+	return q.reply(http.StatusOK, wire.ContactLists{Items: list(d.Lists())})
+}
+
+func deleteList(q *request) error {
+	d, err := q.desk()
+	if err == nil {
+		err = d.DropList(q.ctx(), q.path("list"))
+	}
+	if err != nil {
+		return err
+	}
+	return q.reply(http.StatusNoContent, nil)
+}
+
+func postBar(q *request) error {
+	var in wire.DoNotCall
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	d, err := q.desk()
+	if err == nil {
+		err = d.Bar(q.ctx(), in.Numbers, true)
+	}
+	if err != nil {
+		return err
+	}
+	return q.reply(http.StatusNoContent, nil)
+}
+
+func getBar(q *request) error {
+	d, err := q.desk()
+	if err != nil {
+		return err
+	}
+	if !d.Barred(q.path("number")) {
+		return problem.New(http.StatusNotFound, "number_not_found", "this number is not on the do-not-call list")
+	}
+	return q.reply(http.StatusNoContent, nil)
+}
+
+func deleteBar(q *request) error {
+	d, err := q.desk()
+	if err == nil {
+		err = d.Bar(q.ctx(), []string{q.path("number")}, false)
+	}
+	if err != nil {
+		return err
+	}
+	return q.reply(http.StatusNoContent, nil)
+}
+
+func postCampaign(q *request) error {
+	var in wire.CampaignRequest
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	d, err := q.desk()
+	if err != nil {
+		return err
+	}
+	c, err := d.MakeCampaign(q.ctx(), in, q.actor())
+	if err != nil {
+		return err
+	}
+	q.header("Location", "/v1/campaigns/"+c.ID)
+	return q.reply(http.StatusCreated, c)
+}
+
+func getCampaigns(q *request) error {
+	d, err := q.desk()
+	if err != nil {
+		return err
+	}
+	return q.reply(http.StatusOK, wire.CampaignList{Items: list(d.Campaigns(q.onBehalf()))})
+}
+
+// campaign checks that a campaign is the token's agent's business.
+func (q *request) campaign() (Desk, string, error) {
+	d, err := q.desk()
+	if err != nil {
+		return nil, "", err
+	}
+	cid := q.path("campaign")
+	if _, err := d.Campaign(cid); err != nil {
+		return nil, "", err
+	}
+	if !q.all() && !d.WorksIn(q.claims.Agent, cid) {
+		return nil, "", q.notOwn("campaign", cid)
+	}
+	return d, cid, nil
+}
+
+func (q *request) replyCampaign(c wire.Campaign, err error) error {
+	if err != nil {
+		return err
+	}
+	return q.reply(http.StatusOK, c)
+}
+
+func getCampaign(q *request) error {
+	d, cid, err := q.campaign()
+	if err != nil {
+		return err
+	}
+	return q.replyCampaign(d.Campaign(cid))
+}
+
+func putCampaign(q *request) error {
+	var in wire.CampaignRequest
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	d, cid, err := q.campaign()
+	if err != nil {
+		return err
+	}
+	return q.replyCampaign(d.ChangeCampaign(q.ctx(), cid, in, q.actor()))
+}
+
+func moveCampaign(to string) func(*request) error {
+	return func(q *request) error {
+		d, cid, err := q.campaign()
+		if err != nil {
+			return err
+		}
+		return q.replyCampaign(d.MoveCampaign(q.ctx(), cid, to, q.actor()))
+	}
+}
+
+func postNext(q *request) error {
+	d, cid, err := q.campaign()
+	if err != nil {
+		return err
+	}
+	if q.claims.Agent == "" {
+		return problem.New(http.StatusNotFound, "no_agent", "the token is no agent's")
+	}
+	return q.replyCampaign(d.AskRecord(q.ctx(), cid, q.claims.Agent))
+}
+
+func getRecords(q *request) error {
+	d, cid, err := q.campaign()
+	if err != nil {
+		return err
+	}
+	all, err := d.Records(cid)
+	if err != nil {
+		return err
+	}
+	page, next, err := paged(q, all, func(r wire.CampaignRecord) string { return r.ID })
+	if err != nil {
+		return err
+	}
+	return q.reply(http.StatusOK, wire.RecordList{Items: page, Next: next})
+}
+
+// record checks that a record is the token's agent's business.
+func (q *request) record() (Desk, wire.CampaignRecord, error) {
+	d, err := q.desk()
+	if err != nil {
+		return nil, wire.CampaignRecord{}, err
+	}
+	r, err := d.Record(q.path("record"))
+	if err == nil && !q.all() && (q.claims.Agent == "" || r.Agent != q.claims.Agent && r.Personal != q.claims.Agent) {
+		err = q.notOwn("record", r.ID)
+	}
+	return d, r, err
+}
+
+func getRecord(q *request) error {
+	_, r, err := q.record()
+	if err != nil {
+		return err
+	}
+	return q.reply(http.StatusOK, r)
+}
+
+func changeRecord(do string) func(*request) error {
+	return func(q *request) error {
+		in := floor.ChangeRecord{Do: do, Actor: q.actor(), Agent: q.claims.Agent}
+		var err error
+		var dial wire.DialRequest
+		switch do {
+		case "dial":
+			err = q.decode(&dial)
+			in.Number = dial.Number
+		case "done":
+			err = q.decode(&in.Done)
+		case "reschedule":
+			err = q.decode(&in.Reschedule)
+		}
+		if err != nil {
+			return err
+		}
+		d, r, err := q.record()
+		if err != nil {
+			return err
+		}
+		in.ID = r.ID
+		if r, err = d.ChangeRecord(q.ctx(), in); err != nil {
+			return err
+		}
+		return q.reply(http.StatusOK, r)
+	}
+}
