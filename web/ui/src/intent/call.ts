@@ -49,7 +49,7 @@ export async function decline(): Promise<void> {
 }
 
 /** join brings our audio into a call, in place of an older leg of ours if there is one. */
-async function join(callID: string, replaces: string | null): Promise<void> {
+export async function join(callID: string, replaces: string | null): Promise<void> {
   if (joining) return;
   joining = true;
   try {

@@ -38,6 +38,7 @@ export const socket = new Socket({
       clock.learn(e.time);
       if (held !== null) held.push(e);
       else state.value = apply(state.value, e);
+      for (const f of watchers) f(e);
     },
     state(s) {
       if (s === 'waiting' && linkLostAt.value === null) linkLostAt.value = clock.now();
@@ -47,6 +48,13 @@ export const socket = new Socket({
     refused: () => onRefused(),
   },
 });
+
+const watchers: ((e: Event) => void)[] = [];
+
+/** watch is told every event, for what is no part of the state. */
+export function watch(f: (e: Event) => void): void {
+  watchers.push(f);
+}
 
 /** owner says who is told when the token is refused and when a snapshot has replaced the state. */
 export function owner(refused: () => void, read: () => void): void {

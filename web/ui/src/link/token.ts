@@ -7,6 +7,7 @@ export interface Claims {
   sub?: string;
   iat?: number; // seconds
   exp?: number; // seconds
+  grants?: string[];
 }
 
 /** claims reads a JWT's middle part. It proves nothing, the server checks; null when it is no JWT. */

@@ -121,6 +121,18 @@ function change(s: State, e: Event): State {
     case 'call.queued':
     case 'leg.dtmf':
     case 'leg.quality':
+    case 'callback.requested': // intent/outbound reads these
+    case 'callback.scheduled':
+    case 'callback.changed':
+    case 'callback.due':
+    case 'callback.completed':
+    case 'callback.failed':
+    case 'callback.cancelled':
+    case 'campaign.changed':
+    case 'campaign.started':
+    case 'campaign.stopped':
+    case 'campaign.announced':
+    case 'record.changed':
     case 'room.created':
     case 'room.matrix_changed':
     case 'room.speaker_changed':

@@ -12,6 +12,7 @@ import { Help } from './help/help';
 import { Idle } from './idle/idle';
 import { helpOpen, keypadOpen, listen, soundOpen } from './keys';
 import { LinkBanner, Notice } from './notice';
+import { Callbacks, Campaigns, RecordCard } from './outbound/outbound';
 import { Queues } from './queues/queues';
 import { Recordings } from './recordings/recordings';
 import { Ring } from './ring/ring';
@@ -37,12 +38,13 @@ function Desktop() {
         <aside class={css['side']} aria-label={text.queues.title}><Queues /></aside>
         <main id="main" class={css['main']} tabIndex={-1}>
           <Notice />
+          <RecordCard />
           {shown.value === 'ring' && <Ring />}
           {shown.value === 'call' && <CallCard />}
           {shown.value === 'wrapup' && <Wrapup key={state.value.wrapup?.id} />}
           {shown.value === 'idle' && <><Idle /><Preflight /></>}
         </main>
-        <aside class={css['side']} aria-label={text.recordings.title}><Recordings /></aside>
+        <aside class={css['side']} aria-label={text.recordings.title}><Callbacks /><Campaigns /><Recordings /></aside>
       </div>
       <Announce />
       <Help />

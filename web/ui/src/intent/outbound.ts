@@ -1,0 +1,148 @@
+// Callbacks and campaigns: the lists this page shows, and what is asked of the server.
+
+import { computed, effect, signal, untracked } from '@preact/signals';
+import { signedIn, state } from '../model/store';
+import type { Callback, CallbackList, CallbackRequest, Campaign, CampaignList, EntryPoint, EntryPointList, CampaignRecord, Event, RecordReschedule, Slot, SlotList } from '../wire/wire';
+import { join } from './call';
+import { claims } from '../link/token';
+import { fail, http, readState, token, watch } from './link';
+
+const SHOWN = 50;
+const SETTLE_MS = 300; // several events make one request
+
+export const callbacks = signal<Callback[]>([]);
+export const campaigns = signal<Campaign[]>([]);
+export const entryPoints = signal<EntryPoint[]>([]);
+export const slots = signal<Slot[]>([]);
+/** The record the agent has before them, until it is closed. */
+export const record = signal<CampaignRecord | null>(null);
+/** What the last campaign message said; a campaign has started. */
+export const announced = signal<string | null>(null);
+/** The token may start and stop campaigns. */
+export const manages = computed(() => (claims(token.value)?.grants ?? []).some((g) => g === 'admin:*' || g === 'campaign:*' || g === 'campaign:write'));
+export const message = signal<HTMLAudioElement | null>(null);
+
+/** refreshOutbound reads both lists. */
+export async function refreshOutbound(): Promise<void> {
+  if (!signedIn.value) return;
+  try {
+    const [c, m, e] = await Promise.all([
+      http.json('GET', `/v1/callbacks?open=true&limit=${SHOWN}`) as Promise<CallbackList>,
+      http.json('GET', '/v1/campaigns') as Promise<CampaignList>,
+      http.json('GET', '/v1/callbacks/entry-points') as Promise<EntryPointList>,
+    ]);
+    callbacks.value = c.items;
+    campaigns.value = m.items;
+    entryPoints.value = e.items;
+  } catch (err) {
+    fail(err);
+  }
+}
+
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+function changed(): void {
+  clearTimeout(timer);
+  timer = setTimeout(() => void refreshOutbound(), SETTLE_MS);
+}
+
+watch((e: Event) => {
+  switch (e.type) {
+    case 'callback.requested':
+    case 'callback.scheduled':
+    case 'callback.changed':
+    case 'callback.due':
+    case 'callback.completed':
+    case 'callback.failed':
+    case 'callback.cancelled':
+    case 'campaign.changed':
+    case 'campaign.started':
+    case 'campaign.stopped':
+      return changed();
+    case 'campaign.announced':
+      announced.value = e.data.name;
+      return;
+    case 'record.changed':
+      return recordChanged(e.data);
+    case 'offer.created':
+      // The customer is on the line already: nobody is asked.
+      if (e.data.auto === true && e.data.agent === state.value.me) void join(e.data.call_id, null).then(readState).catch(fail);
+      return;
+    default:
+  }
+});
+
+/** recordChanged keeps the record that is the agent's own. */
+function recordChanged(r: CampaignRecord): void {
+  const me = state.value.me;
+  if (r.agent === me && (r.state === 'preview' || r.state === 'dialing' || r.state === 'talking' || r.state === 'review')) record.value = r;
+  else if (record.value?.id === r.id) record.value = null;
+}
+
+async function act(method: string, path: string, body?: unknown): Promise<boolean> {
+  try {
+    await http.json(method, path, body);
+  } catch (err) {
+    fail(err);
+    return false;
+  }
+  await refreshOutbound();
+  return true;
+}
+
+export const schedule = (r: CallbackRequest) => act('POST', '/v1/callbacks', r);
+export const changeCallback = (id: string, r: CallbackRequest) => act('PUT', `/v1/callbacks/${id}`, r);
+export const moveCallback = (id: string, r: CallbackRequest) => act('POST', `/v1/callbacks/${id}/reschedule`, r);
+export const cancelCallback = (id: string) => act('DELETE', `/v1/callbacks/${id}`);
+export const dialCallback = (id: string) => act('POST', `/v1/callbacks/${id}/dial`, {});
+export const completeCallback = (id: string) => act('POST', `/v1/callbacks/${id}/complete`, {});
+export const assignCallback = (id: string, assignee: string) => act('POST', `/v1/callbacks/${id}/assign`, assignee === '' ? {} : { assignee });
+export const moveCampaign = (id: string, to: 'start' | 'pause' | 'finish') => act('POST', `/v1/campaigns/${id}/${to}`);
+/** nextRecord asks for a record. Where it was asked for it is accepted already, and our audio joins its call. */
+export async function nextRecord(id: string): Promise<void> {
+  if (!(await act('POST', `/v1/campaigns/${id}/next`))) return;
+  try {
+    await readState();
+    const call = state.value.agent?.call_id;
+    if (state.value.agent?.state === 'reserved' && state.value.offer === null && call !== undefined) {
+      await join(call, null);
+      await readState();
+    }
+  } catch (err) {
+    fail(err);
+  }
+}
+
+/** playMessage plays a caller's voice message. */
+export async function playMessage(id: string): Promise<void> {
+  message.value?.pause();
+  if (message.value !== null) URL.revokeObjectURL(message.value.src);
+  try {
+    const sound = new Audio(URL.createObjectURL(new Blob([await http.bytes(`/v1/callbacks/${id}/message`)], { type: 'audio/ogg' })));
+    message.value = sound;
+    await sound.play();
+  } catch (err) {
+    fail(err);
+  }
+}
+
+export const dialRecord = (id: string, number: string) => act('POST', `/v1/records/${id}/dial`, { number });
+export const doneRecord = (id: string, disposition: string, stop: boolean) => act('POST', `/v1/records/${id}/done`, { disposition, stop });
+export const moveRecord = (id: string, r: RecordReschedule) => act('POST', `/v1/records/${id}/reschedule`, r);
+export const leaveRecord = (id: string, how: 'reject' | 'cancel' | 'do-not-call') => act('POST', `/v1/records/${id}/${how}`);
+
+/** readSlots asks which slots of a day can be chosen. */
+export async function readSlots(queue: string, date: string, zone: string): Promise<void> {
+  slots.value = [];
+  if (queue === '' || date === '' || zone === '') return;
+  try {
+    const q = new URLSearchParams({ queue, date, zone });
+    slots.value = ((await http.json('GET', `/v1/callbacks/slots?${q.toString()}`)) as SlotList).items;
+  } catch (err) {
+    fail(err);
+  }
+}
+
+effect(() => {
+  if (signedIn.value) untracked(() => void refreshOutbound());
+});

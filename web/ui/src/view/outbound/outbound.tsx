@@ -1,0 +1,141 @@
+// Callbacks and campaigns beside the call: what waits for me, what runs, and the record I have before me.
+
+import { useSignal } from '@preact/signals';
+import {
+  announced, assignCallback, callbacks, campaigns, cancelCallback, completeCallback, dialCallback, dialRecord, doneRecord, leaveRecord, moveCampaign,
+  manages, nextRecord, playMessage, record, refreshOutbound,
+} from '../../intent/outbound';
+import { mask } from '../../model/format';
+import { agent, queueName, state } from '../../model/store';
+import { text } from '../../text/en';
+import type { Callback, Campaign } from '../../wire/wire';
+import { Icon } from '../parts/icon';
+import { card, cls, danger, primary, quiet } from '../parts/parts';
+import { CallbackForm, RecordForm } from './form';
+import css from './outbound.module.css';
+
+const when = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+export function Callbacks() {
+  const t = text.outbound;
+  const form = useSignal<'new' | Callback | null>(null);
+  return (
+    <section class={cls(card, css['list'])} aria-labelledby="callbacks" data-testid="callbacks">
+      <div class={css['head']}>
+        <h2 id="callbacks">{t.callbacks}</h2>
+        <button class={quiet} onClick={() => (form.value = 'new')} data-testid="callback-new">{t.schedule}</button>
+        <button class={quiet} onClick={() => void refreshOutbound()} aria-label={t.refresh}><Icon name="refresh" size={18} /></button>
+      </div>
+      {callbacks.value.length === 0 && <p class={css['soft']}>{t.noCallbacks}</p>}
+      <ul>{callbacks.value.map((c) => <CallbackRow key={c.id} c={c} edit={() => (form.value = c)} />)}</ul>
+      {form.value !== null && <CallbackForm callback={form.value === 'new' ? null : form.value} close={() => (form.value = null)} />}
+    </section>
+  );
+}
+
+function CallbackRow({ c, edit }: { c: Callback; edit: () => void }) {
+  const t = text.outbound;
+  const may = (what: string) => c.allowed.includes(what);
+  const due = c.next ?? c.start ?? c.queued;
+  return (
+    <li data-testid="callback" data-state={c.state}>
+      <strong>{c.name}</strong> <span>{mask(c.number)}</span>
+      <div class={css['soft']}>
+        {t.states[c.state]} · {queueName(c.queue)}{due === undefined ? '' : ` · ${when.format(new Date(due))}`}
+        {c.assignee === undefined ? '' : ` · ${c.assignee === state.value.me ? t.mine : c.assignee}`}
+        {c.attempts > 0 ? ` · ${t.attempts(c.attempts, c.limit)}` : ''}
+      </div>
+      <div class={css['buttons']}>
+        {c.recording !== undefined && <button class={quiet} onClick={() => void playMessage(c.id)} data-testid="callback-message"><Icon name="play" size={18} />{t.hear}</button>}
+        {may('dial') && c.agent === state.value.me && <button class={primary} onClick={() => void dialCallback(c.id)} data-testid="callback-dial">{t.dial}</button>}
+        {may('complete') && <button class={quiet} onClick={() => void completeCallback(c.id)} data-testid="callback-complete">{t.complete}</button>}
+        {(may('change') || may('reschedule')) && <button class={quiet} onClick={edit} data-testid="callback-edit">{t.change}</button>}
+        {may('assign') && <button class={quiet} onClick={() => void assignCallback(c.id, c.assignee === undefined ? state.value.me : '')}>{c.assignee === undefined ? t.take : t.giveBack}</button>}
+        {may('cancel') && <button class={danger} onClick={() => void cancelCallback(c.id)} data-testid="callback-cancel">{t.cancel}</button>}
+      </div>
+    </li>
+  );
+}
+
+export function Campaigns() {
+  const t = text.outbound;
+  return (
+    <section class={cls(card, css['list'])} aria-labelledby="campaigns" data-testid="campaigns">
+      <h2 id="campaigns">{t.campaigns}</h2>
+      <p role="status" class={css['soft']}>{announced.value === null ? '' : t.started(announced.value)}</p>
+      {campaigns.value.length === 0 && <p class={css['soft']}>{t.noCampaigns}</p>}
+      <ul>{campaigns.value.map((c) => <CampaignRow key={c.id} c={c} />)}</ul>
+    </section>
+  );
+}
+
+function CampaignRow({ c }: { c: Campaign }) {
+  const t = text.outbound;
+  const stopped = c.stopped.includes(state.value.me);
+  const ask = c.state === 'running' && (stopped || c.setup.mode === 'preview');
+  return (
+    <li data-testid="campaign" data-state={c.state}>
+      <strong>{c.setup.name}</strong> <span class={css['state']}>{t.campaignStates[c.state]}</span>
+      <div class={css['soft']}>{t.modes[c.setup.mode]} · {t.progress(c.closed, c.total)} · {t.abandoned(c.today.abandoned_percent)}</div>
+      <progress max={Math.max(1, c.total)} value={c.closed} aria-label={t.progress(c.closed, c.total)} />
+      <div class={css['buttons']}>
+        {ask && <button class={primary} disabled={agent.value?.state !== 'ready'} onClick={() => void nextRecord(c.id)} data-testid="campaign-next">{stopped ? t.goOn : t.next}</button>}
+        {manages.value && (['start', 'pause', 'finish'] as const).filter((v) => c.allowed.includes(v)).map((v) => (
+          <button key={v} class={quiet} onClick={() => void moveCampaign(c.id, v)} data-testid={`campaign-${v}`}>{t.moves[v]}</button>
+        ))}
+      </div>
+    </li>
+  );
+}
+
+/** RecordCard is the record the agent has before them: its data, its numbers and what can be done. */
+export function RecordCard() {
+  const r = record.value;
+  const disposition = useSignal('');
+  const moving = useSignal(false);
+  if (r === null) return null;
+  const t = text.outbound;
+  const may = (what: string) => r.allowed.includes(what);
+  const known = campaigns.value.find((c) => c.id === r.campaign)?.setup.dispositions ?? [];
+  const done = (stop: boolean) => void doneRecord(r.id, disposition.value, stop);
+  return (
+    <section class={cls(card, css['record'])} aria-labelledby="record" data-testid="record" data-state={r.state}>
+      <h2 id="record">{r.name === '' ? t.contact : r.name}</h2>
+      <dl>{Object.entries(r.fields ?? {}).map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{v}</dd></div>)}</dl>
+      <ul>
+        {r.numbers.map((n, i) => (
+          <li key={n.number}>
+            <span>{mask(n.number)} {n.medium ?? ''}{i === r.at ? ` · ${t.turn}` : ''}</span>
+            {may('dial') && <button class={i === r.at ? primary : quiet} onClick={() => void dialRecord(r.id, n.number)} data-testid="record-dial">{t.dial}</button>}
+          </li>
+        ))}
+      </ul>
+      {r.history.length > 0 && <p class={css['soft']}>{r.history.map((h) => `${when.format(new Date(h.time))}: ${h.result.replaceAll('_', ' ')}`).join('; ')}</p>}
+      {may('done') && (
+        <form class={css['fields']} onSubmit={(e) => { e.preventDefault(); done(false); }}>
+          <label>{t.disposition}
+            {known.length === 0
+              ? <input required maxLength={100} value={disposition.value} onInput={(e) => (disposition.value = e.currentTarget.value)} data-testid="record-disposition" />
+              : (
+                <select required value={disposition.value} onChange={(e) => (disposition.value = e.currentTarget.value)} data-testid="record-disposition">
+                  <option value="" />
+                  {known.map((d) => <option key={d.code} value={d.code}>{d.label === '' ? d.code : d.label}</option>)}
+                </select>
+              )}
+          </label>
+          <div class={css['buttons']}>
+            <button class={primary} type="submit" data-testid="record-done">{t.done}</button>
+            <button class={quiet} type="button" disabled={disposition.value === ''} onClick={() => done(true)} data-testid="record-done-stop">{t.doneStop}</button>
+          </div>
+        </form>
+      )}
+      <div class={css['buttons']}>
+        {may('reschedule') && <button class={quiet} onClick={() => (moving.value = true)} data-testid="record-reschedule">{t.reschedule}</button>}
+        {may('reject') && <button class={quiet} onClick={() => void leaveRecord(r.id, 'reject')} data-testid="record-reject">{t.reject}</button>}
+        {may('cancel') && <button class={quiet} onClick={() => void leaveRecord(r.id, 'cancel')}>{t.drop}</button>}
+        {may('do_not_call') && <button class={danger} onClick={() => void leaveRecord(r.id, 'do-not-call')} data-testid="record-dnc">{t.doNotCall}</button>}
+      </div>
+      {moving.value && <RecordForm record={r} close={() => (moving.value = false)} />}
+    </section>
+  );
+}
