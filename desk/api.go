@@ -191,6 +191,11 @@ func (d *Desk) Allowed(agentID, action string) error {
 	return d.books.Load().Allowed(agentID, floor.Action(action))
 }
 
+// DenoiseOf is how the noise suppression of a queue's customer and of an agent begins. It does not wait.
+func (d *Desk) DenoiseOf(queueID, agentID string) (customer, agent wire.DenoisePatch) {
+	return d.books.Load().DenoiseOf(queueID, agentID)
+}
+
 // QueueOf is the queue a called number leads to, or 404 unknown_number. It does not wait.
 func (d *Desk) QueueOf(to string) (string, error) { return d.books.Load().QueueOf(to) }
 

@@ -120,7 +120,7 @@ func build(cfg config) (_ *node, err error) {
 		}
 	}
 	if n.board, err = call.New(cfg.Calls, call.Deps{
-		Engine: n.engine, Recorder: n.recorder, Bus: n.bus, Log: n.log, Capacity: n.room, Denoise: cfg.denoise,
+		Engine: n.engine, Recorder: n.recorder, Bus: n.bus, Log: n.log, Capacity: n.room, Denoise: n.denoise,
 	}); err != nil {
 		return nil, err
 	}

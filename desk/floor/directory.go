@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/signaling/wire"
 )
 
 // Directory is what of a configuration must be known without waiting for the floor: where numbers lead and
@@ -53,6 +54,17 @@ func (d *Directory) Room(live int) error {
 		return e
 	}
 	return nil
+}
+
+// DenoiseOf is how the noise suppression of a leg begins: that of a queue's customer, or of an agent. Whoever is
+// not known, or "", begins with nothing set.
+func (d *Directory) DenoiseOf(queueID, agentID string) (customer, agent wire.DenoisePatch) {
+	for _, q := range d.cfg.Queues {
+		if q.ID == queueID {
+			customer = q.Denoise
+		}
+	}
+	return customer, d.agents[agentID].Denoise
 }
 
 // Allowed is the one place that says whether an agent may do something: nil, 403 not_permitted, or 404 for

@@ -71,6 +71,7 @@ func TestProblems(t *testing.T) {
 		{"unknown field", admin, "POST", "/v1/calls", `{"to":"1","evil":1}`, "", 422, "unknown_field", "/evil"},
 		{"field in another case", admin, "POST", "/v1/calls", `{"To":"1"}`, "", 422, "unknown_field", "/To"},
 		{"nested unknown field", admin, "PATCH", leg, `{"denoise":{"in":1,"out":1,"up":2}}`, "", 422, "unknown_field", "/denoise/up"},
+		{"noise suppression beyond its range", admin, "PATCH", leg, `{"denoise":{"in":101}}`, "", 422, "invalid_field", "/denoise"},
 		{"missing field", admin, "POST", "/v1/calls", `{}`, "", 422, "invalid_field", "/to"},
 		{"header injection", admin, "POST", "/v1/calls", `{"to":"1","from_name":"a\r\nX: y"}`, "", 400, "control_character", "/from_name"},
 		{"NUL in a map's key", admin, "POST", "/v1/calls", `{"to":"1","variables":{"a\u0000":"b"}}`, "", 400, "control_character", "/variables/a\x00"},

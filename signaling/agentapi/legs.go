@@ -353,6 +353,11 @@ func patchLeg(q *request) error {
 	if in.Denoise != nil && !in.Denoise.Valid() {
 		return invalid("/denoise", "out_of_range", "denoise lies between 0 and 100")
 	}
+	if in.Denoise != nil {
+		if err := q.permit("denoise"); err != nil {
+			return err
+		}
+	}
 	if in.Muted != nil || in.Deafened != nil || in.GainDB != nil || in.AGC != nil || in.Denoise != nil {
 		l, err = q.s.deps.Calls.PatchLeg(q.ctx(), l.ID, call.LegPatch{Muted: in.Muted, Deafened: in.Deafened, GainDB: in.GainDB, AGC: in.AGC, Denoise: in.Denoise}, q.actor())
 		if err != nil {
