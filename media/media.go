@@ -331,7 +331,9 @@ type Tapped struct {
 	Muted      bool // the room does not hear this member now
 	Held       bool // the member is on hold
 	Level      uint8
-	Voice      bool
+	// Voice: the member speaks, as noise suppression knows while it runs, as the level says otherwise. It begins
+	// after two such ticks and lasts 300 ms longer.
+	Voice bool
 	// Age is how long before the tick the frame began to be spoken, 0 where that is not known.
 	Age time.Duration
 }

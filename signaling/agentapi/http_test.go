@@ -46,6 +46,19 @@ func problemOf(t testing.TB, w *httptest.ResponseRecorder) wire.Problem {
 	return p
 }
 
+// TestProfileMayForbidDenoise: whom the profile does not permit it cannot change noise suppression, but the rest.
+func TestProfileMayForbidDenoise(t *testing.T) {
+	f := newFixture(t)
+	f.desk.denied = "denoise"
+	alice, leg := f.token("alice"), "/v1/legs/"+customer
+	if p := problemOf(t, f.ask(alice, "PATCH", leg, `{"denoise":{"in":50}}`)); p.Code != "not_permitted" || p.Status != 403 {
+		t.Errorf("%d %s, want 403 not_permitted", p.Status, p.Code)
+	}
+	if w := f.ask(alice, "PATCH", leg, `{"gain_db":1}`); w.Code != 200 {
+		t.Errorf("another setting: %d %s", w.Code, w.Body)
+	}
+}
+
 func TestProblems(t *testing.T) {
 	f := newFixture(t)
 	admin, alice := f.token("", "admin:*"), f.token("alice")
