@@ -242,7 +242,9 @@ func (c Contact) Elsewhere(kind, to string, deadline time.Time) (Contact, error)
 // MayJoin reports whether the agent may attach a leg now.
 func (c Contact) MayJoin(agent string) bool {
 	switch c.State {
-	case Connecting, Connected, Away, Dialing, PostCall:
+	case Dialing: // a customer the desk is calling is nobody's before the answer
+		return c.Task == "" && (c.Agent == agent || c.Others.ByAgent(agent) >= 0)
+	case Connecting, Connected, Away, PostCall:
 		return c.Agent == agent || c.Others.ByAgent(agent) >= 0
 	case Outside:
 		return c.Others.ByAgent(agent) >= 0

@@ -78,14 +78,13 @@ func (f *Floor) indexCampaign(old, c campaign.Campaign) {
 		t = &tempo{}
 		f.tempos[cmp.Or(c.ID, old.ID)] = t
 	}
-	was := t.at
 	switch {
 	case c.State != wire.CampaignRunning:
 		t.at = time.Time{}
 	case t.at.IsZero():
 		t.at = f.now.Add(paceEvery)
 	}
-	f.due.add(was, t.at, key{KindPace, c.ID})
+	f.due.add(time.Time{}, t.at, key{KindPace, c.ID}) // twice does no harm
 }
 
 // setCampaign writes a campaign and tells when its state has changed.
@@ -241,6 +240,11 @@ func (f *Floor) think(cid string) {
 	c, ok := f.state.Campaigns[cid]
 	t := f.tempos[cid]
 	if !ok || t == nil || c.State != wire.CampaignRunning {
+		return
+	}
+	if f.queues[c.Setup.Queue] == nil { // the configuration file changed over a restart
+		c, _ = c.Pause() // it runs
+		f.setCampaign(c, Actor)
 		return
 	}
 	was := t.at

@@ -249,3 +249,19 @@ func (f *Floor) compileOutbound() (err error) {
 	}
 	return nil
 }
+
+// outboundInUse refuses a configuration without a queue that callbacks or campaigns need.
+func (f *Floor) outboundInUse(cfg Config) error {
+	has := func(id string) bool { return slices.ContainsFunc(cfg.Queues, func(q Queue) bool { return q.ID == id }) }
+	for _, c := range f.state.Callbacks {
+		if !c.Over() && !has(c.Queue) {
+			return problem.Conflict("queue_in_use", string(c.State), nil, "queue %s has callbacks that are not over", c.Queue)
+		}
+	}
+	for _, c := range f.state.Campaigns {
+		if c.State != wire.CampaignFinished && c.State != wire.CampaignDraft && !has(c.Setup.Queue) {
+			return problem.Conflict("queue_in_use", string(c.State), nil, "campaign %s works with queue %s", c.ID, c.Setup.Queue)
+		}
+	}
+	return nil
+}

@@ -373,6 +373,10 @@ func (f *Floor) hand(c contact.Contact) bool {
 		r := f.state.Records[c.Task]
 		camp := f.state.Campaigns[r.Campaign]
 		l := f.queues[c.Queue]
+		if l == nil {
+			f.abandon(c)
+			return false
+		}
 		i := slices.IndexFunc(l.Idle(), func(i queue.Idle) bool { return camp.Serves(i.ID) })
 		if i < 0 {
 			if c.Deadline.IsZero() {
@@ -402,7 +406,7 @@ func (f *Floor) hand(c contact.Contact) bool {
 func (f *Floor) handWaiting() bool {
 	for _, callID := range f.live {
 		c := f.state.Contacts[callID]
-		if c.Agent == "" && !c.Deadline.IsZero() && len(f.queues[c.Queue].Idle()) > 0 && f.hand(c) {
+		if c.Agent == "" && !c.Deadline.IsZero() && f.queues[c.Queue] != nil && len(f.queues[c.Queue].Idle()) > 0 && f.hand(c) {
 			return true
 		}
 	}

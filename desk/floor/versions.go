@@ -117,6 +117,9 @@ func (f *Floor) inUse(cfg Config) error {
 			return problem.Conflict("queue_in_use", string(c.State), nil, "queue %s has calls that no number leads elsewhere", c.Queue)
 		}
 	}
+	if err := f.outboundInUse(cfg); err != nil {
+		return err
+	}
 	return nil
 }
 

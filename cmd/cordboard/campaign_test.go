@@ -1,0 +1,277 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/cordboard/cordboard/desk"
+	"github.com/cordboard/cordboard/desk/floor"
+	"github.com/cordboard/cordboard/signaling/auth"
+	"github.com/cordboard/cordboard/signaling/siptrunk"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// client speaks to a node's API with a token.
+type client struct {
+	t     *testing.T
+	base  string
+	token string
+}
+
+// ask sends one request and decodes the answer; it returns the status.
+func (c client) ask(method, path, contentType, body string, out any) int {
+	req, err := http.NewRequestWithContext(c.t.Context(), method, c.base+path, bytes.NewReader([]byte(body)))
+	if err != nil {
+		c.t.Error(err)
+		return 0
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Content-Type", contentType)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0 // the test is over
+	}
+	defer res.Body.Close()
+	if out != nil && res.StatusCode < 300 {
+		if err := json.NewDecoder(res.Body).Decode(out); err != nil {
+			c.t.Error(err)
+		}
+	}
+	return res.StatusCode
+}
+
+func (c client) must(method, path, body string, out any) {
+	c.t.Helper()
+	if got := c.ask(method, path, "application/json", body, out); got < 200 || got > 299 {
+		c.t.Fatalf("%s %s: %d", method, path, got)
+	}
+}
+
+// outboundNode starts a node with agents ana and bor, and sipp as the called side of its trunk.
+func outboundNode(t *testing.T, change func(*config)) (*node, client) {
+	t.Helper()
+	sipp, err := exec.LookPath("sipp")
+	if err != nil {
+		t.Skip("sipp is not installed")
+	}
+	far := evenPort(t)
+	phone := exec.CommandContext(t.Context(), sipp, "-sn", "uas", "-i", "127.0.0.1", "-p", fmt.Sprint(far), "-nostdin")
+	if err := phone.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = phone.Process.Kill()
+		_ = phone.Wait()
+	})
+
+	cfg := defaults()
+	cfg.under(t.TempDir())
+	cfg.HTTP.Listen = "127.0.0.1:0"
+	cfg.SIP.UDP, cfg.SIP.TCP = fmt.Sprintf("127.0.0.1:%d", evenPort(t)), ""
+	cfg.SIP.RTPPortMin, cfg.SIP.RTPPortMax = 24000, 24999
+	cfg.SIP.Trunks = []siptrunk.Trunk{{Name: "out", Proxy: fmt.Sprintf("127.0.0.1:%d", far), Sources: []string{"127.0.0.1"}}}
+	cfg.WebRTC.UDPPort, cfg.WebRTC.TCPPort, cfg.WebRTC.IPs, cfg.WebRTC.Loopback = evenPort(t), -1, []string{"127.0.0.1"}, true
+	cfg.Log.Level, cfg.ShutdownLimit = "error", 0
+	cfg.Desk.Queues = []desk.Queue{{ID: "main", Wrapup: desk.Seconds(1), NoRecording: true}}
+	cfg.Desk.Agents = []desk.Agent{{ID: "ana"}, {ID: "bor"}}
+	cfg.Desk.Callbacks.EntryPoints = []floor.EntryPoint{{Number: "0800", Trunk: "out"}}
+	change(&cfg)
+	if err := cfg.complete(); err != nil {
+		t.Fatal(err)
+	}
+	n, err := build(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- n.run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	token, _, err := n.keys.Mint(auth.Claims{Grants: []string{"admin:*"}, LifeSeconds: 600, RegisteredClaims: jwt.RegisteredClaims{Subject: "test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n, client{t, "http://" + n.listener.Addr().String(), token}
+}
+
+// TestE2E_ProgressiveCampaignOf20 runs a progressive campaign of 20 records with two agents on plain RTP
+// and sipp as the called side: every record is reached once, none is dialled twice, nobody is abandoned.
+func TestE2E_ProgressiveCampaignOf20(t *testing.T) {
+	n, admin := outboundNode(t, func(*config) {})
+	var csv strings.Builder
+	csv.WriteString("name,number\n")
+	for i := range 20 {
+		fmt.Fprintf(&csv, "Person %d,0410000%02d\n", i, i)
+	}
+	var list wire.ContactListing
+	if got := admin.ask("POST", "/v1/lists?name=spring", "text/csv", csv.String(), &list); got != 201 || list.Contacts != 20 {
+		t.Fatalf("%d %+v", got, list)
+	}
+	var c wire.Campaign
+	admin.must("POST", "/v1/campaigns", fmt.Sprintf(`{"name":"Spring","mode":"progressive","list":%q,"queue":"main","from":"00:00","till":"24:00"}`, list.ID), &c)
+
+	var agents sync.WaitGroup
+	stop, leave := context.WithCancel(t.Context())
+	defer agents.Wait()
+	defer leave()
+	for _, id := range []string{"ana", "bor"} {
+		me := ready(t, n, admin, id)
+		port := evenPort(t)
+		agents.Go(func() { talk(stop, me, admin, id, c.ID, port) })
+	}
+	admin.must("POST", "/v1/campaigns/"+c.ID+"/start", "", nil)
+	for end := time.Now().Add(100 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		admin.must("GET", "/v1/campaigns/"+c.ID, "", &c)
+		if c.State == wire.CampaignFinished {
+			break
+		}
+	}
+	var l wire.RecordList
+	admin.must("GET", "/v1/campaigns/"+c.ID+"/records", "", &l)
+	if c.State != wire.CampaignFinished || c.Results["sold"] != 20 || c.Today.Dialled != 20 || c.Today.Abandoned != 0 {
+		t.Errorf("%s %v %+v", c.State, c.Results, c.Today)
+	}
+	for _, r := range l.Items {
+		if len(r.History) != 1 || r.Attempts != 1 {
+			t.Errorf("row %d: %d attempts, %+v", r.Row, r.Attempts, r.History)
+		}
+	}
+	if len(l.Items) != 20 {
+		t.Errorf("%d records", len(l.Items))
+	}
+}
+
+// talk is an agent: joins the calls that come, talks a moment, hangs up and closes the record.
+func talk(ctx context.Context, me, admin client, id, campaign string, port int) {
+	last := ""
+	for ctx.Err() == nil {
+		time.Sleep(50 * time.Millisecond)
+		var a wire.Agent
+		if me.ask("GET", "/v1/agents/me", "application/json", "", &struct {
+			Agent *wire.Agent `json:"agent"`
+		}{&a}) != 200 || a.CallID == "" || a.CallID == last {
+			continue
+		}
+		var leg wire.LegAnswer
+		if me.ask("POST", "/v1/legs", "application/json", fmt.Sprintf(`{"kind":"rtp","call_id":%q,"address":"127.0.0.1:%d","codec":"PCMU","role":"agent"}`, a.CallID, port), &leg) != 201 {
+			continue // not answered yet
+		}
+		last = a.CallID
+		time.Sleep(300 * time.Millisecond)
+		me.ask("POST", "/v1/legs/"+leg.Leg.ID+"/hangup", "application/json", "", nil)
+		for ctx.Err() == nil {
+			var l wire.RecordList
+			admin.ask("GET", "/v1/campaigns/"+campaign+"/records", "application/json", "", &l)
+			closed := false
+			for _, r := range l.Items {
+				if r.Agent == id && r.State == wire.RecordReview {
+					closed = me.ask("POST", "/v1/records/"+r.ID+"/done", "application/json", `{"disposition":"sold"}`, nil) == 200
+				}
+			}
+			if closed {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+}
+
+// ready signs an agent in and makes it ready. A desktop brings browser legs only; plain RTP takes a token
+// that may do more.
+func ready(t *testing.T, n *node, admin client, id string) client {
+	t.Helper()
+	var ses wire.SessionAnswer
+	admin.must("POST", "/v1/sessions", fmt.Sprintf(`{"agent":%q}`, id), &ses)
+	token, _, err := n.keys.Mint(auth.Claims{
+		Agent: id, Session: ses.Session.ID, Grants: []string{"admin:*"}, LifeSeconds: 600, RegisteredClaims: jwt.RegisteredClaims{Subject: id},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	me := client{t, admin.base, token}
+	me.must("POST", "/v1/agents/me/state", `{"state":"ready"}`, nil)
+	return me
+}
+
+// until polls until f says yes.
+func until(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if f() {
+			return
+		}
+	}
+	t.Fatal("never: " + what)
+}
+
+// TestE2E_CallbackWithVoiceMessage: sipp calls in and waits, leaves a message and hangs up; the agent is
+// offered the callback, has its recording, dials, is answered by sipp, and completes it.
+func TestE2E_CallbackWithVoiceMessage(t *testing.T) {
+	sipp, err := exec.LookPath("sipp")
+	if err != nil {
+		t.Skip("sipp is not installed")
+	}
+	n, admin := outboundNode(t, func(c *config) { c.Desk.Numbers = []desk.Number{{Number: "*", Queue: "main"}} })
+	caller := exec.CommandContext(t.Context(), sipp, "-sn", "uac", "-i", "127.0.0.1", "-p", fmt.Sprint(evenPort(t)), "-s", "1000", "-m", "1", "-d", "4000", "-nostdin", n.cfg.SIP.UDP)
+	if err := caller.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = caller.Process.Kill()
+		_ = caller.Wait()
+	}()
+	var calls wire.CallList
+	until(t, "the call is in the queue", func() bool {
+		admin.must("GET", "/v1/calls", "", &calls)
+		return len(calls.Items) > 0 && calls.Items[0].State == wire.CallConnected
+	})
+	admin.must("POST", "/v1/calls/"+calls.Items[0].ID+"/callback", `{"kind":"voice","number":"041555555","name":"Cene Customer"}`, nil)
+	var list wire.CallbackList
+	until(t, "the caller has hung up", func() bool {
+		admin.must("GET", "/v1/callbacks", "", &list)
+		return len(list.Items) == 1
+	})
+	cb := list.Items[0]
+	if cb.Kind != wire.CallbackVoice || cb.Recording == "" || cb.State != wire.CallbackWaiting {
+		t.Fatalf("%+v", cb)
+	}
+	me := ready(t, n, admin, "ana")
+	var offers wire.OfferList
+	until(t, "an offer", func() bool {
+		me.must("GET", "/v1/agents/me/offers", "", &offers)
+		return len(offers.Items) == 1
+	})
+	me.must("POST", "/v1/offers/"+offers.Items[0].ID+"/accept", "", nil)
+	var leg wire.LegAnswer
+	me.must("POST", "/v1/legs", fmt.Sprintf(`{"kind":"rtp","call_id":%q,"address":"127.0.0.1:%d","codec":"PCMU","role":"agent"}`, offers.Items[0].CallID, evenPort(t)), &leg)
+	state := func(want wire.CallbackState) func() bool {
+		return func() bool {
+			me.must("GET", "/v1/callbacks/"+cb.ID, "", &cb)
+			return cb.State == want
+		}
+	}
+	until(t, "the agent looks at it", state(wire.CallbackPreview))
+	me.must("POST", "/v1/callbacks/"+cb.ID+"/dial", "{}", nil)
+	until(t, "the customer answers", state(wire.CallbackTalking))
+	me.must("POST", "/v1/legs/"+leg.Leg.ID+"/hangup", "", nil)
+	until(t, "they have talked", state(wire.CallbackReached))
+	me.must("POST", "/v1/callbacks/"+cb.ID+"/complete", "{}", &cb)
+	if cb.State != wire.CallbackCompleted || cb.Attempts != 1 {
+		t.Errorf("%+v", cb)
+	}
+}
