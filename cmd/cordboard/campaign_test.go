@@ -160,7 +160,7 @@ func TestE2E_ProgressiveCampaignOf20(t *testing.T) {
 func talk(ctx context.Context, me, admin client, id, campaign string, port int) {
 	last := ""
 	for ctx.Err() == nil {
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // within the token's rate
 		var a wire.Agent
 		if me.ask("GET", "/v1/agents/me", "application/json", "", &struct {
 			Agent *wire.Agent `json:"agent"`
@@ -173,7 +173,12 @@ func talk(ctx context.Context, me, admin client, id, campaign string, port int) 
 		}
 		last = a.CallID
 		time.Sleep(300 * time.Millisecond)
-		me.ask("POST", "/v1/legs/"+leg.Leg.ID+"/hangup", "application/json", "", nil)
+		for ctx.Err() == nil { // 429 is asked again
+			if got := me.ask("POST", "/v1/legs/"+leg.Leg.ID+"/hangup", "application/json", "", nil); got == 204 || got == 404 {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
 		for ctx.Err() == nil {
 			var l wire.RecordList
 			admin.ask("GET", "/v1/campaigns/"+campaign+"/records", "application/json", "", &l)
@@ -186,7 +191,7 @@ func talk(ctx context.Context, me, admin client, id, campaign string, port int) 
 			if closed {
 				break
 			}
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond)
 		}
 	}
 }
