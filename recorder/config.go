@@ -47,6 +47,20 @@ type KeysConfig struct {
 	// are not.
 	SealFile string `toml:"seal_file"`
 	SealKeys string `toml:"seal_keys"`
+	// Transit is a key service that wraps the keys instead; the other keys then wrap only while it does not answer.
+	Transit TransitConfig `toml:"transit"`
+}
+
+// TransitConfig is a key service with the HTTP interface of Vault's transit engine; empty without an address.
+type TransitConfig struct {
+	Address   string        `toml:"address"`
+	Mount     string        `toml:"mount"`
+	Key       string        `toml:"key"`
+	Token     string        `toml:"token"`
+	TokenFile string        `toml:"token_file"`
+	Namespace string        `toml:"namespace"`
+	CAFile    string        `toml:"ca_file"`
+	Timeout   time.Duration `toml:"timeout"`
 }
 
 // CopyConfig says how the listening copy of a recording is made.
@@ -80,6 +94,7 @@ func Defaults() Config {
 			S3: S3Config{Region: "us-east-1", PathStyle: true, TLS: true},
 		},
 		Policy: PolicyConfig{Record: RecordOn, Voice: VoiceProcessed, Copy: CopyStereo, Keep: Keep{Forever: true}},
+		Keys:   KeysConfig{Transit: TransitConfig{Mount: "transit", Timeout: 3 * time.Second}},
 		Copy:   CopyConfig{Pauses: PauseSilence, CPUPercent: 25},
 	}
 }
@@ -114,6 +129,11 @@ func (c Config) Validate() error {
 	}
 	if c.FallbackDir != "" && filepath.Clean(c.FallbackDir) == filepath.Clean(c.SpoolDir) {
 		bad("fallback_dir", "must not be the spool")
+	}
+	if k := c.Keys.Transit; k.Address != "" {
+		if err := seal.TransitOptions(k).Validate(); err != nil {
+			bad("keys.transit", "%v", err)
+		}
 	}
 	if k := c.Keys; k.SealFile != "" && k.SealKeys != "" {
 		bad("keys.seal_file", "set either seal_file or seal_keys")
@@ -155,6 +175,22 @@ func (k KeysConfig) keys() (signer *seal.Signer, keeper seal.Keeper, err error) 
 
 // Keeper opens the keys that wrap the keys of recordings, nil where there are none.
 func (k KeysConfig) Keeper() (seal.Keeper, error) {
+	ring, err := k.ring()
+	if err != nil || k.Transit.Address == "" {
+		return ring, err
+	}
+	service, err := seal.NewTransit(seal.TransitOptions(k.Transit))
+	if err != nil {
+		return nil, fmt.Errorf("recorder.keys.transit: %w", err)
+	}
+	if ring == nil {
+		return service, nil
+	}
+	return seal.Chain{service, ring}, nil
+}
+
+// ring opens the keys that are here.
+func (k KeysConfig) ring() (seal.Keeper, error) {
 	switch {
 	case k.SealFile != "":
 		ring, err := seal.LoadRing(k.SealFile)

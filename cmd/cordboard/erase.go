@@ -19,25 +19,30 @@ type eraseCmd struct {
 func (c eraseCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
 
 func (c eraseCmd) run(ctx context.Context, out io.Writer) error {
-	cfg, err := c.recorder()
+	_, places, err := c.openOne(ctx, "")
 	if err != nil {
 		return err
 	}
-	a, folder, err := c.open(cfg)
-	if err != nil {
-		return err
+	for _, p := range places { // a hold in one archive counts for all
+		if err := proof.Held(ctx, p.archive, p.folder); err != nil {
+			return fmt.Errorf("erase: %w", flat(err))
+		}
 	}
-	if folder, err = oneRecording(ctx, a, folder, c.Place, ""); err != nil {
-		return err
+	for _, p := range places {
+		if err := c.writeAudit("recording.key_erased", recordingAt(ctx, p.archive, p.folder)); err != nil {
+			return fmt.Errorf("erase: %w", flat(err))
+		}
+		recID, err := proof.Erase(ctx, p.archive, p.folder)
+		switch {
+		case errors.Is(err, recorder.ErrErased):
+			fmt.Fprintf(out, "%s: its key had been erased before\n", recID)
+		case err != nil:
+			return fmt.Errorf("erase: %w", flat(err))
+		case len(places) > 1:
+			fmt.Fprintf(out, "%s: its key is erased in %s\n", recID, p.archive.Name())
+		default:
+			fmt.Fprintf(out, "%s: its key is erased here; other archives have one of their own\n", recID)
+		}
 	}
-	recID, err := proof.Erase(ctx, a, folder)
-	switch {
-	case errors.Is(err, recorder.ErrErased):
-		fmt.Fprintf(out, "%s: its key had been erased before\n", recID)
-		return nil
-	case err != nil:
-		return fmt.Errorf("erase: %w", flat(err))
-	}
-	fmt.Fprintf(out, "%s: its key is erased here; other archives have one of their own\n", recID)
 	return nil
 }

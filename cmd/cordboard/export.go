@@ -26,7 +26,11 @@ type exportCmd struct {
 func (c exportCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
 
 func (c exportCmd) run(ctx context.Context, out io.Writer) error {
-	cfg, err := c.recorder()
+	open := c.open
+	if !c.All {
+		open = func(ctx context.Context) (recorder.Config, []site, error) { return c.openOne(ctx, ", or say --all") }
+	}
+	cfg, places, err := open(ctx)
 	if err != nil {
 		return err
 	}
@@ -34,19 +38,12 @@ func (c exportCmd) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	a, folder, err := c.open(cfg)
-	if err != nil {
-		return err
-	}
-	var list []string
+	a := places[0].archive
+	list := []string{places[0].folder}
 	if c.All {
-		list, err = proof.Find(ctx, a, folder)
-	} else {
-		folder, err = oneRecording(ctx, a, folder, c.Place, ", or say --all")
-		list = []string{folder}
-	}
-	if err != nil {
-		return err
+		if list, err = proof.Find(ctx, a, places[0].folder); err != nil {
+			return err
+		}
 	}
 	if len(list) == 0 {
 		return fmt.Errorf("there is no recording in %s", c.Place)
@@ -56,6 +53,9 @@ func (c exportCmd) run(ctx context.Context, out io.Writer) error {
 	}
 	o := proof.ExportOptions{Copy: listen.Format(c.Copy), Pauses: c.Pauses, Marker: c.Marker}
 	for _, f := range list {
+		if err := c.writeAudit("recording.exported", recordingAt(ctx, a, f)); err != nil {
+			return explain(f, err)
+		}
 		files, err := proof.Export(ctx, a, f, keeper, c.To, o)
 		if err != nil {
 			return explain(f, err)
@@ -86,12 +86,20 @@ func explain(folder string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
+// recordingAt is the id of the recording in a folder, or the folder where that is not told.
+func recordingAt(ctx context.Context, a archive.Archive, folder string) string {
+	if recID, err := proof.ID(ctx, a, folder); err == nil {
+		return recID
+	}
+	return folder
+}
+
 type rewrapCmd struct{ placeFlags }
 
 func (c rewrapCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
 
 func (c rewrapCmd) run(ctx context.Context, out io.Writer) error {
-	cfg, err := c.recorder()
+	cfg, places, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,11 +110,11 @@ func (c rewrapCmd) run(ctx context.Context, out io.Writer) error {
 	if keeper == nil {
 		return errors.New("rewrap: the configuration names no key in recorder.keys")
 	}
-	a, folder, err := c.open(cfg)
-	if err != nil {
-		return err
+	done, before := 0, 0
+	for _, p := range places {
+		d, b, e := proof.Rewrap(ctx, p.archive, p.folder, keeper)
+		done, before, err = done+d, before+b, errors.Join(err, e)
 	}
-	done, before, err := proof.Rewrap(ctx, a, folder, keeper)
 	fmt.Fprintf(out, "%d keys wrapped anew, %d had the current key\n", done, before)
 	if err != nil {
 		return fmt.Errorf("rewrap: %w", flat(err))

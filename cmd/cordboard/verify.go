@@ -43,7 +43,7 @@ type verifyCmd struct {
 func (c verifyCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
 
 func (c verifyCmd) run(ctx context.Context, out io.Writer) error {
-	cfg, err := c.recorder()
+	cfg, places, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -51,20 +51,22 @@ func (c verifyCmd) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	a, folder, err := c.open(cfg)
-	if err != nil {
-		return err
-	}
-	list, err := proof.Find(ctx, a, folder)
-	if err != nil {
-		return err
+	var list []site
+	for _, p := range places {
+		folders, err := proof.Find(ctx, p.archive, p.folder)
+		if err != nil {
+			return err
+		}
+		for _, f := range folders {
+			list = append(list, site{p.archive, f})
+		}
 	}
 	if len(list) == 0 {
 		return fmt.Errorf("there is no recording in %s", c.Place)
 	}
 	changed, unclear := 0, 0
-	for _, f := range list {
-		r, err := proof.Verify(ctx, a, f, keys)
+	for _, p := range list {
+		r, err := proof.Verify(ctx, p.archive, p.folder, keys)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -74,7 +76,10 @@ func (c verifyCmd) run(ctx context.Context, out io.Writer) error {
 		case err != nil:
 			unclear++
 		}
-		tell(out, f, r, err)
+		if len(places) > 1 {
+			fmt.Fprintf(out, "%s: ", p.archive.Name())
+		}
+		tell(out, p.folder, r, err)
 	}
 	switch {
 	case changed > 0:

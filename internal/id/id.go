@@ -43,3 +43,15 @@ func Valid(prefix, s string) bool {
 	_, err := ulid.ParseStrict(s[len(prefix)+1:])
 	return err == nil
 }
+
+// Time is when a valid identifier was made, to the millisecond; the zero time for anything else.
+func Time(s string) time.Time {
+	if len(s) <= ulid.EncodedSize {
+		return time.Time{}
+	}
+	u, err := ulid.ParseStrict(s[len(s)-ulid.EncodedSize:])
+	if err != nil {
+		return time.Time{}
+	}
+	return ulid.Time(u.Time())
+}

@@ -12,10 +12,36 @@ import (
 // ErrClear: a recording that is not sealed has no key to erase.
 var ErrClear = errors.New("the recording is not sealed: it has no key to erase")
 
+// ErrHeld: a legal hold forbids it.
+var ErrHeld = errors.New("the recording is under legal hold")
+
+// Held is ErrHeld for a recording with the note of a legal hold beside it, nil for one without, and else why that
+// cannot be told.
+func Held(ctx context.Context, a archive.Archive, folder string) error {
+	_, err := a.Stat(ctx, folder+recorder.HoldName)
+	switch {
+	case errors.Is(err, archive.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	return ErrHeld
+}
+
+// ID is the id of the recording in folder, as its manifest has it.
+func ID(ctx context.Context, a archive.Archive, folder string) (string, error) {
+	doc, err := place{a, folder}.document(ctx, manifestName)
+	if err != nil {
+		return "", err
+	}
+	m, err := recorder.ParseManifest(doc)
+	return m.Recording.ID, err
+}
+
 // Erase takes the wrapped key of the recording in folder away, after which nobody can open the recording; that
 // it was not changed can still be proven. Each archive with the recording has a key of its own to erase, and so
 // has each version of the object where a bucket keeps versions. The error is ErrUnfinished, ErrClear,
-// recorder.ErrErased when it is gone already, or the archive's.
+// recorder.ErrErased when it is gone already, ErrHeld, or the archive's.
 func Erase(ctx context.Context, a archive.Archive, folder string) (recID string, err error) {
 	p := place{a, folder}
 	doc, err := p.document(ctx, manifestName)
@@ -31,6 +57,9 @@ func Erase(ctx context.Context, a archive.Archive, folder string) (recID string,
 	}
 	if m.Envelope == "" {
 		return m.Recording.ID, ErrClear
+	}
+	if err := Held(ctx, a, folder); err != nil {
+		return m.Recording.ID, err
 	}
 	key := folder + m.Envelope
 	if _, err := a.Stat(ctx, key); errors.Is(err, archive.ErrNotFound) {
