@@ -31,6 +31,10 @@ type actor struct {
 	call wire.Call // without legs; snapshot adds them
 	legs []*leg    // in the order they came, ended ones too
 	rec  *recorder.Recording
+
+	capture *capture // the last one; nil: none
+	notices notices
+
 	shed bool                     // noise suppression is bypassed for want of time
 	play map[string]wire.Playback // what is being played, by id
 
@@ -155,6 +159,7 @@ func (a *actor) snapshot() wire.Call {
 
 func (a *actor) publish(typ, actorName string, data any) {
 	a.markEvent(typ, actorName, data)
+	a.markRecording(typ, actorName, data)
 	a.b.deps.Bus.Publish(typ, a.id, actorName, data)
 }
 
@@ -289,6 +294,9 @@ func (a *actor) endLeg(l *leg, c Cause, actorName string, tell bool) {
 			a.rec.RemoveParty(l.wire.ID)
 		}
 	}
+	if a.capturing(l) {
+		a.endCapture(wire.CaptureEnded, "server")
+	}
 	ep, m := l.ep, l.media
 	a.work.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), hangupLimit)
@@ -358,6 +366,8 @@ func (a *actor) shut() {
 	for _, f := range rest {
 		f() // answers "call not found" to whoever waits
 	}
+	a.endCapture(wire.CaptureEnded, "server")
+	a.dropCapture()
 	if a.rec != nil {
 		a.finishRecording("call_ended", "server")
 	}

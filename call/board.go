@@ -15,6 +15,7 @@ import (
 	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/internal/id"
 	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/mixer"
 	"github.com/cordboard/cordboard/recorder"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -74,6 +75,8 @@ type Deps struct {
 	// Capacity says whether the machine has room for one more call; nil: always. Its error is a *problem.Error.
 	Capacity func() error
 	Now      func() time.Time // nil: time.Now
+	// Prompt opens an announcement by its name; nil: there are none. Its error is a *problem.Error.
+	Prompt func(name string) (media.Source, error)
 }
 
 // Board holds all calls of this server. Safe for concurrent use.
@@ -86,6 +89,7 @@ type Board struct {
 	legs     map[string]*actor // leg id -> its call
 	rooms    map[string]*actor
 	recs     map[string]*actor // live recordings
+	captures map[string]*actor // the last capture of each call
 	ended    []wire.Call       // the newest KeepEnded, oldest first
 	draining bool
 
@@ -108,7 +112,7 @@ func New(cfg Config, deps Deps) (*Board, error) {
 	return &Board{
 		cfg: cfg, deps: deps,
 		calls: make(map[string]*actor), legs: make(map[string]*actor),
-		rooms: make(map[string]*actor), recs: make(map[string]*actor),
+		rooms: make(map[string]*actor), recs: make(map[string]*actor), captures: make(map[string]*actor),
 		timelines: make(map[string]wire.Timeline), scales: newScales(),
 	}, nil
 }
@@ -122,6 +126,9 @@ func (b *Board) SetAdmit(f func(ctx context.Context, to string) error) { b.deps.
 
 // SetQueueOf gives the Board the queues of called numbers; see Deps.QueueOf. Once at start-up.
 func (b *Board) SetQueueOf(f func(to string) (string, error)) { b.deps.QueueOf = f }
+
+// SetPrompt gives the Board its announcements; see Deps.Prompt. Once at start-up.
+func (b *Board) SetPrompt(f func(name string) (media.Source, error)) { b.deps.Prompt = f }
 
 // NewCall is an outbound call to place, or an empty one to attach legs to when To is empty.
 type NewCall struct {
@@ -410,6 +417,11 @@ func (b *Board) forget(a *actor) {
 	for lid, owner := range b.legs {
 		if owner == a {
 			delete(b.legs, lid)
+		}
+	}
+	for cid, owner := range b.captures {
+		if owner == a {
+			delete(b.captures, cid)
 		}
 	}
 	for rid, owner := range b.recs {

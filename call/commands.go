@@ -143,7 +143,7 @@ func (b *Board) PatchLeg(ctx context.Context, lid string, p LegPatch, actorName 
 		}
 		var cmds []mixer.Command
 		if p.Muted != nil {
-			cmds = append(cmds, mixer.Mute{ID: lid, On: *p.Muted})
+			cmds = append(cmds, mixer.Mute{ID: lid, On: *p.Muted || a.capturing(l) && a.capture.wire.Voice == wire.CaptureMute})
 		}
 		if p.Deafened != nil {
 			cmds = append(cmds, mixer.Deafen{ID: lid, On: *p.Deafened})
@@ -330,9 +330,15 @@ func (b *Board) record(ctx context.Context, callID string, policy *wire.Recordin
 		case mode == wire.RecordOnDemand && automatic:
 			return problem.Conflict("recording_on_demand", string(mode), nil, "calls like this one are recorded when somebody asks for it")
 		}
+		rules := b.deps.Recorder.RulesFor(a.call.Queue, wanted)
+		clip, err := b.announcement(rules)
+		if err != nil {
+			return err
+		}
 		rec, err := b.deps.Recorder.Start(ctx, recorder.StartRequest{
 			CallID: a.id, From: a.call.From, To: a.call.To,
 			Queue: a.call.Queue, Actor: actorName, Variables: a.call.Variables, Policy: wanted,
+			Paused: func(w wire.Recording) { a.post(func() { a.pauseChanged(w) }) },
 		})
 		if err != nil {
 			return err
@@ -342,7 +348,16 @@ func (b *Board) record(ctx context.Context, callID string, policy *wire.Recordin
 				rec.AddParty(l.party())
 			}
 		}
-		if err := a.room.Do(ctx, mixer.SetTap{Tap: rec, Raw: rec.WantsRaw()}); err != nil {
+		a.rec = rec
+		if err = a.notify(ctx, rules, clip); err == nil && a.capture != nil && a.capture.wire.State == wire.CaptureOpen {
+			err = a.pauseForCapture(ctx, "")
+		}
+		if err == nil {
+			err = a.room.Do(ctx, mixer.SetTap{Tap: rec, Raw: rec.WantsRaw()})
+		}
+		if err != nil {
+			a.rec = nil
+			a.quietNotices()
 			_, stopErr := rec.Stop(ctx, "no_tap")
 			if stopErr != nil {
 				a.log.Warn("stop recording failed", "cause", stopErr)
@@ -365,10 +380,10 @@ func (a *actor) recordingPolicy(asked *wire.RecordingPolicy) *wire.RecordingPoli
 	if asked == nil {
 		return a.call.RecordingPolicy
 	}
-	p := wire.RecordingPolicy{Parties: asked.Parties, Voice: asked.Voice, Copy: asked.Copy}
+	p := wire.RecordingPolicy{Parties: asked.Parties, Voice: asked.Voice, Copy: asked.Copy, Rules: asked.Rules}
 	if c := a.call.RecordingPolicy; c != nil {
 		p.Record = c.Record
-		p.Voice, p.Copy = cmp.Or(p.Voice, c.Voice), cmp.Or(p.Copy, c.Copy)
+		p.Voice, p.Copy, p.Rules = cmp.Or(p.Voice, c.Voice), cmp.Or(p.Copy, c.Copy), cmp.Or(p.Rules, c.Rules)
 		if len(p.Parties) == 0 {
 			p.Parties = c.Parties
 		}
@@ -395,6 +410,13 @@ func (b *Board) withRecording(ctx context.Context, recID string, f func(a *actor
 func (b *Board) PauseRecording(ctx context.Context, recID string, limit time.Duration, reason, actorName string) (w wire.Recording, err error) {
 	err = b.withRecording(ctx, recID, func(a *actor) (err error) {
 		w, err = a.rec.Pause(ctx, recorder.PauseRequest{Max: limit, By: actorName, Reason: reason})
+		if c := a.capture; err == nil && c != nil && c.wire.State == wire.CaptureOpen && w.PausedTill != nil {
+			// The capture's own pause goes on as long as it takes, and this one behind it.
+			c.till, c.paused = *w.PausedTill, recorder.PauseRequest{By: actorName, Reason: reason}
+			if till := c.wire.Deadline.Add(time.Second); till.After(c.till) {
+				w, err = a.rec.Hold(ctx, recorder.PauseRequest{Max: till.Sub(b.now()), By: actorName, Reason: reason})
+			}
+		}
 		return err
 	})
 	return w, err
@@ -403,6 +425,9 @@ func (b *Board) PauseRecording(ctx context.Context, recID string, limit time.Dur
 // ResumeRecording ends a pause before its deadline.
 func (b *Board) ResumeRecording(ctx context.Context, recID, actorName string) (w wire.Recording, err error) {
 	err = b.withRecording(ctx, recID, func(a *actor) (err error) {
+		if c := a.capture; c != nil && c.wire.State == wire.CaptureOpen {
+			return problem.Conflict("capture_open", string(wire.RecordingPaused), []string{"cancel"}, "the recording is paused until the capture of keys is over")
+		}
 		w, err = a.rec.Resume(ctx, actorName)
 		return err
 	})
@@ -424,6 +449,7 @@ func (a *actor) finishRecording(reason, actorName string) wire.Recording {
 	ctx, cancel := context.WithTimeout(context.Background(), hangupLimit)
 	defer cancel()
 	rec := a.rec
+	a.quietNotices()
 	a.rec, a.call.Recording = nil, ""
 	a.b.mu.Lock()
 	delete(a.b.recs, rec.ID())

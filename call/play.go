@@ -84,6 +84,7 @@ func (a *actor) stopPlay(ctx context.Context, playID string) error {
 }
 
 func (a *actor) playEnded(playID string) {
+	a.consentEnded(playID)
 	if p, ok := a.play[playID]; ok {
 		delete(a.play, playID)
 		a.publish("playback.finished", "server", p)

@@ -78,6 +78,13 @@ func (rec *Recording) Pause(ctx context.Context, p PauseRequest) (wire.Recording
 	return w, nil
 }
 
+// Hold is Pause with a deadline beyond the longest pause anybody may ask for: a secure capture or an
+// announcement that has an end of its own.
+func (rec *Recording) Hold(ctx context.Context, p PauseRequest) (wire.Recording, error) {
+	p.beyond = true
+	return rec.Pause(ctx, p)
+}
+
 // tell says to whoever wants to know that a pause has begun or ended.
 func (rec *Recording) tell(w wire.Recording, changed bool) {
 	if rec.paused != nil && changed {

@@ -224,8 +224,11 @@ func (n *node) buildSignaling() error {
 			deps.Rules.WrapupReasons = append(deps.Rules.WrapupReasons, r.Code)
 		}
 	}
-	n.api, err = agentapi.New(n.cfg.HTTP, deps)
-	return err
+	if n.api, err = agentapi.New(n.cfg.HTTP, deps); err != nil {
+		return err
+	}
+	n.board.SetPrompt(n.api.Announcement)
+	return nil
 }
 
 // writeAudit writes down what happened to a recording by itself.

@@ -288,6 +288,22 @@ func (f *fakeCalls) Record(ctx context.Context, _ string, _ *wire.RecordingPolic
 	return theRecording(wire.RecordingActive), f.do(ctx, "record")
 }
 
+func (f *fakeCalls) StartCapture(_ context.Context, callID string, req wire.CaptureRequest, asker, actor string) (wire.Capture, error) {
+	return wire.Capture{ID: "cap_1", CallID: callID, LegID: req.LegID, State: wire.CaptureOpen, Voice: wire.CaptureMute, By: actor}, nil
+}
+
+func (f *fakeCalls) Capture(context.Context, string) (wire.Capture, error) {
+	return wire.Capture{}, problem.NotFound("capture", "cap_1")
+}
+
+func (f *fakeCalls) CancelCapture(context.Context, string, string) (wire.Capture, error) {
+	return wire.Capture{}, problem.NotFound("capture", "cap_1")
+}
+
+func (f *fakeCalls) TakeCapture(_ context.Context, _, _ string, dst []byte) ([]byte, error) {
+	return append(dst, "4111"...), nil
+}
+
 func (f *fakeCalls) PauseRecording(ctx context.Context, _ string, limit time.Duration, reason, actor string) (wire.Recording, error) {
 	return theRecording(wire.RecordingPaused), f.do(ctx, "pause", limit.String(), reason, actor)
 }
@@ -536,6 +552,10 @@ func (fakeRecordings) OpenTrack(_ context.Context, _, tid string) (io.ReadSeekCl
 		return nil, 0, "", problem.NotFound("track", tid)
 	}
 	return sections{bytes.NewReader(trackBytes)}, int64(len(trackBytes)), "audio/ogg; codecs=opus", nil
+}
+
+func (fakeRecordings) Markers(_ context.Context, recID string) (wire.MarkerList, error) {
+	return wire.MarkerList{RecordingID: recID}, nil
 }
 
 func (fakeRecordings) Peaks(context.Context, string) (wire.Peaks, error) {

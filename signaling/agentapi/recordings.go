@@ -126,7 +126,10 @@ func postRecording(q *request) error {
 	if err != nil {
 		return err
 	}
-	policy := wire.RecordingPolicy{Parties: in.Parties, Voice: in.Voice, Copy: in.Copy}
+	policy := wire.RecordingPolicy{Parties: in.Parties, Voice: in.Voice, Copy: in.Copy, Rules: in.Rules}
+	if !policy.Valid() {
+		return invalid("/rules", "out_of_range", "a value is none there is, or out of range")
+	}
 	w, err := q.s.deps.Calls.Record(q.ctx(), c.ID, &policy, q.actor())
 	if err != nil {
 		return err

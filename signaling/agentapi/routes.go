@@ -220,6 +220,26 @@ func baseRoutes() []Route {
 			Request: wire.RecordingRequest{}, Response: wire.Recording{}, Statuses: []int{201, 404, 409, 422, 503}, Handler: postRecording,
 		},
 
+		// Secure capture of keys.
+		{
+			Method: post, Pattern: "/v1/calls/{call}/capture", Grant: "capture:digits",
+			Summary: "Capture the keys a party presses: no recording, no event, no other party gets them",
+			Request: wire.CaptureRequest{}, Response: wire.Capture{}, Statuses: []int{201, 404, 409, 422, 503}, Handler: postCapture,
+		},
+		{
+			Method: get, Pattern: "/v1/captures/{capture}", Grant: "call:read", Own: "call:read:own", Summary: "One capture, without its digits",
+			Response: wire.Capture{}, Statuses: []int{200, 404}, Handler: getCapture,
+		},
+		{
+			Method: post, Pattern: "/v1/captures/{capture}/cancel", Grant: "capture:digits", Own: "leg:control:own", Summary: "End a capture; its digits are gone",
+			Response: wire.Capture{}, Statuses: []int{200, 404, 409}, Handler: postCancelCapture,
+		},
+		{
+			Method: post, Pattern: "/v1/captures/{capture}/take", Grant: "capture:digits", Stream: true,
+			Summary:  "The digits of a capture, once and only for the token that asked for it",
+			Response: wire.CaptureDigits{}, Statuses: []int{200, 404, 409}, Handler: postTakeCapture,
+		},
+
 		// Legs.
 		{
 			Method: post, Pattern: "/v1/legs", Grant: "leg:control", Own: "leg:control:own", Query: []string{"call_id", "replaces", "receive"},
@@ -326,6 +346,11 @@ func baseRoutes() []Route {
 		{
 			Method: get, Pattern: "/v1/recordings/{recording}/tracks/{track}", Grant: "recording:listen", Own: "recording:listen:own", ByQueue: true, Stream: true, Query: []string{"download"},
 			Summary: "A track's audio, or the listening copy's (copy), with Range", Response: "audio/ogg", Statuses: []int{200, 206, 404, 409, 410, 416, 503}, Handler: getTrack,
+		},
+		{
+			Method: get, Pattern: "/v1/recordings/{recording}/markers", Grant: "recording:read", Own: "recording:read:own",
+			Summary:  "What happened in a recording: turns of speech, pauses, holds, parties, keys by their number",
+			Response: wire.MarkerList{}, Statuses: []int{200, 404, 503}, Handler: getMarkers,
 		},
 		{
 			Method: get, Pattern: "/v1/recordings/{recording}/tracks/{track}/link", Grant: "recording:listen", Own: "recording:listen:own", ByQueue: true,

@@ -26,6 +26,7 @@ type Call struct {
 	Variables       map[string]string `json:"variables,omitempty"`
 	Tones           TonePolicy        `json:"tones,omitempty"`
 	DTMFRelay       RelayPolicy       `json:"dtmf_relay,omitempty"`
+	Capture         *Capture          `json:"capture,omitempty"` // keys are being captured securely
 	Quality         *QualitySummary   `json:"quality,omitempty"` // of all legs, once there is something to measure
 	Cause           string            `json:"cause,omitempty"`   // why it ended, a stable code
 	Created         time.Time         `json:"created"`

@@ -1372,6 +1372,8 @@ export interface Call {
   variables?: Record<string, string>;
   tones?: TonePolicy;
   dtmf_relay?: RelayPolicy;
+  /** keys are being captured securely */
+  capture?: Capture;
   /** of all legs, once there is something to measure */
   quality?: QualitySummary;
   /** why it ended, a stable code */
