@@ -185,6 +185,10 @@ type RelaySource interface {
 	Recent(dst []pcm.Frame) int
 }
 
+// Forgetter is a Sink that keeps some of what it sent last, for joining on, and can forget it. The room calls
+// Forget when the sink has left it.
+type Forgetter interface{ Forget() }
+
 // RelaySink is a Sink that takes another party's packets as they are: with its own SSRC, sequence numbers
 // and timestamps, gaps kept.
 type RelaySink interface {

@@ -68,7 +68,7 @@ func (p *plan) equip(e *Engine, s *shard, old *plan) error {
 	claim(func(a *ear, o stocked) bool { return o.key == a.key })
 	claim(func(a *ear, o stocked) bool { return o.key.format.Codec == a.key.format.Codec })
 	for _, o := range left {
-		p.release = append(p.release, o.encoder)
+		p.release = append(p.release, o.stream)
 	}
 	for _, a := range need {
 		enc, err := e.cfg.NewEncoder(a.key.format, a.key.to)

@@ -30,7 +30,7 @@ type plan struct {
 
 	// What install does between two ticks, and gives back.
 	reuse   []reuse
-	release []codec.Encoder
+	release []*stream
 	fresh   []codec.Encoder // made for this plan, given back if it is never installed
 }
 
@@ -200,6 +200,9 @@ func (p *plan) install(r *Room, e *Engine) {
 		if err := u.stream.encoder.Configure(u.format); err != nil {
 			r.shard.encodeErrors.Add(1)
 		}
+		if old := u.stream.resampler; old != nil {
+			old.Reset(old.From(), old.To())
+		}
 		u.stream.resampler, u.stream.effort = u.resampler, 0
 	}
 	for i := range p.ears {
@@ -217,6 +220,9 @@ func (p *plan) install(r *Room, e *Engine) {
 	}
 	for i := range r.plan.ears {
 		l := r.plan.ears[i].listener
+		if f, ok := l.sink.(media.Forgetter); ok && !p.serves(l) {
+			f.Forget()
+		}
 		if from := l.from.Load(); from != nil && (!p.serves(l) || p.slot(from) < 0) {
 			l.detach(r.tick + 1)
 		}
@@ -238,9 +244,10 @@ func (p *plan) install(r *Room, e *Engine) {
 			f.shed(true)
 		}
 	}
-	for _, enc := range p.release {
-		e.cfg.PutEncoder(enc)
+	for _, s := range p.release {
+		e.cfg.PutEncoder(s.encoder)
 	}
+	r.retired = append(r.retired, p.release...) // a listener that moves on may still want what they heard
 	r.shard.seats.Add(int64(seats - r.seats))
 	r.seats = seats
 	p.reuse, p.release, p.fresh = nil, nil, nil

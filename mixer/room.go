@@ -59,18 +59,19 @@ type Room struct {
 	cost    atomic.Uint64 // what a tick takes, smoothed, in no unit
 
 	// The shard's own.
-	at    int // place among the shard's rooms
-	plan  *plan
-	doze  doze
-	tick  uint64
-	ran   uint64 // the last tick that was not skipped
-	floor floor
-	asked bool // for another plan
-	load  float32
-	shed  bool // processors have been told to do less
-	seats int  // members of the plan
-	over  bool
-	err   error // before done is closed
+	at      int // place among the shard's rooms
+	plan    *plan
+	retired []*stream // of plans before, to be forgotten
+	doze    doze
+	tick    uint64
+	ran     uint64 // the last tick that was not skipped
+	floor   floor
+	asked   bool // for another plan
+	load    float32
+	shed    bool // processors have been told to do less
+	seats   int  // members of the plan
+	over    bool
+	err     error // before done is closed
 }
 
 func newRoom(e *Engine, s *shard, id string) *Room {
@@ -333,14 +334,25 @@ func (r *Room) finish() {
 	r.part()
 	if r.err == nil { // what panicked may have left an encoder in any state
 		for _, s := range r.plan.stock {
+			s.wipe()
 			r.engine.cfg.PutEncoder(s.encoder)
 		}
+		r.retire()
 	}
 	r.shard.seats.Add(-int64(emptyRoom + r.seats))
 	r.emit(Event{Kind: Closed, Err: r.err}, &r.shard.scratch.counts)
 	close(r.events)
 	r.engine.forget(r)
 	close(r.done)
+}
+
+// retire forgets what the encoders heard that are gone.
+func (r *Room) retire() {
+	for i, s := range r.retired {
+		s.wipe()
+		r.retired[i] = nil
+	}
+	r.retired = r.retired[:0]
 }
 
 // part leaves the legs to themselves. One that has panicked before may do so again.

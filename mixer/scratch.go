@@ -65,18 +65,23 @@ func (sc *scratch) forget() {
 	sc.mixed, sc.coded.frame = pcm.Frame{}, pcm.Frame{}
 }
 
+// wipe forgets what a stream has heard. Its encoder is somebody else's.
+func (s *stream) wipe() {
+	if s.past != nil {
+		*s.past = [primers + 1]pcm.Frame{}
+	}
+	if s.resampler != nil {
+		s.resampler.Reset(s.resampler.From(), s.resampler.To())
+	}
+}
+
 // forget makes the encoders forget what they heard that have had nothing to do for a while.
 func (p *plan) forget(tick uint64) {
 	for i := range p.stock {
 		if s := p.stock[i].stream; s.ran != 0 && tick-s.ran > forgetEvery {
 			s.encoder.Reset()
 			s.ran, s.kept = 0, 0
-			if s.past != nil {
-				*s.past = [primers + 1]pcm.Frame{}
-			}
-			if s.resampler != nil {
-				s.resampler.Reset(s.resampler.From(), s.resampler.To())
-			}
+			s.wipe()
 		}
 	}
 }

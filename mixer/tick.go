@@ -25,6 +25,7 @@ func (r *Room) step(sc *scratch) {
 	}
 	if r.tick%forgetEvery == 0 {
 		p.forget(r.tick)
+		r.retire()
 	}
 	r.mend(p, sc)
 	r.gather(p, sc)

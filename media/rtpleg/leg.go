@@ -291,6 +291,9 @@ func (l *Leg) ReadFrame(dst *pcm.Frame) media.Kind {
 	return k
 }
 
+// Forget implements media.Forgetter.
+func (l *Leg) Forget() { l.tx.Forget() }
+
 // Age implements media.AgedSource.
 func (l *Leg) Age() time.Duration { return l.rx.Age() }
 

@@ -53,6 +53,9 @@ func (r *Receiver) giveBack() {
 	}
 	p.past, p.payload = past{}, nil
 	clear(p.fifo)
+	if r.inband != nil {
+		*r.inband = inband{}
+	}
 	if p.dec != nil {
 		codec.PutDecoder(p.dec)
 		p.dec = nil

@@ -166,7 +166,10 @@ func (p *playout) consume(want int) {
 // room makes sure that the fifo can take n samples more, within its bounds.
 func (p *playout) room(n int) {
 	if need := p.n + n; need > len(p.fifo) {
-		p.fifo = append(p.fifo, make([]int16, min(need, fifoSize)-len(p.fifo))...)
+		old := p.fifo
+		p.fifo = make([]int16, min(need, fifoSize))
+		copy(p.fifo, old)
+		clear(old)
 	}
 }
 

@@ -205,6 +205,7 @@ func (s *Sender) repack(t *target, ts uint32, f media.OutFrame) {
 		s.heldTS += uint32(t.bytes)
 	}
 	s.held = copy(t.payload[:], t.payload[from:s.held])
+	clear(t.payload[s.held:])
 }
 
 func (s *Sender) send(pt uint8, marker bool, ts uint32, levelID, level uint8, voice bool, payload []byte) {
@@ -238,6 +239,18 @@ func (s *Sender) put(pt uint8, marker bool, seq uint16, ts uint32, levelID, leve
 	} else {
 		clear(s.buf)
 	}
+}
+
+// Forget overwrites what was sent last. For the goroutine of WriteFrame, once the sender has left its room.
+func (s *Sender) Forget() {
+	if !s.forward.mu.TryLock() {
+		return // a packet is just being handed on, and overwrites it
+	}
+	defer s.forward.mu.Unlock()
+	clear(s.buf[:cap(s.buf)])
+	s.join = join{next: s.join.next}
+	clear(s.target.Load().payload)
+	s.held = 0
 }
 
 // Stats fills in what the sender counts. Safe for concurrent use.

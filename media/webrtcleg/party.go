@@ -25,6 +25,9 @@ func (l *Leg) Rate() pcm.Rate { return l.rx.Rate() }
 // ReadFrame implements media.Source.
 func (l *Leg) ReadFrame(dst *pcm.Frame) media.Kind { return l.rx.ReadFrame(dst) }
 
+// Forget implements media.Forgetter.
+func (l *Leg) Forget() { l.main.tx.Forget() }
+
 // Age implements media.AgedSource.
 func (l *Leg) Age() time.Duration { return l.rx.Age() }
 
