@@ -67,6 +67,11 @@ fault: web/dist/app/index.html ## the slow suite of recording: kills, full, slow
 bench: bin/cordboard ## load and delay beside Janus and rtpengine; writes bench/results (quiet machine, about 12 minutes)
 	bench/run.sh
 
+.PHONY: pause
+pause: ## 100 random timings of each kind of pause, with a scan of files, objects, events and memory (about an hour)
+	scripts/setup.sh build peers
+	PAUSE_RUNS=$${PAUSE_RUNS:-100} go test -timeout 3h -count=1 -run TestPauseMatrix ./e2e
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	scripts/setup.sh build

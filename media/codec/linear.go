@@ -93,6 +93,7 @@ func (d *linearDecoder) give(dst []int16, n int, r pcm.Rate) int {
 			// The number of samples is even, so a decimator keeps its phase.
 			var primed [6 * past]int16
 			d.path.Process(primed[:], d.buf[start&1:start])
+			clear(primed[:]) // the stack keeps it otherwise
 		}
 		out = d.path.Process(dst, d.buf[start:start+n])
 	}

@@ -76,6 +76,7 @@ func (j *join) over(c media.Codec, payload []byte) []byte {
 		old := int32(was[joinPast-lag+i%lag])
 		now[i] = pcm.Clip16((old*int32(joinFade-i) + int32(now[i])*int32(i)) / joinFade)
 	}
+	clear(was[:]) // the stack keeps it otherwise
 	out := j.out[:copy(j.out[:], payload)]
 	if c == media.PCMA {
 		g711.EncodeA(out, now[:])

@@ -483,6 +483,9 @@ func filled(t *testing.T, data any) any {
 	case wire.Node:
 		d.Status = wire.NodeDraining
 		return d
+	case wire.Capture:
+		d.State, d.Voice = wire.CaptureOpen, wire.CaptureMute
+		return d
 	case wire.Playback:
 		d.Source = wire.PlayBeep
 		return d
