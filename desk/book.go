@@ -11,12 +11,15 @@ import (
 )
 
 const (
-	// version of an entry; entries of older versions can be read, of newer ones not.
-	version = 1
+	// version of an entry; entries of older versions can be read, of newer ones not. 2 added waits, open
+	// records and configurations; entries of 1 have none, and Restart makes the waits.
+	version = 2
 	// snapshotEvery is how many entries are written before the log is begun anew.
 	snapshotEvery = 5000
 	// snapshotPart is how many changes one entry of a snapshot holds, to stay below the log's entry size.
 	snapshotPart = 1000
+	// partBytes bounds an entry too; a single change may be larger.
+	partBytes = 1 << 20
 
 	appendLimit = time.Second
 	retryAppend = 500 * time.Millisecond
@@ -103,7 +106,7 @@ func (b *book) append(changes []floor.Change) (uint64, error) {
 	defer cancel()
 	var first uint64
 	for len(changes) > 0 {
-		n := min(len(changes), snapshotPart)
+		n := part(changes)
 		data, err := json.Marshal(entry{Version: version, Changes: changes[:n]})
 		if err != nil {
 			return 0, fmt.Errorf("desk: write log: %w", err)
@@ -119,6 +122,17 @@ func (b *book) append(changes []floor.Change) (uint64, error) {
 		changes = changes[n:]
 	}
 	return first, nil
+}
+
+// part is how many of the changes go into one entry.
+func part(changes []floor.Change) int {
+	size := 0
+	for n, c := range changes {
+		if size += len(c.Value) + len(c.ID) + 40; n == snapshotPart || n > 0 && size > partBytes {
+			return n
+		}
+	}
+	return len(changes)
 }
 
 // renew writes a snapshot and forgets what came before it.
