@@ -39,6 +39,7 @@ type cli struct {
 	Spool   spoolCmd   `cmd:"" help:"A start with recordings that a crash has left in the spool."`
 	Denoise denoiseCmd `cmd:"" help:"What noise suppression costs, and how well it does on pairs of recordings."`
 	Soak    soakCmd    `cmd:"" help:"Calls come and go; watches goroutines, open files and memory."`
+	Desk    deskCmd    `cmd:"" help:"Routing decisions of a large contact centre with skills, without media."`
 	Dialer  dialerCmd  `cmd:"" help:"Simulated outbound campaigns: occupancy and abandoned calls of diallers."`
 	All     allCmd     `cmd:"" help:"Every case of the table; writes bench/results."`
 	Report  reportCmd  `cmd:"" help:"Renders the table and the charts from the results."`

@@ -4,7 +4,7 @@ import { batch, effect } from '@preact/signals';
 import { Problem } from '../link/problem';
 import * as tokens from '../link/token';
 import { nothing } from '../model/state';
-import { notice, rules, signedIn, signingIn, state, wanted } from '../model/store';
+import { admin, notice, rules, signedIn, signingIn, state, wanted } from '../model/store';
 import * as notify from '../phone/notify';
 import { text } from '../text/en';
 import type { AgentState, SessionAnswer, StateRequest } from '../wire/wire';
@@ -21,9 +21,31 @@ export function begin(): void {
   if (t !== null) void signIn(t);
 }
 
+/** preflight tells the server that the sound check was passed, before it offers a call. */
+export async function preflight(notifications: boolean): Promise<void> {
+  const checks = { microphone: 'passed', speaker: 'passed', sound: 'passed', notifications: notifications ? 'passed' : 'failed' };
+  try {
+    await http.json('POST', '/v1/agents/me/preflight', { checks });
+  } catch (err) {
+    const p = Problem.of(err);
+    notice.value = { kind: 'error', text: text.problems[p.code] ?? text.problem(p.detail) };
+  }
+}
+
+/** administers starts the configuration page with a token that is no agent's. */
+export function administers(t: string): boolean {
+  const c = tokens.claims(t);
+  const may = c !== null && c.agent === undefined && (c.grants ?? []).some((g) => ['admin:*', 'config:*', 'config:read', 'config:write'].includes(g));
+  if (may) {
+    token.value = t;
+    admin.value = true;
+  }
+  return may;
+}
+
 /** signIn starts the desktop with a token. Failures are shown. */
 export async function signIn(t: string): Promise<void> {
-  if (signingIn.value) return;
+  if (signingIn.value || administers(t)) return;
   if (tokens.claims(t) === null) {
     notice.value = { kind: 'error', text: t === '' ? text.signin.noToken : text.signin.notAToken };
     return;

@@ -9,6 +9,7 @@ export interface ProblemBody {
   allowed?: string[];
   grant?: string;
   retry_after?: number;
+  errors?: { pointer: string; code: string; detail?: string }[];
 }
 
 /** Problem is every failed request: a stable code to branch on and a sentence to show. */
@@ -17,6 +18,7 @@ export class Problem extends Error {
     readonly status: number,
     readonly code: string,
     readonly detail: string,
+    readonly errors: { pointer: string; code: string; detail?: string }[] = [],
   ) {
     super(`${code}: ${detail}`);
     this.name = 'Problem';
@@ -24,7 +26,7 @@ export class Problem extends Error {
 
   static from(status: number, body: unknown): Problem {
     const b: ProblemBody = typeof body === 'object' && body !== null ? body : {};
-    return new Problem(status, b.code ?? `http_${status}`, b.detail ?? b.title ?? '');
+    return new Problem(status, b.code ?? `http_${status}`, b.detail ?? b.title ?? '', b.errors);
   }
 
   /** of wraps anything thrown. */

@@ -5,6 +5,7 @@ const KEY = 'cordboard.token';
 
 export interface Claims {
   sub?: string;
+  agent?: string; // absent: a program or an administrator
   iat?: number; // seconds
   exp?: number; // seconds
   grants?: string[];

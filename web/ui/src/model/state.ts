@@ -138,6 +138,11 @@ function change(s: State, e: Event): State {
     case 'room.speaker_changed':
     case 'room.closed':
     case 'playback.finished':
+    case 'call.diverted':
+    case 'call.refused':
+    case 'message.started':
+    case 'record.opened':
+    case 'config.changed':
     case 'desk.alarm':
     case 'archive.degraded':
     case 'archive.restored':

@@ -9,6 +9,7 @@ export const state = signal<State>(nothing);
 export const link = signal<LinkState>('closed');
 export const linkLostAt = signal<number | null>(null); // server time
 export const signedIn = signal(false);
+export const admin = signal(false); // the page is an administrator's
 export const signingIn = signal(false);
 /** What went wrong last, in words; shown until dismissed or replaced. */
 export const notice = signal<{ kind: 'error' | 'info'; text: string } | null>(null);

@@ -25,6 +25,41 @@ export const text = {
     signout_pending: 'Signing out',
   },
 
+  /** What a pending sign-out waits for, by the server's code. */
+  signout: {
+    offer: 'waits for a call that rings',
+    call_setup: 'waits for a call being set up',
+    call: 'after this call',
+    wrapup: 'after wrap-up',
+  },
+
+  config: {
+    title: 'Configuration of the contact centre',
+    version: (n: number, actor: string) => (n === 0 ? 'Version 0, of the configuration file' : `Version ${n}, saved by ${actor}`),
+    editor: 'Configuration (JSON)',
+    note: 'Note',
+    check: 'Check and compare',
+    save: 'Save and put in force',
+    reload: 'Read again',
+    notJSON: 'This is no JSON: ',
+    findings: 'Findings',
+    changes: 'What changes',
+    nothing: 'Nothing changes.',
+    saved: (n: number) => `Version ${n} is in force.`,
+    versions: 'Versions',
+    rollBack: (n: number) => `Roll back to ${n}`,
+    dryRun: 'Who would get this call now?',
+    to: 'Called number',
+    from: 'Caller',
+    ask: 'Ask',
+    candidate: 'With the configuration above',
+    gets: (who: string) => `${who} would get it.`,
+    waits: 'It would wait: nobody who suits is free.',
+    diverted: (why: string) => `It would not wait for an agent: ${why}.`,
+    agent: 'Agent',
+    why: 'Why not',
+  },
+
   /** Reasons by the server's code; an unknown code is shown in plain letters by reason(). */
   reasons: {
     rona: 'Missed a call',

@@ -5,6 +5,8 @@ import { accept, decline, extendWrapup, hangUp, sendDigit, setMuted, toggleHold,
 import { toggleNoise } from '../intent/noise';
 import { setState } from '../intent/session';
 import { muted, online, rules, shown, signedIn, state } from '../model/store';
+import { admin } from '../model/store';
+import { ConfigPage } from './config/config';
 import { text } from '../text/en';
 import { Announce } from './announce';
 import { CallCard } from './call/call';
@@ -23,6 +25,7 @@ import { Wrapup } from './wrapup/wrapup';
 import css from './app.module.css';
 
 export function App() {
+  if (admin.value) return <ConfigPage />;
   if (!signedIn.value) return <SignIn />;
   return <Desktop />;
 }

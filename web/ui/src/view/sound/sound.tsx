@@ -5,6 +5,7 @@ import { useEffect } from 'preact/hooks';
 import { signal, useSignal } from '@preact/signals';
 import { Problem } from '../../link/problem';
 import { ringer } from '../../intent/call';
+import { preflight } from '../../intent/session';
 import { dropMic, micMeter, reopen, takeMic } from '../../intent/sound';
 import { notice } from '../../model/store';
 import { canPickOutput, choice, choose, mics, outs, type Choice } from '../../phone/devices';
@@ -130,6 +131,7 @@ function SoundCheck({ done }: { done: () => void }) {
         class={cls(primary, css['done'])} data-testid="sound-done" onClick={() => {
           localStorage.setItem(KEY, 'yes');
           checked.value = true;
+          void preflight(notify.permission() === 'granted');
           notice.value = null;
           done();
         }}

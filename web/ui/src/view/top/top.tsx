@@ -1,6 +1,7 @@
 // The bar at the top: who I am, my state and for how long, sound check, keys, sign-out.
 
 import { clock as write, elapsed, initials } from '../../model/format';
+import { signoutLine } from '../../model/signout';
 import { agent, now, online, rules, wanted } from '../../model/store';
 import { setState, signOut } from '../../intent/session';
 import { reason, text } from '../../text/en';
@@ -40,13 +41,15 @@ function StateSwitch() {
   const open = online.value && a.state !== 'offline' && a.state !== 'signout_pending';
   const chosen = wanted.value ?? a.state;
   const later = a.state === 'reserved' || a.state === 'busy' || a.state === 'wrapup';
+  const leaving = signoutLine(a.signout, now.value, text.signout);
   const why = a.state === 'not_ready' && a.reason && a.reason !== 'signed_in' ? reason(a.reason) : '';
   return (
     <div class={css['state']} role="group" aria-label={text.top.state}>
-      <span class={cls(css['now'], css[a.state])} data-testid="agent-state" data-state={a.state}>
+      <span class={cls(css['now'], css[a.state])} title={leaving} data-testid="agent-state" data-state={a.state}>
         <Icon name={icons[a.state]} size={18} />
         <strong>{text.states[a.state]}</strong>
         {why !== '' && <span>{why}</span>}
+        {leaving !== '' && <span data-testid="signout-left" role="status">{leaving}</span>}
         <span class={css['since']}>{write(elapsed(a.since, now.value))}</span>
       </span>
       {later && <span class={css['since']}>{text.top.later}</span>}
