@@ -169,7 +169,7 @@ func TestU8_MessageHasALimit(t *testing.T) {
 
 func TestU8_NoMessageWithoutRecorder(t *testing.T) {
 	calling(t, nil, nil, func(t *testing.T, r *rig) {
-		r.plane.fail["record"] = errors.New("no recorder")
+		r.plane.fails("record", errors.New("no recorder"))
 		call := r.ring("100")
 		if _, err := r.TakeBack(t.Context(), call, wire.CallbackFromCall{Kind: wire.CallbackVoice}, "ivr"); err != nil {
 			t.Fatal(err)
@@ -618,12 +618,12 @@ func TestWindowOver(t *testing.T) {
 func TestNoCallCanBeOpened(t *testing.T) {
 	calling(t, nil, nil, func(t *testing.T, r *rig) {
 		c := r.plan(inHours(1), "ana")
-		r.plane.fail["open"] = problem.New(503, "call_limit", "full")
+		r.plane.fails("open", problem.New(503, "call_limit", "full"))
 		r.ready("ana")
 		went(time.Hour + 5*time.Second)
 		r.callback(c.ID, wire.CallbackPlanned)
 		r.is("ana", wire.AgentReady, "")
-		delete(r.plane.fail, "open")
+		r.plane.fails("open", nil)
 		went(11 * time.Second)
 		r.callback(c.ID, wire.CallbackOffered)
 	})
@@ -636,4 +636,11 @@ func marshal(t *testing.T, v any) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// fails makes a command fail from now on, or with nil no more.
+func (p *plane) fails(op string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fail[op] = err
 }
