@@ -82,6 +82,7 @@ func outboundNode(t *testing.T, change func(*config)) (*node, client) {
 	cfg.SIP.Trunks = []siptrunk.Trunk{{Name: "out", Proxy: fmt.Sprintf("127.0.0.1:%d", far), Sources: []string{"127.0.0.1"}}}
 	cfg.WebRTC.UDPPort, cfg.WebRTC.TCPPort, cfg.WebRTC.IPs, cfg.WebRTC.Loopback = evenPort(t), -1, []string{"127.0.0.1"}, true
 	cfg.Log.Level, cfg.ShutdownLimit = "error", 0
+	cfg.Mixer.MaxBusy, cfg.Mixer.MaxLate = 10, 1 // a busy machine refuses no leg here
 	cfg.Desk.Queues = []desk.Queue{{ID: "main", Wrapup: desk.Seconds(1), NoRecording: true}}
 	cfg.Desk.Agents = []desk.Agent{{ID: "ana"}, {ID: "bor"}}
 	cfg.Desk.Callbacks.EntryPoints = []floor.EntryPoint{{Number: "0800", Trunk: "out"}}
