@@ -57,7 +57,7 @@ func For(v View) (c wire.Controls) {
 	case Offered:
 		c.Accept = on()
 	case Connected:
-		c.Hold, c.Mute, c.Keypad, c.End, c.Recording = on(), on(), on(), on(), on()
+		c.Hold, c.Mute, c.Keypad, c.End, c.Recording = when(!v.Pending), on(), on(), on(), on()
 		c.Consult, c.Add = when(!v.Pending && room), when(!v.Pending && room)
 		c.Transfer = shown(!v.Pending) // W42: hidden while a merge is pending
 		c.EndConsult = shown(v.Pending && v.Own)

@@ -23,7 +23,7 @@ func TestW26_W29_W48_W49_W50_W57_W60_W61_W62_W83_W96_X2_X5_ControlMatrix(t *test
 		{"offered", View{Row: Offered}, "+ - - - - - - - - - - - - -"},
 		{"connecting", prim(Connecting, 2), "- - - - - - - - - - - - - -"},
 		{"connected", prim(Connected, 2), "- + + + + + + - - - - - + -"},
-		{"connected, merge pending", with(prim(Connected, 3), func(v *View) { v.Pending, v.Own = true, true }), "- + + + - o o - + - - - + -"},
+		{"connected, merge pending", with(prim(Connected, 3), func(v *View) { v.Pending, v.Own = true, true }), "- o + + - o o - + - - - + -"},
 		{"held", prim(Held, 2), "- + o o + + - - - - - - + -"},
 		{"consult requested", with(prim(ConsultRequested, 3), func(v *View) { v.Pending, v.Own = true, true }), "- - - o o - - - + o - - + -"},
 		{"consult reached (W45)", with(prim(ConsultRequested, 3), func(v *View) { v.Pending, v.Own, v.Usable = true, true, true }), "- - - o + - - - + + - - + -"},

@@ -26,6 +26,7 @@ type world struct {
 	f     *Floor
 	log   State // what replaying the log gives
 	now   time.Time
+	calm  bool // few calls and long ones, so that they fill up
 	ids   int
 	steps int
 
@@ -222,6 +223,10 @@ func (w *world) command(c Command) {
 		w.held[c.LegID] = c.Op == OpHold
 		return
 	}
+	if c.Op == OpArrange {
+		w.arranged(c)
+		return
+	}
 	i := slices.IndexFunc(w.calls, func(p *party) bool { return p.ID == c.CallID })
 	if i < 0 || w.calls[i].over {
 		return
@@ -239,6 +244,10 @@ func (w *world) command(c Command) {
 	case OpSay:
 		w.bus = append(w.bus, PlayEnded{p.ID, c.LegID})
 	case OpInvite:
+		if strings.HasPrefix(c.Invite.Ref, "cns_") {
+			w.invited(p, c)
+			break
+		}
 		l := wire.Leg{ID: w.id("leg"), CallID: p.ID, Role: wire.RoleExpert, ClientRef: c.Invite.Ref, Cause: "busy"}
 		if w.r.IntN(3) == 0 {
 			w.bus = append(w.bus, LegEnded{l})
@@ -281,6 +290,10 @@ func (w *world) act() {
 		}
 		return
 	}
+	if w.r.IntN(4) == 0 || w.calm && w.r.IntN(2) == 0 {
+		w.handle()
+		return
+	}
 	switch w.r.IntN(22) {
 	case 20:
 		w.step(SetOpen{Number: fmt.Sprint(w.r.IntN(4)), Stage: pick(w, []string{"out", "", "gone"})})
@@ -305,7 +318,9 @@ func (w *world) act() {
 			w.step(SignOut{Agent: w.agent(), Actor: "x"})
 		}
 	case 6:
-		w.dial()
+		if len(w.f.state.Contacts) < 2 || !w.calm {
+			w.dial()
+		}
 	case 7, 8, 9, 10:
 		w.step(Accept{Offer: recent(w, w.offers), Actor: "x"})
 	case 11:
@@ -313,9 +328,11 @@ func (w *world) act() {
 	case 12, 13:
 		w.attach()
 	case 14:
-		w.breakLeg()
+		if !w.calm || w.r.IntN(4) == 0 {
+			w.breakLeg()
+		}
 	case 15:
-		if p := w.call(); p != nil && w.r.IntN(2) == 0 {
+		if p := w.call(); p != nil && w.r.IntN(2) == 0 && (!w.calm || w.r.IntN(6) == 0) {
 			w.end(p, "hangup")
 		}
 	case 16:
@@ -393,13 +410,21 @@ func (w *world) attach() {
 		return
 	}
 	l := wire.Leg{ID: w.id("leg"), CallID: p.ID, Role: wire.RoleAgent, Agent: w.f.state.Contacts[p.ID].Agent}
+	old := w.f.state.Contacts[p.ID].Leg
+	if k, asking := w.f.consultOf(p.ID); asking && k.Agent != "" && w.r.IntN(2) == 0 {
+		l.Agent, old = k.Agent, k.Leg
+	} else if c := w.f.state.Contacts[p.ID]; len(c.Others) > 0 && w.r.IntN(3) == 0 {
+		if o := pick(w, c.Others); o.Agent != "" {
+			l.Agent, old = o.Agent, o.Leg
+		}
+	}
 	if w.r.IntN(8) == 0 {
 		l.Agent = w.agent()
 	}
 	if l.Agent == "" || w.r.IntN(10) == 0 {
 		l.Agent, l.Role = "", wire.RoleExpert
 	}
-	if old := w.f.state.Contacts[p.ID].Leg; old != "" && l.Role == wire.RoleAgent {
+	if old != "" && l.Role == wire.RoleAgent {
 		w.endLeg(p, old, "replaced") // the media plane tells the old one's end first
 	}
 	p.legs[l.ID] = l
@@ -478,6 +503,14 @@ func (w *world) check() {
 	open, working := map[string]int{}, map[string]string{}
 	for oid, o := range s.Offers {
 		c, a := s.Contacts[o.Call], s.Agents[o.Agent]
+		if o.Consult != "" {
+			w.checkConsultOffer(o)
+			open[o.Agent]++
+			if open[o.Agent] > 1 {
+				w.fail("agent %s has two offers", o.Agent)
+			}
+			continue
+		}
 		want := contact.Offered
 		if o.State == wire.OfferAccepted {
 			want = contact.Connecting
@@ -504,10 +537,11 @@ func (w *world) check() {
 		if (c.State == contact.Queued) != (queued == 1) || queued > 1 {
 			w.fail("contact %s is %s and %d times in line", cid, c.State, queued)
 		}
+		w.checkHandling(c, working)
 		if timed := c.State == contact.Connecting || c.State == contact.Away; timed == c.Deadline.IsZero() && c.State != contact.Diverted && c.State != contact.Message {
 			w.fail("contact %s is %s with deadline %s", cid, c.State, c.Deadline)
 		}
-		if (c.State == contact.Queued || c.State == contact.Diverted || c.State == contact.Message) != (c.Agent == "") {
+		if nobody := c.State == contact.Queued || c.State == contact.Transferring || c.State == contact.Outside || c.State == contact.Diverted || c.State == contact.Message; nobody != (c.Agent == "") {
 			w.fail("contact %s is %s with agent %q", cid, c.State, c.Agent)
 		}
 		if c.Agent != "" {
@@ -516,7 +550,7 @@ func (w *world) check() {
 			}
 			working[c.Agent] = cid
 		}
-		if c.Customer != "" && c.State == contact.Connected && !c.Outbound && !c.Parked && w.held[c.Customer] {
+		if _, asking := w.f.consultOf(cid); !asking && c.Customer != "" && c.State == contact.Connected && !c.Outbound && !c.Parked && w.held[c.Customer] {
 			w.fail("contact %s is connected and its customer hears music", cid)
 		}
 		if c.Customer != "" && (c.State == contact.Queued || c.State == contact.Offered || c.State == contact.Connecting) && !w.held[c.Customer] {
@@ -537,8 +571,8 @@ func (w *world) check() {
 			wire.AgentOffline:  cid == "" && wraps[aid] == "" && !a.Leaving && len(a.Sessions) == 0,
 			wire.AgentNotReady: cid == "" && wraps[aid] == "" && !a.Leaving,
 			wire.AgentReady:    cid == "" && wraps[aid] == "" && !a.Leaving,
-			wire.AgentReserved: st == contact.Offered || st == contact.Connecting,
-			wire.AgentBusy:     st == contact.Connected || st == contact.Away || st == contact.Dialing,
+			wire.AgentReserved: st == contact.Offered || st == contact.Connecting || w.helps(aid, cid, true),
+			wire.AgentBusy:     st == contact.Connected || st == contact.Away || st == contact.Dialing || st == contact.PostCall || w.helps(aid, cid, false),
 			wire.AgentWrapup:   cid == "" && wraps[aid] != "",
 		}[a.State]
 		if !good {
@@ -592,7 +626,7 @@ func (w *world) settle() {
 		w.now = next
 		w.step(Tick{})
 	}
-	if n := len(w.f.state.Contacts) + len(w.f.state.Offers) + len(w.f.state.Wrapups); n > 0 {
+	if n := len(w.f.state.Contacts) + len(w.f.state.Offers) + len(w.f.state.Wrapups) + len(w.f.state.Consults); n > 0 {
 		w.fail("%d things never end:\n%s", n, dump(w.f.state))
 	}
 	for _, a := range w.f.state.Agents {
@@ -615,6 +649,7 @@ func TestModel(t *testing.T) {
 	total, counts := 0, map[string]int{}
 	for seed := range sequences(t) {
 		w := newWorld(t, seed)
+		w.calm = seed%2 == 1
 		for i := range 12 { // a floor with people on it
 			ses := w.id("ses")
 			w.ses = append(w.ses, ses)
@@ -635,6 +670,9 @@ func TestModel(t *testing.T) {
 		"offer.accepted", "offer.declined", "offer.expired", "offer.withdrawn", "wrapup.started", "wrapup.extended",
 		"wrapup.completed", "agent.signout_pending", "agent.signed_out", "desk.alarm", "command resume", "command record", "restart", "refused",
 		"call.diverted", "message.started", "command say", "command invite", "config.changed", "call.refused",
+		"consult.started", "consult.reached", "consult.answered", "consult.ended", "conference.started", "conference.joined", "conference.left",
+		"conference.owner_changed", "transfer.started", "transfer.completed", "transfer.failed", "call.post_call", "call.handling_changed",
+		"command arrange", "eight parties", "outside",
 	} {
 		if counts[k] == 0 {
 			t.Errorf("%s never happened: the model does not reach it", k)
