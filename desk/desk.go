@@ -55,6 +55,7 @@ type Plane interface {
 	EndCall(ctx context.Context, callID, code, actor string) error
 	HangupLeg(ctx context.Context, legID, code, actor string) error
 	StartRecording(ctx context.Context, callID, actor string) (wire.Recording, error)
+	SetVariables(ctx context.Context, callID string, vars map[string]string, actor string) (wire.Call, error)
 	Arrange(ctx context.Context, callID string, seats []wire.Seat, actor string) (wire.Call, error)
 	DialLeg(ctx context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error)
 	StopPlay(ctx context.Context, legID, playID, actor string) error
@@ -405,6 +406,8 @@ func input(e wire.Event) floor.Input {
 		switch e.Type {
 		case "call.created":
 			return floor.CallCreated{Call: data, Actor: e.Actor}
+		case "call.changed":
+			return floor.CallChanged{Call: data, Actor: e.Actor}
 		case "call.ended":
 			return floor.CallEnded{ID: data.ID, Cause: data.Cause}
 		}

@@ -117,6 +117,9 @@ func (e *executor) call(ctx context.Context, c floor.Command) error {
 	case floor.OpArrange:
 		_, err := e.plane.Arrange(ctx, c.CallID, c.Seats, floor.Actor)
 		return err
+	case floor.OpVariables:
+		_, err := e.plane.SetVariables(ctx, c.CallID, c.Vars, floor.Actor)
+		return err
 	case floor.OpInvite:
 		role := wire.RoleExpert
 		if c.Invite.Phone != "" {

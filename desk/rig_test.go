@@ -187,6 +187,15 @@ func (p *plane) DialLeg(_ context.Context, callID string, req call.DialRequest, 
 	return l, nil
 }
 
+func (p *plane) SetVariables(_ context.Context, callID string, vars map[string]string, _ string) (wire.Call, error) {
+	for name, v := range vars {
+		if err := p.note("variable", name+"="+v); err != nil {
+			return wire.Call{}, err
+		}
+	}
+	return p.Call(callID)
+}
+
 func (p *plane) Beep(_ context.Context, legID, _ string) error { return p.note("beep", legID) }
 
 func (p *plane) StartRecording(_ context.Context, callID, _ string) (wire.Recording, error) {

@@ -79,6 +79,8 @@ type Contact struct {
 	Far      string `json:"far,omitempty"`       // Diverted: the leg outside
 	// Parked: the agent has put the customer on hold, so nobody but the agent takes the hold away.
 	Parked bool `json:"parked,omitempty"`
+	// Variables are what is known about the call, with a version each.
+	Variables map[string]Value `json:"variables,omitempty"`
 	// Others are on the call beside the customer and the agent in control, who joined at Since.
 	Others conference.Parties `json:"others,omitempty"`
 	Since  time.Time          `json:"since,omitzero"`
@@ -86,6 +88,13 @@ type Contact struct {
 	Avoid  string             `json:"avoid,omitempty"` // the agent who gave the call away
 	// Talked: agent and customer have been connected at least once; recording is under way.
 	Talked bool `json:"talked,omitempty"`
+}
+
+// Value is a variable's value, which version of it, and whose.
+type Value struct {
+	Text    string `json:"text"`
+	Version uint64 `json:"version"`
+	By      string `json:"by,omitempty"`
 }
 
 func (c Contact) refuse(what string) error {

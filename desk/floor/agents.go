@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cordboard/cordboard/desk/agent"
+	"github.com/cordboard/cordboard/desk/wrapup"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -132,6 +133,14 @@ func (in SetState) step(f *Floor) error {
 		in.Reason = ""
 	}
 	a, err := f.agent(in.Agent)
+	if w, open := f.state.Wrapups[a.Wrapup]; open && in.State == wire.AgentReady && in.Actor == in.Agent && a.State == wire.AgentWrapup {
+		a.Leaving = false // the choice takes a pending sign-out back
+		f.setAgent(a, in.Actor)
+		if err := f.complete(w, w.Default, wrapup.ByAgent, in.Actor); err != nil { // available ends it at once (U7)
+			return err
+		}
+		a = f.state.Agents[in.Agent]
+	}
 	if err == nil && in.State == wire.AgentReady {
 		err = f.mayBeReady(a)
 	}

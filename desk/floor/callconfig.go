@@ -25,6 +25,10 @@ type Handling struct {
 	LastAgentLeft string `toml:"last_agent_left" json:"last_agent_left,omitempty"`
 	// MaskNumbers shows agents only the last four digits of customers' numbers.
 	MaskNumbers bool `toml:"mask_numbers" json:"mask_numbers,omitempty"`
+	// Variables of a call that agents see; none: any text, shown by its name.
+	Variables []VariableDef `toml:"variables" json:"variables,omitempty"`
+	// Wrapups are rules of the work after a call by queue and profile.
+	Wrapups []WrapupRule `toml:"wrapups" json:"wrapups,omitempty"`
 }
 
 func (h Handling) withDefaults() Handling {
@@ -44,6 +48,12 @@ func (h Handling) validate(queues map[string]bool) error {
 	}
 	if h.FallbackQueue != "" && !queues[h.FallbackQueue] {
 		return fmt.Errorf("desk: handling: there is no queue %q", h.FallbackQueue)
+	}
+	if err := validateVariables(h.Variables); err != nil {
+		return err
+	}
+	if err := validateWrapups(h.Wrapups, queues); err != nil {
+		return err
 	}
 	if !slices.Contains([]string{EndCallPolicy, KeepCall}, h.LastAgentLeft) {
 		return fmt.Errorf("desk: handling: last_agent_left is %q or %q", EndCallPolicy, KeepCall)

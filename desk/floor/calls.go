@@ -73,6 +73,7 @@ func (in CallCreated) step(f *Floor) error {
 		return nil
 	}
 	c := contact.Contact{ID: in.Call.ID, From: in.Call.From, FromName: in.Call.FromName, To: in.Call.To, Customer: customerLeg(in.Call)}
+	take(&c, in.Call.Variables, in.Actor)
 	if in.Call.Direction == wire.Outbound {
 		f.placed(c, in.Actor)
 		return nil

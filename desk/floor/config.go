@@ -132,6 +132,9 @@ type Number struct {
 type Agent struct {
 	ID   string `toml:"id" json:"id,omitempty"`
 	Name string `toml:"name" json:"name,omitempty"`
+	// DN is the agent's own number and Team the team, shown to who is asked for help.
+	DN   string `toml:"dn" json:"dn,omitempty"`
+	Team string `toml:"team" json:"team,omitempty"`
 	// Queues the agent serves, beside those that name the agent.
 	Queues []string `toml:"queues" json:"queues,omitempty"`
 	// Skills and their levels, 1 to 10.

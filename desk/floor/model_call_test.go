@@ -48,7 +48,7 @@ func (w *world) handle() {
 	case 9:
 		w.step(EndConsult{Call: c.ID, Agent: who, Actor: who})
 	case 10:
-		if w.calm && w.r.IntN(3) > 0 {
+		if w.calm && w.r.IntN(2) > 0 {
 			return
 		}
 		w.step(Exit{Call: c.ID, Agent: who, Actor: who})

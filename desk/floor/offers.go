@@ -155,7 +155,8 @@ func (f *Floor) limitOffers(c contact.Contact) {
 func (f *Floor) wireOffer(o offer.Offer) wire.Offer {
 	c := f.state.Contacts[o.Call]
 	w := wire.Offer{
-		ID: o.ID, CallID: o.Call, Agent: o.Agent, Queue: o.Queue, State: o.State, From: c.From,
+		Consult: o.Consult, Variables: f.popover(o, c),
+		ID: o.ID, CallID: o.Call, Agent: o.Agent, Queue: o.Queue, State: o.State, From: f.mask(c.From),
 		FromName: c.FromName, To: c.To, Queued: c.Place.Entered, Created: o.Created, Deadline: o.Deadline, Attempt: o.Attempt,
 		Class: int(c.Place.Class),
 	}

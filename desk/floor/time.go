@@ -7,6 +7,7 @@ import (
 
 	"github.com/cordboard/cordboard/desk/agent"
 	"github.com/cordboard/cordboard/desk/contact"
+	"github.com/cordboard/cordboard/desk/wrapup"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -35,7 +36,11 @@ func (Tick) step(f *Floor) error {
 		case KindOffer:
 			f.rung(f.state.Offers[k.id])
 		case KindWrapup:
-			if err := f.complete(f.state.Wrapups[k.id], f.cfg.WrapupDefault, "deadline", Actor); err != nil {
+			w := f.state.Wrapups[k.id]
+			if w.Default == "" {
+				w.Default = f.cfg.WrapupDefault // of a log written before there were rules
+			}
+			if err := f.complete(w, w.Default, wrapup.ByDeadline, Actor); err != nil {
 				return err
 			}
 		case KindConsult:

@@ -27,9 +27,17 @@ func (f *Floor) beginWrapup(a agent.Agent, c contact.Contact) {
 	if l := f.queues[c.Queue]; l != nil {
 		q = l.Queue
 	}
+	r := f.wrapupRule(q, a.ID)
 	w := wrapup.Wrapup{
 		ID: f.newID(id.Wrapup), Call: c.ID, Agent: a.ID, Queue: c.Queue, Started: f.now,
-		Deadline: f.now.Add(q.Wrapup.Duration), Amount: q.WrapupExtension.Duration, Extensions: q.WrapupExtensions,
+		Deadline: f.now.Add(r.Time.Duration), Amount: r.Extension.Duration, Extensions: r.Extensions,
+		Policy: r.Policy, Default: r.Default,
+	}
+	if r.Total.Duration > 0 {
+		w.Last = f.now.Add(max(r.Total.Duration, r.Time.Duration))
+	}
+	for _, x := range r.Reasons {
+		w.Reasons = append(w.Reasons, wrapup.Reason{Code: x.Code, Label: x.Label})
 	}
 	put(f, key{KindWrapup, w.ID}, f.state.Wrapups, any(w))
 	f.setAgent(must(a.BeginWrapup(w.ID, f.now)), Actor)
@@ -64,13 +72,13 @@ func (in Submit) step(f *Floor) error {
 	if err != nil {
 		return err
 	}
-	known := func(r Reason) bool { return r.Code == in.Reason }
+	known := func(r wrapup.Reason) bool { return r.Code == in.Reason }
 	switch {
 	case strings.TrimSpace(in.Reason) == "":
 		return badReason("required", "a wrap-up needs a reason")
 	case utf8.RuneCountInString(in.Reason) > maxReason:
 		return tooLong("/reason")
-	case len(f.cfg.WrapupReasons) > 0 && in.Reason != f.cfg.WrapupDefault && !slices.ContainsFunc(f.cfg.WrapupReasons, known):
+	case len(w.Reasons) > 0 && in.Reason != w.Default && !slices.ContainsFunc(w.Reasons, known):
 		return badReason("unknown", "this wrap-up reason is not one of the configured ones")
 	}
 	return f.complete(w, in.Reason, wrapup.ByAgent, in.Actor)

@@ -181,7 +181,14 @@ func getMe(q *request) error {
 	}
 	if callID != "" {
 		if c, err := q.s.deps.Calls.Call(callID); err == nil { // it may have been forgotten meanwhile
+			c = q.shown(c)
 			snap.Call = &c
+			if h, err := d.Handling(c.ID); err == nil {
+				snap.Handling = &h
+			}
+			if l, err := d.Variables(c.ID); err == nil {
+				snap.Variables = l.Items
+			}
 			if r := q.s.deps.Recordings; r != nil && c.Recording != "" {
 				if w, err := r.Get(c.Recording); err == nil {
 					snap.Recordings = append(snap.Recordings, w)

@@ -140,6 +140,9 @@ func getCalls(q *request) error {
 		out.Items = out.Items[:n]
 		out.Next = out.Items[n-1].ID
 	}
+	for i := range out.Items {
+		out.Items[i] = q.shown(out.Items[i])
+	}
 	return q.reply(http.StatusOK, out)
 }
 
@@ -149,7 +152,7 @@ func getCall(q *request) error {
 		return err
 	}
 	q.header("ETag", tagOf(c.Variables))
-	return q.reply(http.StatusOK, c)
+	return q.reply(http.StatusOK, q.shown(c))
 }
 
 func patchCall(q *request) error {
@@ -223,6 +226,9 @@ func postEnd(q *request) error {
 	}
 	c, err := q.callFor(q.maySteer)
 	if err != nil {
+		return err
+	}
+	if err := q.mayUse(c.ID, "end"); err != nil {
 		return err
 	}
 	if err := q.s.deps.Calls.EndCall(q.ctx(), c.ID, code, q.actor()); err != nil {

@@ -94,6 +94,29 @@ type Desk interface {
 	WouldGet(c *desk.Config, q wire.DryRunRequest) (wire.DryRun, error)
 	CallbackDesk
 	CampaignDesk
+	Handler
+}
+
+// Handler is what agents do with calls; see desk.Desk.
+type Handler interface {
+	Handling(callID string) (wire.Handling, error)
+	MayControl(callID, agentID, control string) error
+	SideOf(agentID, callID string) string
+	HoldCall(ctx context.Context, callID, agentID string, on bool, actor string) (wire.Handling, error)
+	EndCall(ctx context.Context, callID, agentID, actor string) (wire.Handling, error)
+	StartConsult(ctx context.Context, callID, agentID string, r wire.ConsultRequest, actor string) (wire.Handling, error)
+	EndConsult(ctx context.Context, callID, agentID, actor string) (wire.Handling, error)
+	SwapConsult(ctx context.Context, callID, agentID, actor string) (wire.Handling, error)
+	Confer(ctx context.Context, callID, agentID string, r wire.TargetRequest, actor string) (wire.Handling, error)
+	ExitConference(ctx context.Context, callID, agentID, actor string) (wire.Handling, error)
+	DropParty(ctx context.Context, callID, agentID, legID, actor string) (wire.Handling, error)
+	TransferCall(ctx context.Context, callID, agentID string, r wire.TargetRequest, actor string) (wire.Handling, error)
+	Targets(text string, limit int) []wire.Target
+	Variables(callID string) (wire.VariableList, error)
+	Variable(callID, name string) (wire.Variable, error)
+	SetVariable(ctx context.Context, callID, name string, r wire.VariableRequest, actor string) (wire.Variable, error)
+	CancelWrapup(ctx context.Context, wrapupID, actor string) (wire.Wrapup, error)
+	ForAgents(v any) any
 }
 
 // Recordings is what the API reads of the recorder; *recorder.Recorder is it.

@@ -319,6 +319,8 @@ func (f *fakeCalls) StopRecording(ctx context.Context, _, actor string) (wire.Re
 // fakeDesk has alice (busy with the call) and bob (ready, with an offer and a wrap-up).
 type fakeDesk struct {
 	outbound
+	refuse   string // a control
+	mask     bool
 	mu       sync.Mutex
 	sessions map[string]wire.Session
 	denied   string // the action nobody is permitted
@@ -732,3 +734,87 @@ func (f *fixture) session(agent string) (token, session string) {
 }
 
 func callCause() call.Cause { return call.Cause{Code: call.CauseHangup} }
+
+// What follows is the desk's handling of calls, as far as the API needs to see it called.
+
+func (d *fakeDesk) handled(callID string) (wire.Handling, error) {
+	return wire.Handling{CallID: callID, State: "connected", Participants: []wire.Participant{}, Controls: map[string]wire.Controls{}}, nil
+}
+
+func (d *fakeDesk) Handling(callID string) (wire.Handling, error) { return d.handled(callID) }
+
+// MayControl refuses the control the test names.
+func (d *fakeDesk) MayControl(_, _, control string) error {
+	if control == d.refuse {
+		return problem.Conflict("call_wrong_state", "consulting", []string{"mute"}, "not now")
+	}
+	return nil
+}
+func (d *fakeDesk) SideOf(string, string) string { return "" }
+func (d *fakeDesk) HoldCall(_ context.Context, c, _ string, _ bool, _ string) (wire.Handling, error) {
+	return d.handled(c)
+}
+
+func (d *fakeDesk) EndCall(_ context.Context, c, _, _ string) (wire.Handling, error) {
+	return d.handled(c)
+}
+
+func (d *fakeDesk) StartConsult(_ context.Context, c, _ string, r wire.ConsultRequest, _ string) (wire.Handling, error) {
+	h, err := d.handled(c)
+	if r.Target == "full" {
+		return h, problem.Conflict("conference_full", "full", nil, "full")
+	}
+	return h, err
+}
+
+func (d *fakeDesk) EndConsult(_ context.Context, c, _, _ string) (wire.Handling, error) {
+	return d.handled(c)
+}
+
+func (d *fakeDesk) SwapConsult(_ context.Context, c, _, _ string) (wire.Handling, error) {
+	return d.handled(c)
+}
+
+func (d *fakeDesk) Confer(_ context.Context, c, _ string, _ wire.TargetRequest, _ string) (wire.Handling, error) {
+	return d.handled(c)
+}
+
+func (d *fakeDesk) ExitConference(_ context.Context, c, _, _ string) (wire.Handling, error) {
+	return d.handled(c)
+}
+
+func (d *fakeDesk) DropParty(_ context.Context, c, _, _, _ string) (wire.Handling, error) {
+	return d.handled(c)
+}
+
+func (d *fakeDesk) TransferCall(_ context.Context, c, _ string, _ wire.TargetRequest, _ string) (wire.Handling, error) {
+	return d.handled(c)
+}
+
+func (d *fakeDesk) Targets(string, int) []wire.Target {
+	return []wire.Target{{Kind: wire.TargetQueue, ID: "main", Label: "Main"}}
+}
+
+func (d *fakeDesk) Variables(c string) (wire.VariableList, error) {
+	return wire.VariableList{CallID: c, Items: []wire.Variable{{Name: "pin", Label: "PIN", Type: wire.VariableText, Secure: true, Masked: true}}}, nil
+}
+
+func (d *fakeDesk) Variable(_, name string) (wire.Variable, error) {
+	return wire.Variable{Name: name, Label: name, Type: wire.VariableText, Value: "1234", Version: 1}, nil
+}
+
+func (d *fakeDesk) SetVariable(_ context.Context, _, name string, r wire.VariableRequest, _ string) (wire.Variable, error) {
+	return wire.Variable{Name: name, Label: name, Type: wire.VariableText, Value: r.Value, Version: *r.Version + 1}, nil
+}
+
+func (d *fakeDesk) CancelWrapup(_ context.Context, wid, _ string) (wire.Wrapup, error) {
+	return d.Wrapup(wid)
+}
+
+func (d *fakeDesk) ForAgents(v any) any {
+	if c, ok := v.(wire.Call); ok && d.mask {
+		c.From = "hidden"
+		return c
+	}
+	return v
+}

@@ -148,13 +148,21 @@ func (q *request) attach(in wire.LegRequest, kind wire.LegKind, address string, 
 	e.end = func() { q.s.legs.drop(e) }
 	_, l, err := q.s.deps.Calls.Attach(q.ctx(), in.CallID, call.Attach{
 		Kind: kind, Role: in.Role, Agent: q.claims.Agent,
-		Address: address, Endpoint: e, Replaces: in.Replaces, ClientRef: in.ClientRef, Receive: in.Receive, Side: in.Side,
+		Address: address, Endpoint: e, Replaces: in.Replaces, ClientRef: in.ClientRef, Receive: in.Receive, Side: q.sideOf(in),
 	})
 	if err != nil {
 		return l, errors.Join(err, e.media.Close())
 	}
 	q.s.legs.put(l.ID, e)
 	return l, nil
+}
+
+// sideOf is where a leg belongs in its call: where a token that may says, else where the desk does.
+func (q *request) sideOf(in wire.LegRequest) string {
+	if q.s.deps.Desk == nil || q.claims.Agent == "" || q.all() && in.Side != "" {
+		return in.Side
+	}
+	return q.s.deps.Desk.SideOf(q.claims.Agent, in.CallID)
 }
 
 // codecs are the codecs of plain RTP legs by name.
@@ -429,6 +437,15 @@ func (q *request) hangup(pointer, reason, otherwise string, allowed ...string) e
 	if strings.HasSuffix(q.route.Pattern, "/reject") && (l.Direction != wire.Inbound || l.Answered != nil) {
 		return problem.Conflict("leg_wrong_state", string(l.State), []string{"hangup"}, "leg %s has nothing to reject", l.ID)
 	}
+	if l.Agent == "" || l.Agent != q.claims.Agent {
+		control := "drop"
+		if l.Role == wire.RoleCustomer {
+			control = "end"
+		}
+		if err := q.mayUse(l.CallID, control); err != nil {
+			return err
+		}
+	}
 	if err := q.s.deps.Calls.HangupLeg(q.ctx(), l.ID, code, q.actor()); err != nil {
 		return err
 	}
@@ -451,8 +468,20 @@ func (q *request) act(f func(ctx context.Context, legID, actor string) error) er
 }
 
 func postAnswer(q *request) error { return q.act(q.s.deps.Calls.Answer) }
-func postHold(q *request) error   { return q.act(q.s.deps.Calls.Hold) }
-func postResume(q *request) error { return q.act(q.s.deps.Calls.Resume) }
+func postHold(q *request) error   { return q.holdLeg(q.s.deps.Calls.Hold) }
+func postResume(q *request) error { return q.holdLeg(q.s.deps.Calls.Resume) }
+
+// holdLeg is act for hold and resume, which the desk has a say in for an agent.
+func (q *request) holdLeg(f func(ctx context.Context, legID, actor string) error) error {
+	l, err := q.legFor(q.maySteer)
+	if err == nil {
+		err = q.mayUse(l.CallID, "hold")
+	}
+	if err != nil {
+		return err
+	}
+	return q.act(f)
+}
 
 // The limits of sent digits.
 const (

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -270,6 +271,23 @@ func examples() []example {
 		{"POST /v1/calls/{call}/arrange", "/v1/calls/" + callID + "/arrange", `{"legs":[]}`, "", 422},
 		{"POST /v1/calls/{call}/end", "/v1/calls/" + callID + "/end", `{"reason":"hangup"}`, "", 204},
 		{"PATCH /v1/calls/{call}/variables", "/v1/calls/" + callID + "/variables", `{"vip":"yes","order":null}`, typeMerge, 200},
+		{"GET /v1/calls/{call}/handling", "/v1/calls/" + callID + "/handling", "", "", 200},
+		{"POST /v1/calls/{call}/hold", "/v1/calls/" + callID + "/hold", "", "", 200},
+		{"POST /v1/calls/{call}/resume", "/v1/calls/" + callID + "/resume", "", "", 200},
+		{"POST /v1/calls/{call}/consult", "/v1/calls/" + callID + "/consult", `{"kind":"agent","target":"bob","hold_participants":true}`, "", 200},
+		{"POST /v1/calls/{call}/consult/end", "/v1/calls/" + callID + "/consult/end", "", "", 200},
+		{"POST /v1/calls/{call}/consult/swap", "/v1/calls/" + callID + "/consult/swap", "", "", 200},
+		{"POST /v1/calls/{call}/conference", "/v1/calls/" + callID + "/conference", `{"kind":"number","target":"+38641123456"}`, "", 200},
+		{"POST /v1/calls/{call}/exit", "/v1/calls/" + callID + "/exit", "", "", 200},
+		{"POST /v1/calls/{call}/drop", "/v1/calls/" + callID + "/drop", `{"leg_id":"leg_1"}`, "", 200},
+		{"POST /v1/calls/{call}/transfer", "/v1/calls/" + callID + "/transfer", `{"kind":"queue","target":"main"}`, "", 200},
+		{"POST /v1/calls/{call}/consult", "/v1/calls/" + callID + "/consult", `{"kind":"queue","target":"full"}`, "", 409},
+		{"POST /v1/calls/{call}/drop", "/v1/calls/" + callID + "/drop", "", "", 422},
+		{"GET /v1/targets", "/v1/targets?text=ma&limit=5", "", "", 200},
+		{"GET /v1/calls/{call}/variables", "/v1/calls/" + callID + "/variables", "", "", 200},
+		{"GET /v1/calls/{call}/variables/{name}", "/v1/calls/" + callID + "/variables/pin", "", "", 200},
+		{"PUT /v1/calls/{call}/variables/{name}", "/v1/calls/" + callID + "/variables/pin", `{"value":"12","version":0}`, "", 200},
+		{"POST /v1/wrapups/{wrapup}/cancel", "/v1/wrapups/" + wrapupID + "/cancel", "", "", 200},
 		{"GET /v1/calls/{call}/recordings", "/v1/calls/" + callID + "/recordings", "", "", 200},
 		{"POST /v1/calls/{call}/recordings", "/v1/calls/" + callID + "/recordings", "", "", 201},
 		{"POST /v1/legs", "/v1/legs", string(offer), "", 201},
@@ -453,42 +471,39 @@ func TestEventsFitTheDocument(t *testing.T) {
 // filled gives an object's lists and enumerations values that may be on the wire.
 func filled(t *testing.T, data any) any {
 	t.Helper()
-	switch d := data.(type) {
-	case wire.Call:
-		d.State, d.Direction, d.Legs = wire.CallNew, wire.Inbound, []wire.Leg{}
-		return d
-	case wire.Leg:
-		d.Kind, d.State, d.Direction, d.Role = wire.LegSIP, wire.LegNew, wire.Inbound, wire.RoleAgent
-		return d
-	case wire.Room:
-		d.Members, d.Matrix = []wire.Member{}, []wire.MatrixCell{}
-		return d
+	switch data.(type) {
 	case wire.Recording:
 		return theRecording(wire.RecordingActive)
-	case wire.Agent:
-		d.State, d.Queues = wire.AgentReady, []string{}
-		return d
 	case wire.Callback:
 		return theCallback()
 	case wire.Campaign:
 		return theCampaign()
-	case wire.CampaignNotice:
-		d.Mode = wire.ModePreview
-		return d
 	case wire.CampaignRecord:
 		return theRecord()
-	case wire.Offer:
-		d.State = wire.OfferOpen
-		return d
-	case wire.Node:
-		d.Status = wire.NodeDraining
-		return d
-	case wire.Capture:
-		d.State, d.Voice = wire.CaptureOpen, wire.CaptureMute
-		return d
-	case wire.Playback:
-		d.Source = wire.PlayBeep
-		return d
 	}
-	return data
+	v := reflect.New(reflect.TypeOf(data)).Elem()
+	v.Set(reflect.ValueOf(data))
+	fill(v)
+	return v.Interface()
+}
+
+// fill gives every string type its first value and every list no entries.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+	case reflect.String:
+		if values := wire.Enums[v.Type().Name()]; len(values) > 0 {
+			v.SetString(values[0])
+		}
+	}
 }

@@ -129,7 +129,7 @@ func (outbound) Campaign(id string) (wire.Campaign, error) {
 	return theCampaign(), known(id, campaignID, "campaign")
 }
 func (outbound) Campaigns(string) []wire.Campaign { return []wire.Campaign{theCampaign()} }
-func (outbound) WorksIn(agentID, _ string) bool { return agentID == "bob" || agentID == "alice" }
+func (outbound) WorksIn(agentID, _ string) bool   { return agentID == "bob" || agentID == "alice" }
 
 func (outbound) Records(string) ([]wire.CampaignRecord, error) {
 	return []wire.CampaignRecord{theRecord()}, nil

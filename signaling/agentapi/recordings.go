@@ -165,12 +165,18 @@ func postPause(q *request) error {
 	if err != nil {
 		return err
 	}
+	if err := q.mayUse(w.CallID, "recording"); err != nil {
+		return err
+	}
 	return q.replyRecording(q.s.deps.Calls.PauseRecording(q.ctx(), w.ID, time.Duration(in.MaxSeconds)*time.Second, in.Reason, q.actor()))
 }
 
 func postResumeRecording(q *request) error {
 	_, w, err := q.recordingFor()
 	if err != nil {
+		return err
+	}
+	if err := q.mayUse(w.CallID, "recording"); err != nil {
 		return err
 	}
 	return q.replyRecording(q.s.deps.Calls.ResumeRecording(q.ctx(), w.ID, q.actor()))

@@ -399,7 +399,7 @@ func (c *socket) pump(cursor uint64) {
 			if !f.sees(e) {
 				continue
 			}
-			b, err := c.s.frames.get(e)
+			b, err := c.s.frameFor(f, e)
 			if err != nil {
 				c.s.log.Error("event cannot be printed", "event", e.Type, "cause", err)
 				continue

@@ -23,6 +23,7 @@ var Enums = map[string][]string{
 	"CallbackState": values(CallbackRequested, CallbackPlanned, CallbackWaiting, CallbackOffered, CallbackPreview,
 		CallbackDialing, CallbackTalking, CallbackReached, CallbackCompleted, CallbackFailed, CallbackCancelled),
 	"NodeState":    values(NodeOK, NodeDraining),
+	"VariableType": values(VariableText, VariableNumber, VariableDate, VariableYesNo),
 	"TargetKind":   values(TargetAgent, TargetQueue, TargetNumber, TargetEntryPoint),
 	"ConsultState": values(ConsultRequested, ConsultReached, ConsultConnecting, ConsultAnswered, ConsultEnded),
 	"PartyRole":    values(PartyCustomer, PartyPrimary, PartyConsulted, PartyConference),

@@ -24,6 +24,8 @@ var EventTypes = map[string]any{
 	"call.post_call":        Handling{}, // the customer has left, the others go on
 	"call.handling_changed": Handling{}, // whatever of it has changed
 
+	"variables.changed": VariableList{},
+
 	"consult.started":  Consult{},
 	"consult.reached":  Consult{},
 	"consult.answered": Consult{},

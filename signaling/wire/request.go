@@ -48,6 +48,7 @@ type Snapshot struct {
 	Recordings []Recording `json:"recordings,omitempty"` // the running ones of the call
 	Wrapup     *Wrapup     `json:"wrapup,omitempty"`
 	Handling   *Handling   `json:"handling,omitempty"` // of the call
+	Variables  []Variable  `json:"variables,omitempty"`
 }
 
 // StateRequest asks for another state of an agent.

@@ -380,6 +380,9 @@ type Offer struct {
 	Attempt  int        `json:"attempt"`         // 1 for the first ring of this call
 	Class    int        `json:"class,omitempty"` // 1 returned call, 2 new customer, 3 service
 	Stage    string     `json:"stage,omitempty"` // of a campaign, its name
+	// Consult is set where the agent is asked for help; Variables are what the ring shows.
+	Consult   string          `json:"consult,omitempty"`
+	Variables []OfferVariable `json:"variables,omitempty"`
 	// Callback or Record is what an outbound call is for; From is then the customer and To our number.
 	Callback *Callback       `json:"callback,omitempty"`
 	Record   *CampaignRecord `json:"record,omitempty"`
@@ -404,10 +407,17 @@ type Wrapup struct {
 	Started  time.Time `json:"started"`
 	Deadline time.Time `json:"deadline"`
 	// ExtensionsLeft is how often the deadline can still be moved.
-	ExtensionsLeft int        `json:"extensions_left"`
-	Reason         string     `json:"reason,omitempty"`
-	Completed      *time.Time `json:"completed,omitempty"`
-	By             string     `json:"by,omitempty"` // agent | deadline
+	ExtensionsLeft int `json:"extensions_left"`
+	// ExtensionSeconds is what one extension adds; Cancelled says that the countdown was cancelled and the
+	// deadline is the last one. Allowed is what can be done: submit, extend, cancel.
+	ExtensionSeconds int            `json:"extension_seconds,omitempty"`
+	Cancelled        bool           `json:"cancelled,omitempty"`
+	Allowed          []string       `json:"allowed,omitempty"`
+	Default          string         `json:"default,omitempty"` // the reason submitted at the deadline
+	Reasons          []WrapupReason `json:"reasons,omitempty"` // those that may be chosen; none: any text
+	Reason           string         `json:"reason,omitempty"`
+	Completed        *time.Time     `json:"completed,omitempty"`
+	By               string         `json:"by,omitempty"` // agent | deadline
 }
 
 // QueuePlace is where a waiting call stands; the data of call.queued.

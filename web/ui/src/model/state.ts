@@ -1,7 +1,7 @@
 // What the desktop knows of the server, and how news changes it. Pure: the same state and the same news
 // give the same next state, so every screen can be reached in a test without a server.
 
-import type { Agent, Call, Event, Handling, Leg, Offer, Queue, Recording, Snapshot, Wrapup } from '../wire/wire';
+import type { Agent, Call, Event, Handling, Leg, Offer, Queue, Recording, Snapshot, Variable, Wrapup } from '../wire/wire';
 
 export interface State {
   seq: number; // the newest event this state has seen
@@ -11,6 +11,7 @@ export interface State {
   call: Call | null; // the one I am in or have accepted; not ended
   last: Call | null; // the call the running wrap-up is about
   handling: Handling | null; // how the desk handles `call`: who is on it, what I may do
+  variables: Variable[]; // of `call`
   recording: Recording | null; // of `call`, while it runs
   wrapup: Wrapup | null; // open
   queues: Queue[];
@@ -25,6 +26,7 @@ export const nothing: State = {
   call: null,
   last: null,
   handling: null,
+  variables: [],
   recording: null,
   wrapup: null,
   queues: [],
@@ -43,6 +45,7 @@ export function snapshot(s: State, snap: Snapshot): State {
     call,
     last: snap.call ?? s.last,
     handling: call ? (snap.handling ?? null) : null,
+    variables: call ? (snap.variables ?? []) : [],
     recording: (call && snap.recordings?.find(running)) ?? null,
     wrapup: snap.wrapup && !snap.wrapup.completed ? snap.wrapup : null,
   };
@@ -106,6 +109,8 @@ function change(s: State, e: Event): State {
       return queue(s, e.data);
     case 'call.handling_changed':
       return handling(s, e.data);
+    case 'variables.changed':
+      return s.call?.id === e.data.call_id ? { ...s, variables: e.data.items } : s;
     case 'call.post_call':
     case 'consult.started':
     case 'consult.reached':
@@ -186,7 +191,7 @@ function mine(s: State, c: Call): boolean {
 function call(s: State, c: Call): State {
   if (s.me === '' || !mine(s, c)) return s;
   if (c.state === 'ended') {
-    return s.call === null || s.call.id === c.id ? { ...s, call: null, handling: null, recording: null, last: c } : s;
+    return s.call === null || s.call.id === c.id ? { ...s, call: null, handling: null, variables: [], recording: null, last: c } : s;
   }
   return { ...s, call: c, last: c };
 }

@@ -1034,6 +1034,7 @@ export interface Snapshot {
   wrapup?: Wrapup;
   /** of the call */
   handling?: Handling;
+  variables?: Variable[];
 }
 
 /** StateRequest asks for another state of an agent. */
@@ -1348,6 +1349,50 @@ export interface Effort {
   denoise_shed: boolean;
   /** busy fraction of the hottest core of the mixer */
   load: number;
+}
+
+/** VariableType is what a variable's value may be. */
+export type VariableType = "text" | "number" | "date" | "yes_no";
+export const variableTypeValues: readonly VariableType[] = ["text", "number", "date", "yes_no"];
+
+/** Variable is something known about a call. */
+export interface Variable {
+  name: string;
+  label: string;
+  type: VariableType;
+  /** at most 256 characters; empty when masked */
+  value: string;
+  masked?: boolean;
+  secure: boolean;
+  editable: boolean;
+  /** 0: never set */
+  version: number;
+  by?: string;
+}
+
+/** VariableList is a call's variables. */
+export interface VariableList {
+  call_id: string;
+  items: Variable[];
+}
+
+/** VariableRequest stores a value; the version is the one the editor has seen. */
+export interface VariableRequest {
+  value: string;
+  version: number;
+}
+
+/** OfferVariable is a line of a ring. */
+export interface OfferVariable {
+  name: string;
+  label: string;
+  value: string;
+}
+
+/** WrapupReason is a reason that can be chosen. */
+export interface WrapupReason {
+  code: string;
+  label: string;
 }
 
 /** Call is one interaction: its legs, its room and its recordings. */
@@ -1703,6 +1748,9 @@ export interface Offer {
   class?: number;
   /** of a campaign, its name */
   stage?: string;
+  /** Consult is set where the agent is asked for help; Variables are what the ring shows. */
+  consult?: string;
+  variables?: OfferVariable[];
   /** Callback or Record is what an outbound call is for; From is then the customer and To our number. */
   callback?: Callback;
   record?: CampaignRecord;
@@ -1729,6 +1777,15 @@ export interface Wrapup {
   deadline: string;
   /** ExtensionsLeft is how often the deadline can still be moved. */
   extensions_left: number;
+  /** ExtensionSeconds is what one extension adds; Cancelled says that the countdown was cancelled and the
+   * deadline is the last one. Allowed is what can be done: submit, extend, cancel. */
+  extension_seconds?: number;
+  cancelled?: boolean;
+  allowed?: string[];
+  /** the reason submitted at the deadline */
+  default?: string;
+  /** those that may be chosen; none: any text */
+  reasons?: WrapupReason[];
   reason?: string;
   completed?: string;
   /** agent | deadline */
@@ -1799,6 +1856,7 @@ export interface EventMap {
   "message.started": Diversion;
   "call.post_call": Handling;
   "call.handling_changed": Handling;
+  "variables.changed": VariableList;
   "consult.started": Consult;
   "consult.reached": Consult;
   "consult.answered": Consult;
