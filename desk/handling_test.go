@@ -688,7 +688,7 @@ func TestR6_R9_R10_R11_R13_X1_X21_WrapupStartsWithTheLastLegAndEndsByItself(t *t
 
 func TestR12_R14_CancelTheCountdown(t *testing.T) {
 	cfg := testConfig()
-	cfg.Agents[0].Profile, cfg.Profiles = "expert", append(cfg.Profiles, floor.Profile{ID: "expert"})
+	cfg.Agents[0].Profile, cfg.Profiles = "expert", append(cfg.Profiles, floor.Profile{ID: "expert", Actions: []floor.Action{"answer"}})
 	cfg.Handling.Wrapups = wrapupRules()
 	configured(t, cfg, func(t *testing.T, r *rig) {
 		r.ready("ana", "bor")

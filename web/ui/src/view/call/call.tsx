@@ -9,10 +9,12 @@ import { text } from '../../text/en';
 import { keypadOpen } from '../keys';
 import { Icon } from '../parts/icon';
 import { card, cls, danger, Key, Meter, primary } from '../parts/parts';
+import { Handling } from './handling';
 import { Keypad } from './keypad';
 import { Network } from './network';
 import { Noise } from './noise';
 import { RecordingBar } from './recording';
+import { Variables } from './variables';
 import css from './call.module.css';
 
 export function CallCard() {
@@ -53,6 +55,8 @@ export function CallCard() {
       </div>
 
       {keypadOpen.value && <Keypad />}
+      <Handling />
+      <Variables />
       <AudioTrouble />
 
       <div class={css['levels']}>
@@ -75,7 +79,7 @@ export function CallCard() {
         {call.queue !== undefined && <div><dt>{t.queue}</dt><dd>{queueName(call.queue)}</dd></div>}
         <div><dt>{t.dialled}</dt><dd>{mask(call.direction === 'inbound' ? call.to : call.from)}</dd></div>
         <div><dt>{text.net.label}</dt><dd><Network /></dd></div>
-        {Object.entries(call.variables ?? {}).slice(0, 6).map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{v}</dd></div>)}
+        {state.value.variables.length === 0 && Object.entries(call.variables ?? {}).slice(0, 6).map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{v}</dd></div>)}
       </dl>
     </section>
   );
