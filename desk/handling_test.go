@@ -82,8 +82,8 @@ func (r *rig) answers(call, agentID string) string {
 	return r.attach(call, agentID)
 }
 
-// dialled answers the number that is being dialled for the call's consult.
-func (r *rig) dialled(call string) string {
+// numberAnswers answers the number that is being dialled for the call's consult.
+func (r *rig) numberAnswers(call string) string {
 	r.t.Helper()
 	k := r.handled(call).Consult
 	if k == nil {
@@ -270,7 +270,7 @@ func TestW34_W45_W46_W50_ConsultANumber(t *testing.T) {
 		if c := r.handled(call).Controls["ana"]; !c.Transfer.Enabled || !c.Conference.Enabled {
 			t.Fatalf("not usable although it rings: %+v", c)
 		}
-		r.dialled(call)
+		r.numberAnswers(call)
 		r.seat(leg, "consult")
 		if h := r.handled(call); h.State != "consulting" || len(h.Controls) != 1 {
 			t.Fatalf("a number has no controls: %+v", h.Controls)
@@ -315,7 +315,7 @@ func TestW51_W52_W55_W56_W57_W66_X5_ConferenceOfEight(t *testing.T) {
 		r.answers(call, "bor")
 		for range 5 {
 			r.ok(r.Confer(t.Context(), call, "ana", wire.TargetRequest{Kind: wire.TargetNumber, Target: "+38640123456"}, "ana"))
-			r.seat(r.dialled(call), "main")
+			r.seat(r.numberAnswers(call), "main")
 		}
 		h := r.handled(call)
 		if len(h.Participants) != 8 || h.Controls["ana"].Add.Enabled || h.Controls["ana"].Transfer.Visible || !h.Controls["ana"].Exit.Enabled {
@@ -369,7 +369,7 @@ func TestX6_NoAgentLeftFollowsThePolicy(t *testing.T) {
 			r.ready("ana")
 			call, _ := r.talk("ana")
 			r.ok(r.Confer(t.Context(), call, "ana", wire.TargetRequest{Kind: wire.TargetNumber, Target: "+38640123456"}, "ana"))
-			number := r.dialled(call)
+			number := r.numberAnswers(call)
 			r.ok(r.ExitConference(t.Context(), call, "ana", "ana"))
 			r.is("ana", wire.AgentWrapup, "")
 			c, _ := r.plane.Call(call)
@@ -475,7 +475,7 @@ func TestW71_W74_BlindTransferToQueueEntryPointAndNumber(t *testing.T) {
 		r.ok(r.TransferCall(t.Context(), call, "ana", wire.TargetRequest{Kind: wire.TargetNumber, Target: "+38640123456"}, "ana"))
 		r.seat("leg_"+call, "main held")
 		r.is("ana", wire.AgentWrapup, "")
-		leg := r.dialled(call)
+		leg := r.numberAnswers(call)
 		r.seat("leg_"+call, "main")
 		r.seat(leg, "main")
 		if e := r.events("transfer.completed"); len(e) != 3 {
