@@ -100,6 +100,10 @@ denoise-soak: ## an hour of speech and noise through one stream: no drift of lev
 requirements: bin/cordboard ## which test proves which requirement; writes docs/requirements.md, fails when one is missing
 	go run ./internal/requirements
 
+.PHONY: model
+model: ## the desk in 2000 random sequences of 500 steps
+	CORDBOARD_SEQUENCES=2000 go test ./desk/floor -run 'TestModel$$' -v -timeout 60m
+
 .PHONY: generate
 generate: ## the TypeScript types from signaling/wire
 	go generate $(PACKAGES)

@@ -220,6 +220,7 @@ func (n *node) buildSignaling() error {
 	}
 	if n.desk != nil {
 		deps.Desk = n.desk
+		deps.Stats["desk"] = func() any { return n.desk.Stats() }
 		for _, r := range n.desk.WrapupReasons() {
 			deps.Rules.WrapupReasons = append(deps.Rules.WrapupReasons, r.Code)
 		}
