@@ -204,3 +204,21 @@ func TestSeveralTabs(t *testing.T) {
 		t.Fatalf("ready after the call though nobody is there: %+v", a)
 	}
 }
+
+// The request is open, with its deadline, as long as the agent is reserved; only then is the agent made not ready.
+func TestW7_W21_RingingUntilTheDeadline(t *testing.T) {
+	p := newPlay(t, stageConfig())
+	p.ready("ana")
+	call := p.ring("050", "100")
+	o := p.Offers("ana")
+	if len(o) != 1 || o[0].CallID != call || o[0].State != wire.OfferOpen || !o[0].Deadline.Equal(p.at.Add(20*time.Second)) {
+		t.Fatalf("offers %+v", o)
+	}
+	p.pass(20*time.Second - time.Millisecond)
+	p.is("ana", wire.AgentReserved, "")
+	p.pass(time.Millisecond)
+	p.is("ana", wire.AgentNotReady, "rona")
+	if len(p.Offers("ana")) != 0 {
+		t.Fatal("the request is still open")
+	}
+}
