@@ -288,16 +288,29 @@ func (f *fakeCalls) Record(ctx context.Context, _ string, _ *wire.RecordingPolic
 	return theRecording(wire.RecordingActive), f.do(ctx, "record")
 }
 
-func (f *fakeCalls) StartCapture(_ context.Context, callID string, req wire.CaptureRequest, asker, actor string) (wire.Capture, error) {
-	return wire.Capture{ID: "cap_1", CallID: callID, LegID: req.LegID, State: wire.CaptureOpen, Voice: wire.CaptureMute, By: actor}, nil
+func theCapture(id, callID string) wire.Capture {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return wire.Capture{
+		ID: id, CallID: callID, LegID: customer, State: wire.CaptureOpen, Voice: wire.CaptureMute, By: "alice",
+		Started: at, Deadline: at.Add(time.Minute),
+	}
 }
 
-func (f *fakeCalls) Capture(context.Context, string) (wire.Capture, error) {
-	return wire.Capture{}, problem.NotFound("capture", "cap_1")
+func (f *fakeCalls) StartCapture(_ context.Context, callID string, _ wire.CaptureRequest, _, _ string) (wire.Capture, error) {
+	return theCapture("cap_1", callID), nil
 }
 
-func (f *fakeCalls) CancelCapture(context.Context, string, string) (wire.Capture, error) {
-	return wire.Capture{}, problem.NotFound("capture", "cap_1")
+func (f *fakeCalls) Capture(_ context.Context, id string) (wire.Capture, error) {
+	if id != "cap_1" {
+		return wire.Capture{}, problem.NotFound("capture", id)
+	}
+	return theCapture(id, f.call.ID), nil
+}
+
+func (f *fakeCalls) CancelCapture(_ context.Context, id, _ string) (wire.Capture, error) {
+	c := theCapture(id, f.call.ID)
+	c.State, c.Ended = wire.CaptureCancelled, &c.Deadline
+	return c, nil
 }
 
 func (f *fakeCalls) TakeCapture(_ context.Context, _, _ string, dst []byte) ([]byte, error) {
