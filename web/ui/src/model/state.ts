@@ -148,6 +148,12 @@ function change(s: State, e: Event): State {
     case 'message.started':
     case 'record.opened':
     case 'config.changed':
+    case 'capture.changed':
+    case 'capture.ended':
+    case 'capture.started':
+    case 'recording.deleted':
+    case 'recording.held':
+    case 'recording.released':
     case 'desk.alarm':
     case 'archive.degraded':
     case 'archive.restored':
