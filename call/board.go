@@ -275,7 +275,7 @@ func (b *Board) Attach(ctx context.Context, callID string, at Attach) (Progress,
 	}
 	l := a.newLeg(wire.Leg{
 		Kind: at.Kind, Direction: wire.Inbound, Role: at.Role, Agent: at.Agent, Address: at.Address, State: wire.LegNew,
-		Side: at.Side, ClientRef: at.ClientRef,
+		Side: at.Side, Whisper: at.Whisper, ClientRef: at.ClientRef,
 	}, at.Endpoint)
 	var w wire.Leg
 	err = a.do(ctx, func() error {

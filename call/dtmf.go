@@ -68,6 +68,9 @@ func (a *actor) sound(what string, src media.Source, to []string) {
 
 // chime lets those who are there hear that somebody comes or goes, as the call wants it.
 func (a *actor) chime(l *leg, tone *prompt.Tone) {
+	if l.wire.Whisper != nil { // who is not heard by all is not announced to all
+		return
+	}
 	least := math.MaxInt
 	switch a.call.Tones {
 	case wire.TonesConference:

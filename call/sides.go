@@ -2,7 +2,9 @@ package call
 
 import (
 	"context"
+	"reflect"
 	"regexp"
+	"slices"
 
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/mixer"
@@ -25,7 +27,23 @@ func checkSide(pointer, side string) error {
 	return e
 }
 
-// Arrange sets hold and side of several legs between the same two ticks, so that nobody ever hears what is
+// A leg may also whisper: then only the named legs of its side hear it, or nobody, while it hears its side as
+// anybody does. That is how somebody listens in, or says something to one party alone.
+
+// place is what the hearing matrix needs to know of a leg.
+type place struct {
+	side    string
+	whisper *wire.Whisper
+}
+
+func placeOf(l *leg) place { return place{l.wire.Side, l.wire.Whisper} }
+
+// heardBy says whether what the leg in place p says is heard by another leg.
+func (p place) heardBy(legID string, at place) bool {
+	return p.side == at.side && (p.whisper == nil || slices.Contains(p.whisper.To, legID))
+}
+
+// Arrange sets hold, side and whisper of several legs between the same two ticks, so that nobody ever hears what is
 // in between. A leg that has no media yet is arranged when it has; one that has ended is passed over. 404 for
 // a leg that never was in the call.
 func (b *Board) Arrange(ctx context.Context, callID string, seats []wire.Seat, actorName string) (wire.Call, error) {
@@ -54,13 +72,13 @@ func (b *Board) Arrange(ctx context.Context, callID string, seats []wire.Seat, a
 func (a *actor) arrange(ctx context.Context, seats []wire.Seat, actorName string) error {
 	type move struct {
 		l          *leg
-		hold, side bool
+		hold, side bool // side: its place in the matrix changes
 	}
 	var moves []move
 	var cmds []mixer.Command
-	sides := map[*leg]string{} // as they will be
+	places := map[*leg]place{} // as they will be
 	for _, l := range a.legs {
-		sides[l] = l.wire.Side
+		places[l] = placeOf(l)
 	}
 	for _, s := range seats {
 		l := a.leg(s.LegID)
@@ -70,7 +88,14 @@ func (a *actor) arrange(ctx context.Context, seats []wire.Seat, actorName string
 		if !l.alive() {
 			continue
 		}
-		m := move{l: l, hold: s.Hold != nil && *s.Hold != l.wire.Hold.Local, side: s.Side != nil && *s.Side != l.wire.Side}
+		to := placeOf(l)
+		if s.Side != nil {
+			to.side = *s.Side
+		}
+		if s.Whisper != nil || s.Aloud {
+			to.whisper = s.Whisper
+		}
+		m := move{l: l, hold: s.Hold != nil && *s.Hold != l.wire.Hold.Local, side: !reflect.DeepEqual(to, placeOf(l))}
 		if !m.hold && !m.side {
 			continue
 		}
@@ -79,7 +104,7 @@ func (a *actor) arrange(ctx context.Context, seats []wire.Seat, actorName string
 			cmds = append(cmds, mixer.Hold{ID: s.LegID, On: *s.Hold})
 		}
 		if m.side {
-			sides[l] = *s.Side
+			places[l] = to
 		}
 	}
 	if len(moves) == 0 {
@@ -87,7 +112,7 @@ func (a *actor) arrange(ctx context.Context, seats []wire.Seat, actorName string
 	}
 	for _, m := range moves {
 		if m.side && m.l.joined {
-			cmds = append(cmds, a.hearing(m.l, sides)...)
+			cmds = append(cmds, a.hearing(m.l, places)...)
 		}
 	}
 	if len(cmds) > 0 {
@@ -96,7 +121,7 @@ func (a *actor) arrange(ctx context.Context, seats []wire.Seat, actorName string
 		}
 	}
 	for _, m := range moves {
-		m.l.wire.Side = sides[m.l]
+		m.l.wire.Side, m.l.wire.Whisper = places[m.l].side, places[m.l].whisper
 		if m.hold {
 			m.l.wire.Hold.Local = !m.l.wire.Hold.Local
 			if m.l.joined {
@@ -115,17 +140,16 @@ func (a *actor) arrange(ctx context.Context, seats []wire.Seat, actorName string
 	return nil
 }
 
-// hearing is the cells between a leg and everybody else in the room, with the given sides.
-func (a *actor) hearing(l *leg, sides map[*leg]string) []mixer.Command {
+// hearing is the cells between a leg and everybody else in the room, in the given places.
+func (a *actor) hearing(l *leg, places map[*leg]place) []mixer.Command {
 	var cmds []mixer.Command
 	for _, o := range a.legs {
 		if o == l || !o.joined {
 			continue
 		}
-		off := sides[o] != sides[l]
 		cmds = append(cmds,
-			mixer.Hear{Listener: l.wire.ID, Source: o.wire.ID, Off: off},
-			mixer.Hear{Listener: o.wire.ID, Source: l.wire.ID, Off: off})
+			mixer.Hear{Listener: l.wire.ID, Source: o.wire.ID, Off: !places[o].heardBy(l.wire.ID, places[l])},
+			mixer.Hear{Listener: o.wire.ID, Source: l.wire.ID, Off: !places[l].heardBy(o.wire.ID, places[o])})
 	}
 	return cmds
 }
@@ -134,14 +158,14 @@ func (a *actor) hearing(l *leg, sides map[*leg]string) []mixer.Command {
 // it replaces is gone by then.
 func (a *actor) takePlace(l, replaced *leg) []mixer.Command {
 	var cmds []mixer.Command
-	sides := map[*leg]string{}
-	aside := l.wire.Side != ""
+	places := map[*leg]place{l: placeOf(l)}
+	aside := l.wire.Side != "" || l.wire.Whisper != nil
 	for _, o := range a.legs {
-		sides[o] = o.wire.Side
-		aside = aside || o.joined && o != replaced && o.wire.Side != ""
+		places[o] = placeOf(o)
+		aside = aside || o.joined && o != replaced && (o.wire.Side != "" || o.wire.Whisper != nil)
 	}
 	if aside {
-		for _, c := range a.hearing(l, sides) {
+		for _, c := range a.hearing(l, places) {
 			if h := c.(mixer.Hear); replaced == nil || h.Listener != replaced.wire.ID && h.Source != replaced.wire.ID {
 				cmds = append(cmds, c)
 			}

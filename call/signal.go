@@ -95,6 +95,7 @@ type Attach struct {
 	Endpoint  Endpoint
 	Replaces  string // a leg of the same agent in the same call that this one takes the place of
 	ClientRef string
-	Side      string       // where in the call it is heard; see Board.Arrange
-	Receive   wire.Receive // how the leg gets the others' voices; "" is mixed
+	Side      string        // where in the call it is heard; see Board.Arrange
+	Whisper   *wire.Whisper // who of its side hears it; nil: all
+	Receive   wire.Receive  // how the leg gets the others' voices; "" is mixed
 }

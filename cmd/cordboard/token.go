@@ -17,6 +17,7 @@ type tokenCmd struct {
 	configFlag
 	Agent string        `help:"Mint a desktop token for this agent." placeholder:"ID"`
 	Name  string        `help:"Mint a token for a program of this name." default:"api" placeholder:"NAME"`
+	Role  string        `help:"With --agent: what the person may do: agent, supervisor or admin." default:"agent" enum:"agent,supervisor,admin"`
 	Grant []string      `help:"What a program may do, as call:read or admin:*; repeat for several." placeholder:"GRANT"`
 	Life  time.Duration `help:"How long the token is good for." default:"1h"`
 }
@@ -33,12 +34,13 @@ func (c tokenCmd) Run() error {
 	claims := auth.Claims{Grants: c.Grant, LifeSeconds: int64(c.Life.Seconds()), RegisteredClaims: jwt.RegisteredClaims{Subject: c.Name}}
 	switch {
 	case c.Agent != "" && len(c.Grant) > 0:
-		return errors.New("token: give --agent or --grant, not both: an agent's grants are fixed")
+		return errors.New("token: give --agent or --grant, not both: an agent's grants follow from --role")
 	case c.Agent != "":
 		if cfg.Desk.Enabled && !cfg.hasAgent(c.Agent) {
 			return fmt.Errorf("token: the configuration has no agent %q", c.Agent)
 		}
 		claims = agentClaims(c.Agent, desktopTokenLife)
+		claims.Grants = auth.RoleGrants(auth.Role(c.Role))
 	case len(c.Grant) == 0:
 		return errors.New("token: say --agent ID, or --grant GRANT for a program")
 	}

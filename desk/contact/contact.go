@@ -8,6 +8,7 @@ import (
 
 	"github.com/cordboard/cordboard/desk/conference"
 	"github.com/cordboard/cordboard/desk/queue"
+	"github.com/cordboard/cordboard/desk/supervision"
 	"github.com/cordboard/cordboard/internal/problem"
 )
 
@@ -86,6 +87,8 @@ type Contact struct {
 	Since  time.Time          `json:"since,omitzero"`
 	Left   time.Time          `json:"left,omitzero"`   // PostCall: when the customer left
 	Avoid  string             `json:"avoid,omitempty"` // the agent who gave the call away
+	// Watchers are the supervisors on the call.
+	Watchers supervision.List `json:"watchers,omitempty"`
 	// Talked: agent and customer have been connected at least once; recording is under way.
 	Talked bool `json:"talked,omitempty"`
 }
@@ -163,9 +166,11 @@ func (c Contact) queued() Contact {
 
 // Due is the earliest deadline, zero for none.
 func (c Contact) Due() time.Time {
-	at := c.Others.Due()
-	if at.IsZero() || !c.Deadline.IsZero() && c.Deadline.Before(at) {
-		at = c.Deadline
+	var at time.Time
+	for _, t := range []time.Time{c.Deadline, c.Others.Due(), c.Watchers.Due()} {
+		if at.IsZero() || !t.IsZero() && t.Before(at) {
+			at = t
+		}
 	}
 	return at
 }

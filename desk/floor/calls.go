@@ -153,6 +153,9 @@ func (f *Floor) endContact(c contact.Contact) {
 	for _, p := range c.Others {
 		f.letGo(p.Agent, c.ID)
 	}
+	for _, s := range c.Watchers {
+		f.supervisionEnded(c.ID, s, Actor)
+	}
 	f.countPostCall(c)
 	f.dropContact(c.ID)
 	if c.State == contact.Message {
@@ -194,6 +197,9 @@ func (in LegAnswered) step(f *Floor) error {
 	}
 	if c.State == contact.Diverted {
 		f.outUp(c, in.Leg)
+		return nil
+	}
+	if f.watcherUp(c, in.Leg) {
 		return nil
 	}
 	if c.State == contact.Offered && c.Offer == in.Leg.ClientRef && in.Leg.Agent == c.Agent {
@@ -310,6 +316,9 @@ func (in LegEnded) step(f *Floor) error {
 	if !ok {
 		return nil
 	}
+	if f.watcherGone(c, in.Leg) {
+		return nil
+	}
 	k, asking := f.consultOf(c.ID)
 	switch {
 	case c.Task != "" && c.Customer == "" && in.Leg.Role == wire.RoleCustomer:
@@ -402,6 +411,8 @@ func (in LegHeld) step(f *Floor) error {
 
 // overdue is the deadline of an agent whose voice did not come up, or who did not come back.
 func (f *Floor) overdue(c contact.Contact) {
+	f.watchersOverdue(c.ID)
+	c = f.state.Contacts[c.ID]
 	f.partiesOverdue(c)
 	c, ok := f.state.Contacts[c.ID]
 	if !ok || c.Deadline.IsZero() || c.Deadline.After(f.now) {

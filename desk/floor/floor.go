@@ -71,6 +71,7 @@ type Floor struct {
 	pastWraps  past[wrapup.Wrapup]
 	asks       map[string]string // call -> its consult
 	told       map[string]wire.Handling
+	heard      map[string][]wire.Seat // call -> its supervisors as they were last seated
 	stats      Stats
 
 	// The step under way.
@@ -159,7 +160,7 @@ func New(cfg Config, state State, newID func(prefix string) string) (*Floor, err
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	f := &Floor{state: state, newID: newID, before: map[key]any{}, file: cfg, told: map[string]wire.Handling{}, tempos: map[string]*tempo{}}
+	f := &Floor{state: state, newID: newID, before: map[key]any{}, file: cfg, told: map[string]wire.Handling{}, heard: map[string][]wire.Seat{}, tempos: map[string]*tempo{}}
 	if last, ok := state.latest(); ok {
 		// What was saved was right when it was saved; rules may have become stricter since.
 		if err := last.Config.Validate(); err != nil {
@@ -269,6 +270,7 @@ func (f *Floor) Step(now time.Time, in Input) ([]Change, []Effect, error) {
 	}
 	f.watch()
 	f.tell()
+	f.listen()
 	changes := make([]Change, 0, len(f.touched))
 	for _, k := range f.touched {
 		changes = append(changes, f.state.change(k.kind, k.id))

@@ -278,21 +278,7 @@ func (f *Floor) Handling(callID string) (wire.Handling, error) {
 
 // tell publishes how the calls of this step are handled, where that has changed and somebody works on them.
 func (f *Floor) tell() {
-	var calls []string
-	for _, k := range f.touched {
-		switch k.kind {
-		case KindContact:
-			calls = append(calls, k.id)
-		case KindConsult:
-			if x, ok := f.state.Consults[k.id]; ok {
-				calls = append(calls, x.Call)
-			} else if x, ok := f.before[k].(consult.Consult); ok {
-				calls = append(calls, x.Call)
-			}
-		}
-	}
-	slices.Sort(calls)
-	for _, cid := range slices.Compact(calls) {
+	for _, cid := range f.touchedCalls() {
 		c, ok := f.state.Contacts[cid]
 		if !ok {
 			delete(f.told, cid)
@@ -309,6 +295,25 @@ func (f *Floor) tell() {
 		f.told[cid] = h
 		f.publish("call.handling_changed", cid, Actor, h)
 	}
+}
+
+// touchedCalls are the calls that this step has changed so far, or their consults.
+func (f *Floor) touchedCalls() []string {
+	var calls []string
+	for _, k := range f.touched {
+		switch k.kind {
+		case KindContact:
+			calls = append(calls, k.id)
+		case KindConsult:
+			if x, ok := f.state.Consults[k.id]; ok {
+				calls = append(calls, x.Call)
+			} else if x, ok := f.before[k].(consult.Consult); ok {
+				calls = append(calls, x.Call)
+			}
+		}
+	}
+	slices.Sort(calls)
+	return slices.Compact(calls)
 }
 
 // full refuses another party on a call that has as many as can be.

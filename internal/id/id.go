@@ -28,6 +28,8 @@ const (
 	Campaign  = "cmp"
 	Record    = "rcd"
 	List      = "lst"
+
+	Supervision = "sup"
 )
 
 // New makes an identifier with the given prefix. Safe for concurrent use.

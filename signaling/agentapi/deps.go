@@ -77,6 +77,13 @@ type Desk interface {
 	SubmitWrapup(ctx context.Context, id, reason, actor string) (wire.Wrapup, error)
 	ExtendWrapup(ctx context.Context, id, actor string) (wire.Wrapup, error)
 	MayJoin(agentID, callID string) error
+	Wall() (wire.Wall, error)
+	Supervise(ctx context.Context, callID string, mode wire.SupervisionMode, agentID, by string) (wire.Supervision, error)
+	Supervision(id string) (wire.Supervision, error)
+	EndSupervision(ctx context.Context, id, actor string) error
+	TakeOver(ctx context.Context, callID, agentID, actor string) (wire.Agent, error)
+	ForceWrapup(ctx context.Context, agentID, reason, actor string) (wire.Agent, error)
+	ForceEnd(ctx context.Context, callID, actor string) error
 	// Allowed and Room do not wait: 403 for what an agent's profile does not permit, 429 when there are as
 	// many calls as there may be.
 	Allowed(agentID, action string) error
@@ -189,6 +196,9 @@ type Deps struct {
 	Bus        *event.Bus
 	Log        *slog.Logger
 	Desktop    http.Handler // the agent desktop, at /
+	// Audit writes down, before it is done, what a supervisor does; it returns when that is on disk. nil: only
+	// the event supervisor.acted tells.
+	Audit func(actor string, act wire.SupervisorAct) error
 	// Rules is what a desktop is told at sign-in.
 	Rules wire.DesktopConfig
 	// ICEServers is asked at each sign-in, so that credentials can be fresh; nil: none.

@@ -88,6 +88,10 @@ func (f *filter) sees(e *wire.Event) bool {
 		return f.mine(d.CallID) || ownRecording(d, f.agent)
 	case wire.Node:
 		return true
+	case wire.Supervision:
+		return d.By == f.agent
+	case wire.SupervisorAct:
+		return false
 	case wire.Alarm, wire.ArchiveStatus, wire.SpoolStatus:
 		return false
 	default:

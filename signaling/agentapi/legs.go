@@ -48,7 +48,13 @@ func postLeg(q *request) error {
 	if _, err := q.s.deps.Calls.Call(in.CallID); err != nil {
 		return err
 	}
-	if err := q.mayJoin(in); err != nil {
+	watching, err := q.supervises(in)
+	if err != nil {
+		return err
+	}
+	if watching {
+		in.Whisper = &wire.Whisper{To: []string{}} // heard by nobody until the desk has said by whom
+	} else if err := q.mayJoin(in); err != nil {
 		return err
 	}
 	if in.Role == "" {
@@ -78,6 +84,9 @@ func (q *request) mayJoin(in wire.LegRequest) error {
 	}
 	if in.Kind != "" && in.Kind != wire.LegWebRTC {
 		return forbidden(q.route.Grant, "an agent brings browser legs only")
+	}
+	if in.Whisper != nil {
+		return forbidden(q.route.Grant, "an agent is heard by all")
 	}
 	if in.Role != "" && in.Role != wire.RoleAgent {
 		return forbidden(q.route.Grant, "an agent joins as agent only")
@@ -148,7 +157,7 @@ func (q *request) attach(in wire.LegRequest, kind wire.LegKind, address string, 
 	e.end = func() { q.s.legs.drop(e) }
 	_, l, err := q.s.deps.Calls.Attach(q.ctx(), in.CallID, call.Attach{
 		Kind: kind, Role: in.Role, Agent: q.claims.Agent,
-		Address: address, Endpoint: e, Replaces: in.Replaces, ClientRef: in.ClientRef, Receive: in.Receive, Side: q.sideOf(in),
+		Address: address, Endpoint: e, Replaces: in.Replaces, ClientRef: in.ClientRef, Receive: in.Receive, Side: q.sideOf(in), Whisper: in.Whisper,
 	})
 	if err != nil {
 		return l, errors.Join(err, e.media.Close())

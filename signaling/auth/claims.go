@@ -82,6 +82,36 @@ func AgentGrants() []string {
 	}
 }
 
+// GrantSupervise begins the grants of what supervisors do: supervise:wall, supervise:monitor and so on.
+const GrantSupervise = "supervise:"
+
+// Role is a bundle of grants by name.
+type Role string
+
+// The roles.
+const (
+	RoleAgent      Role = "agent"
+	RoleSupervisor Role = "supervisor" // an agent who also sees everything and does what supervisors do
+	RoleAdmin      Role = "admin"
+)
+
+// Roles are all roles, from the least to the most.
+func Roles() []Role { return []Role{RoleAgent, RoleSupervisor, RoleAdmin} }
+
+// RoleGrants is what a role may do; none for a role there is not.
+func RoleGrants(r Role) []string {
+	switch r {
+	case RoleAgent:
+		return AgentGrants()
+	case RoleSupervisor:
+		return append(AgentGrants(), GrantSupervise+"*", "agent:read", "call:read", "events:all")
+	case RoleAdmin:
+		return []string{"admin:*"}
+	default:
+		return nil
+	}
+}
+
 // ValidGrant reports whether s has the form of a grant: words of a-z, 0-9, _ and - between colons, the last
 // of which may be "*".
 func ValidGrant(s string) bool {

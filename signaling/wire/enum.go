@@ -36,6 +36,9 @@ var Enums = map[string][]string{
 		MarkerJoined, MarkerLeft, MarkerKeys, MarkerBeep, MarkerConsent, MarkerCapture),
 	"CaptureState": values(CaptureOpen, CaptureComplete, CaptureTimedOut, CaptureCancelled, CaptureEnded, CaptureTaken),
 	"CaptureVoice": values(CaptureMute, CapturePass),
+
+	"SupervisionMode":  values(Monitor, Coach, Barge),
+	"SupervisionState": values(SupervisionConnecting, SupervisionActive, SupervisionEnded),
 }
 
 func values[T ~string](vs ...T) []string {

@@ -92,6 +92,11 @@ var EventTypes = map[string]any{
 	"offer.expired":   Offer{},
 	"offer.withdrawn": Offer{},
 
+	"supervision.started": Supervision{},
+	"supervision.changed": Supervision{},
+	"supervision.ended":   Supervision{},
+	"supervisor.acted":    SupervisorAct{},
+
 	"wrapup.started":   Wrapup{},
 	"wrapup.extended":  Wrapup{},
 	"wrapup.completed": Wrapup{},

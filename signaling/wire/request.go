@@ -76,22 +76,23 @@ type PreferRequest struct {
 
 // LegRequest brings a leg into a call.
 type LegRequest struct {
-	Kind        LegKind `json:"kind,omitempty"` // webrtc (default), sip to dial out, or rtp
-	CallID      string  `json:"call_id"`
-	SDP         string  `json:"sdp,omitempty"`     // webrtc: the offer
-	Receive     Receive `json:"receive,omitempty"` // webrtc: mix (default), or streams for an offer with up to 7 further audio sections that only receive
-	Replaces    string  `json:"replaces,omitempty"`
-	Role        Role    `json:"role,omitempty"` // default: agent for an agent's token, else customer
-	ClientRef   string  `json:"client_ref,omitempty"`
-	Side        string  `json:"side,omitempty"`         // where in the call it is heard; default: with everybody
-	To          string  `json:"to,omitempty"`           // sip: number or address
-	From        string  `json:"from,omitempty"`         // sip: the number to show
-	Trunk       string  `json:"trunk,omitempty"`        // sip: default the first that can call out
-	Address     string  `json:"address,omitempty"`      // rtp: where to send, "127.0.0.1:40000"
-	Codec       string  `json:"codec,omitempty"`        // rtp: PCMU, PCMA, G722 or opus
-	PayloadType int     `json:"payload_type,omitempty"` // rtp
-	EventType   int     `json:"event_type,omitempty"`   // rtp: payload type of RFC 4733 events, 0 for none
-	PtimeMS     int     `json:"ptime_ms,omitempty"`     // rtp: what we send in a packet, 20 (default), 40 or 60
+	Kind        LegKind  `json:"kind,omitempty"` // webrtc (default), sip to dial out, or rtp
+	CallID      string   `json:"call_id"`
+	SDP         string   `json:"sdp,omitempty"`     // webrtc: the offer
+	Receive     Receive  `json:"receive,omitempty"` // webrtc: mix (default), or streams for an offer with up to 7 further audio sections that only receive
+	Replaces    string   `json:"replaces,omitempty"`
+	Role        Role     `json:"role,omitempty"` // default: agent for an agent's token, else customer
+	ClientRef   string   `json:"client_ref,omitempty"`
+	Side        string   `json:"side,omitempty"`         // where in the call it is heard; default: with everybody
+	Whisper     *Whisper `json:"whisper,omitempty"`      // who of its side hears it; absent: all
+	To          string   `json:"to,omitempty"`           // sip: number or address
+	From        string   `json:"from,omitempty"`         // sip: the number to show
+	Trunk       string   `json:"trunk,omitempty"`        // sip: default the first that can call out
+	Address     string   `json:"address,omitempty"`      // rtp: where to send, "127.0.0.1:40000"
+	Codec       string   `json:"codec,omitempty"`        // rtp: PCMU, PCMA, G722 or opus
+	PayloadType int      `json:"payload_type,omitempty"` // rtp
+	EventType   int      `json:"event_type,omitempty"`   // rtp: payload type of RFC 4733 events, 0 for none
+	PtimeMS     int      `json:"ptime_ms,omitempty"`     // rtp: what we send in a packet, 20 (default), 40 or 60
 }
 
 // LegAnswer is a leg that has joined.
@@ -288,6 +289,9 @@ type Seat struct {
 	LegID string  `json:"leg_id"`
 	Hold  *bool   `json:"hold,omitempty"`
 	Side  *string `json:"side,omitempty"`
+	// Whisper says who of its side hears the leg from now on; Aloud: all of them again.
+	Whisper *Whisper `json:"whisper,omitempty"`
+	Aloud   bool     `json:"aloud,omitempty"`
 }
 
 // ArrangeRequest changes hold and side of several legs of a call between the same two ticks.

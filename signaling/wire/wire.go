@@ -89,6 +89,7 @@ type Leg struct {
 	Role      Role      `json:"role"`
 	ClientRef string    `json:"client_ref,omitempty"` // given by whoever brought the leg
 	Side      string    `json:"side,omitempty"`       // who is on one side hears that side only; absent: the main one
+	Whisper   *Whisper  `json:"whisper,omitempty"`    // who of its side hears it; absent: all
 	Agent     string    `json:"agent,omitempty"`
 	Address   string    `json:"address,omitempty"`
 	Codec     string    `json:"codec,omitempty"`

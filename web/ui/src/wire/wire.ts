@@ -1077,6 +1077,8 @@ export interface LegRequest {
   client_ref?: string;
   /** where in the call it is heard; default: with everybody */
   side?: string;
+  /** who of its side hears it; absent: all */
+  whisper?: Whisper;
   /** sip: number or address */
   to?: string;
   /** sip: the number to show */
@@ -1317,6 +1319,9 @@ export interface Seat {
   leg_id: string;
   hold?: boolean;
   side?: string;
+  /** Whisper says who of its side hears the leg from now on; Aloud: all of them again. */
+  whisper?: Whisper;
+  aloud?: boolean;
 }
 
 /** ArrangeRequest changes hold and side of several legs of a call between the same two ticks. */
@@ -1349,6 +1354,95 @@ export interface Effort {
   denoise_shed: boolean;
   /** busy fraction of the hottest core of the mixer */
   load: number;
+}
+
+/** SupervisionMode is how a supervisor takes part in a call. */
+export type SupervisionMode = "monitor" | "coach" | "barge";
+export const supervisionModeValues: readonly SupervisionMode[] = ["monitor", "coach", "barge"];
+
+/** SupervisionState is how far a supervision is. */
+export type SupervisionState = "connecting" | "active" | "ended";
+export const supervisionStateValues: readonly SupervisionState[] = ["connecting", "active", "ended"];
+
+/** Supervision is a supervisor on a call. The leg that brings the supervisor's voice has role supervisor and
+ * the supervision's id as client_ref. */
+export interface Supervision {
+  id: string;
+  call_id: string;
+  /** the supervisor: an agent's id or a program's name */
+  by: string;
+  mode: SupervisionMode;
+  state: SupervisionState;
+  /** who is supervised; absent: whoever is in control */
+  agent?: string;
+  leg_id?: string;
+  since: string;
+  /** connecting */
+  deadline?: string;
+}
+
+/** SupervisionRequest says whom of a call to supervise. */
+export interface SupervisionRequest {
+  /** default: the agent in control */
+  agent?: string;
+}
+
+/** TakeoverRequest says who takes a call over. */
+export interface TakeoverRequest {
+  /** default: the token's agent */
+  agent?: string;
+}
+
+/** ForceWrapupRequest ends what keeps an agent busy. */
+export interface ForceWrapupRequest {
+  /** of a wrap-up that is completed; default: the configured one */
+  reason?: string;
+}
+
+/** SupervisorAct is something a supervisor or administrator did to somebody else, as it is audited. */
+export interface SupervisorAct {
+  /** supervision.monitor, agent.forced_state, call.forced_end and so on */
+  action: string;
+  call_id?: string;
+  /** whom it was done to */
+  agent?: string;
+  detail?: Record<string, string>;
+}
+
+/** Wall is all of the contact centre at one moment. */
+export interface Wall {
+  /** the newest event that is in it; what comes after it follows on the event socket */
+  seq: number;
+  time: string;
+  agents: Agent[];
+  queues: Queue[];
+  /** the oldest first */
+  calls: WallCall[];
+}
+
+/** WallCall is one call on the wall. */
+export interface WallCall {
+  call_id: string;
+  /** as in Handling */
+  state: string;
+  direction: Direction;
+  /** the customer's, masked as configured */
+  number: string;
+  name?: string;
+  queue?: string;
+  /** in control, or rung at */
+  agent?: string;
+  /** into the queue */
+  entered?: string;
+  /** the agent is on the call */
+  since?: string;
+  supervisors: Supervision[];
+}
+
+/** Whisper says who hears a leg of those on its side. */
+export interface Whisper {
+  /** legs; none: nobody hears it */
+  to: string[];
 }
 
 /** VariableType is what a variable's value may be. */
@@ -1456,6 +1550,8 @@ export interface Leg {
   client_ref?: string;
   /** who is on one side hears that side only; absent: the main one */
   side?: string;
+  /** who of its side hears it; absent: all */
+  whisper?: Whisper;
   agent?: string;
   address?: string;
   codec?: string;
@@ -1913,6 +2009,10 @@ export interface EventMap {
   "offer.declined": Offer;
   "offer.expired": Offer;
   "offer.withdrawn": Offer;
+  "supervision.started": Supervision;
+  "supervision.changed": Supervision;
+  "supervision.ended": Supervision;
+  "supervisor.acted": SupervisorAct;
   "wrapup.started": Wrapup;
   "wrapup.extended": Wrapup;
   "wrapup.completed": Wrapup;
