@@ -26,7 +26,8 @@ type plane struct {
 
 	mu    sync.Mutex
 	calls map[string]*wire.Call
-	did   []string // the commands, in order
+	seat  map[string]wire.Seat // the last of each leg
+	did   []string             // the commands, in order
 	fail  map[string]error
 	delay time.Duration // what a command takes
 	// numbers say what becomes of a dialled number: "answer", a cause, or nothing: it rings.
@@ -120,6 +121,12 @@ func (p *plane) Arrange(_ context.Context, callID string, seats []wire.Seat, act
 		return wire.Call{}, err
 	}
 	for _, s := range seats {
+		p.mu.Lock()
+		if p.seat == nil {
+			p.seat = map[string]wire.Seat{}
+		}
+		p.seat[s.LegID] = s
+		p.mu.Unlock()
 		held := false
 		_ = p.leg(s.LegID, "leg.changed", actor, func(l *wire.Leg) { // one that has ended is passed over
 			held = l.Hold.Local != *s.Hold

@@ -30,6 +30,11 @@ type peer struct {
 
 // newPeer joins a call with a leg of its own. status is the answer's; the peer is nil unless it is 201.
 func newPeer(t *testing.T, s *server, callID string, hz float64) (p *peer, status int, problem map[string]any) {
+	return joinPeer(t, s, s.admin, wire.LegRequest{CallID: callID}, hz)
+}
+
+// joinPeer is newPeer with a token and a request, to which the offer is added.
+func joinPeer(t *testing.T, s *server, token string, req wire.LegRequest, hz float64) (p *peer, status int, problem map[string]any) {
 	t.Helper()
 	var me webrtc.MediaEngine
 	if err := me.RegisterCodec(webrtc.RTPCodecParameters{
@@ -74,7 +79,10 @@ func newPeer(t *testing.T, s *server, callID string, hz float64) (p *peer, statu
 		wire.LegAnswer
 		Code string `json:"code"`
 	}
-	status = s.call(http.MethodPost, "/v1/legs", wire.LegRequest{CallID: callID, SDP: pc.LocalDescription().SDP}, &raw)
+	req.SDP = pc.LocalDescription().SDP
+	if status, err = s.request(token, http.MethodPost, "/v1/legs", req, &raw); err != nil {
+		t.Fatal(err)
+	}
 	if status != http.StatusCreated {
 		return nil, status, map[string]any{"code": raw.Code}
 	}

@@ -332,8 +332,10 @@ func (f *fakeCalls) StopRecording(ctx context.Context, _, actor string) (wire.Re
 // fakeDesk has alice (busy with the call) and bob (ready, with an offer and a wrap-up).
 type fakeDesk struct {
 	outbound
-	refuse   string // a control
-	mask     bool
+	refuse string // a control
+	mask   bool
+
+	forced   []string // what supervisors did
 	mu       sync.Mutex
 	sessions map[string]wire.Session
 	denied   string // the action nobody is permitted
@@ -830,4 +832,38 @@ func (d *fakeDesk) ForAgents(v any) any {
 		return c
 	}
 	return v
+}
+
+func (d *fakeDesk) Wall() (wire.Wall, error) { return wire.Wall{Agents: d.Agents()}, nil }
+
+func (d *fakeDesk) Supervise(_ context.Context, cid string, mode wire.SupervisionMode, agentID, by string) (wire.Supervision, error) {
+	d.forced = append(d.forced, string(mode)+" "+cid+" "+by)
+	return wire.Supervision{ID: "sup_1", CallID: cid, By: by, Mode: mode, Agent: agentID, State: wire.SupervisionConnecting}, nil
+}
+
+func (d *fakeDesk) Supervision(sid string) (wire.Supervision, error) {
+	if sid != "sup_1" {
+		return wire.Supervision{}, problem.NotFound("supervision", sid)
+	}
+	return wire.Supervision{ID: sid, CallID: callID, By: "bob", Mode: wire.Monitor, State: wire.SupervisionConnecting}, nil
+}
+
+func (d *fakeDesk) EndSupervision(_ context.Context, sid, _ string) error {
+	d.forced = append(d.forced, "leave "+sid)
+	return nil
+}
+
+func (d *fakeDesk) TakeOver(_ context.Context, cid, agentID, _ string) (wire.Agent, error) {
+	d.forced = append(d.forced, "takeover "+cid+" "+agentID)
+	return d.Agent(agentID)
+}
+
+func (d *fakeDesk) ForceWrapup(_ context.Context, agentID, reason, _ string) (wire.Agent, error) {
+	d.forced = append(d.forced, "wrapup "+agentID+" "+reason)
+	return d.Agent(agentID)
+}
+
+func (d *fakeDesk) ForceEnd(_ context.Context, cid, _ string) error {
+	d.forced = append(d.forced, "end "+cid)
+	return nil
 }
