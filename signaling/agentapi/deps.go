@@ -192,13 +192,10 @@ type Deps struct {
 	Recordings Recordings
 	WebRTC     WebRTC
 	RTP        RTP
-	Audit      *audit.Log // who did what with recordings; nil: nothing is written down
+	Audit      *audit.Log // who did what with recordings, and as a supervisor; nil: nothing is written down
 	Bus        *event.Bus
 	Log        *slog.Logger
 	Desktop    http.Handler // the agent desktop, at /
-	// Audit writes down, before it is done, what a supervisor does; it returns when that is on disk. nil: only
-	// the event supervisor.acted tells.
-	Audit func(actor string, act wire.SupervisorAct) error
 	// Rules is what a desktop is told at sign-in.
 	Rules wire.DesktopConfig
 	// ICEServers is asked at each sign-in, so that credentials can be fresh; nil: none.

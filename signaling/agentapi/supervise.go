@@ -59,11 +59,16 @@ func superviseRoutes() []Route {
 	}
 }
 
-// audit writes down what a supervisor is about to do. Nothing is done that could not be written down.
-func (q *request) audit(act wire.SupervisorAct) error {
-	if f := q.s.deps.Audit; f != nil {
-		if err := f(q.actor(), act); err != nil {
-			return &problem.Error{Status: http.StatusServiceUnavailable, Code: "audit_unavailable", Detail: "the audit log cannot be written: nothing was done", RetryAfter: 1, Err: err}
+// ordered writes down what a supervisor is about to do, and tells. Nothing is done that could not be written down.
+func (q *request) ordered(act wire.SupervisorAct) error {
+	if a := q.s.deps.Audit; a != nil {
+		_, err := a.Write(wire.AuditEntry{
+			Actor: q.actor(), Token: q.claims.ID, From: q.from(), Action: act.Action, Object: act.Agent, CallID: act.CallID, Detail: act.Detail,
+		})
+		if err != nil {
+			e := problem.New(http.StatusServiceUnavailable, "audit_unavailable", "the audit log cannot be written: nothing was done")
+			e.Err, e.RetryAfter = err, 1
+			return e
 		}
 	}
 	q.s.deps.Bus.Publish("supervisor.acted", act.CallID, q.actor(), act)
@@ -92,7 +97,7 @@ func (q *request) supervise(mode wire.SupervisionMode) error {
 	if err != nil {
 		return err
 	}
-	if err := q.audit(wire.SupervisorAct{Action: "supervision." + string(mode), CallID: q.path("call"), Agent: in.Agent}); err != nil {
+	if err := q.ordered(wire.SupervisorAct{Action: "supervision." + string(mode), CallID: q.path("call"), Agent: in.Agent}); err != nil {
 		return err
 	}
 	w, err := d.Supervise(q.ctx(), q.path("call"), mode, in.Agent, q.actor())
@@ -114,7 +119,7 @@ func deleteSupervision(q *request) error {
 	if w.By != q.actor() && !q.all() {
 		return q.notOwn("supervision", w.ID)
 	}
-	if err := q.audit(wire.SupervisorAct{Action: "supervision.leave", CallID: w.CallID, Agent: w.Agent, Detail: map[string]string{"of": w.By}}); err != nil {
+	if err := q.ordered(wire.SupervisorAct{Action: "supervision.leave", CallID: w.CallID, Agent: w.Agent, Detail: map[string]string{"of": w.By}}); err != nil {
 		return err
 	}
 	if err := d.EndSupervision(q.ctx(), w.ID, q.actor()); err != nil {
@@ -145,7 +150,7 @@ func postTakeover(q *request) error {
 			act.Agent = c.Legs[i].Agent
 		}
 	}
-	if err := q.audit(act); err != nil {
+	if err := q.ordered(act); err != nil {
 		return err
 	}
 	return q.replyAgent(d.TakeOver(q.ctx(), act.CallID, who, q.actor()))
@@ -156,7 +161,7 @@ func postForceEnd(q *request) error {
 	if err != nil {
 		return err
 	}
-	if err := q.audit(wire.SupervisorAct{Action: "call.forced_end", CallID: c.ID}); err != nil {
+	if err := q.ordered(wire.SupervisorAct{Action: "call.forced_end", CallID: c.ID}); err != nil {
 		return err
 	}
 	if d := q.s.deps.Desk; d != nil {
@@ -181,7 +186,7 @@ func (q *request) forced(action string, detail map[string]string) (Desk, string,
 	if err != nil {
 		return nil, "", err
 	}
-	return d, a.ID, q.audit(wire.SupervisorAct{Action: action, CallID: a.CallID, Agent: a.ID, Detail: detail})
+	return d, a.ID, q.ordered(wire.SupervisorAct{Action: action, CallID: a.CallID, Agent: a.ID, Detail: detail})
 }
 
 func postForceState(q *request) error {

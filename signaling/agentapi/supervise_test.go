@@ -1,11 +1,12 @@
 package agentapi
 
 import (
-	"errors"
 	"net/http"
+	"os"
 	"slices"
 	"testing"
 
+	"github.com/cordboard/cordboard/internal/audit"
 	"github.com/cordboard/cordboard/signaling/auth"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -14,16 +15,20 @@ import (
 // with one grant that one; every act is written down, and what cannot be written down is not done.
 func TestX7_W70_EachSupervisorActHasAGrantAndAnAuditEntry(t *testing.T) {
 	type entry struct{ actor, action, agent string }
-	var log []entry
-	var broken error
-	f := newFixture(t, func(_ *Config, d *Deps) {
-		d.Audit = func(actor string, a wire.SupervisorAct) error {
-			if broken == nil {
-				log = append(log, entry{actor, a.Action, a.Agent})
-			}
-			return broken
+	dir := t.TempDir() + "/audit"
+	book, err := audit.Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFixture(t, func(_ *Config, d *Deps) { d.Audit = book })
+	newest := func() (all []wire.AuditEntry) {
+		t.Helper()
+		all, _, err := book.List(audit.Filter{Limit: 100})
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
+		return all
+	}
 	boss := f.token("bob", auth.RoleGrants(auth.RoleSupervisor)...)
 	c := "/v1/calls/" + callID
 	for _, tt := range []struct {
@@ -44,24 +49,32 @@ func TestX7_W70_EachSupervisorActHasAGrantAndAnAuditEntry(t *testing.T) {
 		{"supervise:signout", post, "/v1/agents/alice/force-signout", "", 200, entry{"bob", "agent.forced_signout", "alice"}, ""},
 	} {
 		t.Run(tt.path, func(t *testing.T) {
-			log, broken, f.desk.forced = nil, nil, nil
-			if w := f.ask(f.token("alice"), tt.method, tt.path, tt.body); w.Code != http.StatusForbidden || len(log) != 0 || len(f.desk.forced) != 0 {
-				t.Fatalf("an agent: %d %s, log %v", w.Code, w.Body, log)
+			f.desk.forced = nil
+			before := len(newest())
+			if w := f.ask(f.token("alice"), tt.method, tt.path, tt.body); w.Code != http.StatusForbidden || len(newest()) != before || len(f.desk.forced) != 0 {
+				t.Fatalf("an agent: %d %s, log %v", w.Code, w.Body, newest())
 			}
 			if tt.want.action != "" {
-				broken = errors.New("disk full")
+				if err := os.Rename(dir, dir+".away"); err != nil {
+					t.Fatal(err)
+				}
 				if w := f.ask(boss, tt.method, tt.path, tt.body); w.Code != http.StatusServiceUnavailable || len(f.desk.forced) != 0 {
 					t.Fatalf("without an audit log: %d %s, did %v", w.Code, w.Body, f.desk.forced)
 				}
-				broken = nil
+				if err := os.Rename(dir+".away", dir); err != nil {
+					t.Fatal(err)
+				}
 			}
 			for _, token := range []string{boss, f.token("bob", tt.grant)} {
-				log, f.desk.forced = nil, nil
+				f.desk.forced, before = nil, len(newest())
 				if w := f.ask(token, tt.method, tt.path, tt.body); w.Code != tt.status {
 					t.Fatalf("%d, want %d: %s", w.Code, tt.status, w.Body)
 				}
-				if tt.want.action != "" && (len(log) != 1 || log[0] != tt.want) {
-					t.Errorf("audit log %+v, want %+v", log, tt.want)
+				if tt.want.action != "" {
+					log := newest()
+					if e := log[0]; len(log) != before+1 || (entry{e.Actor, e.Action, e.Object}) != tt.want {
+						t.Errorf("audit log %+v, want %+v", log[0], tt.want)
+					}
 				}
 				if tt.did != "" && !slices.Equal(f.desk.forced, []string{tt.did}) {
 					t.Errorf("did %v, want %q", f.desk.forced, tt.did)
