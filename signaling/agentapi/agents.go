@@ -167,7 +167,7 @@ func getMe(q *request) error {
 	callID := a.CallID
 	if callID == "" {
 		for _, c := range q.s.deps.Calls.Calls(call.Filter{Agent: id}) {
-			if c.State != wire.CallEnded && speaks(c, id) {
+			if c.State != wire.CallEnded && serving(c, id) {
 				callID = c.ID
 				break
 			}

@@ -19,6 +19,13 @@ func speaks(c wire.Call, agent string) bool {
 	return agent != "" && slices.ContainsFunc(c.Legs, func(l wire.Leg) bool { return l.Agent == agent && l.State != wire.LegEnded })
 }
 
+// serving says whether an agent is in a call now, and not to supervise somebody else's.
+func serving(c wire.Call, agent string) bool {
+	return speaks(c, agent) && slices.ContainsFunc(c.Legs, func(l wire.Leg) bool {
+		return l.Agent == agent && l.State != wire.LegEnded && l.Role != wire.RoleSupervisor
+	})
+}
+
 func took(c wire.Call, agent string) bool {
 	return agent != "" && slices.ContainsFunc(c.Legs, func(l wire.Leg) bool { return l.Agent == agent })
 }

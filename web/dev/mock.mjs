@@ -15,7 +15,7 @@ const policy = /const policy = "([^"]*)" \+\s*"([^"]*)"/.exec(readFileSync(join(
 
 const iso = (ms = Date.now()) => new Date(ms).toISOString();
 const b64 = (v) => Buffer.from(JSON.stringify(v)).toString('base64url');
-export const jwt = () => `${b64({ alg: 'none' })}.${b64({ sub: 'agt_1', iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 900 })}.x`;
+export const jwt = (grants = []) => `${b64({ alg: 'none' })}.${b64({ sub: 'agt_1', grants, iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 900 })}.x`;
 
 /** Mock is the whole server; tests and screenshots call its methods to bring the page where they want it. */
 export class Mock {
@@ -76,6 +76,21 @@ export class Mock {
   publish(type, data, call_id) {
     this.seq++;
     this.frame({ event: { id: `evt_${this.seq}`, seq: this.seq, call_seq: 0, type, time: iso(), call_id, data } });
+  }
+
+  wall() {
+    const ago = (s) => iso(Date.now() - s * 1000);
+    const agents = [
+      this.agent,
+      { id: 'agt_2', name: 'Luka Zupan', state: 'busy', since: ago(184), call_id: 'call_a', queues: ['que_1'], version: 1 },
+      { id: 'agt_3', name: 'Eva Kranjc', state: 'wrapup', since: ago(41), queues: ['que_1'], version: 1 },
+      { id: 'agt_4', name: 'Tine Kos', state: 'offline', since: ago(9000), queues: ['que_2'], version: 1 },
+    ];
+    const calls = [
+      { call_id: 'call_a', state: 'connected', direction: 'inbound', number: '…4567', name: 'Ana Horvat', queue: 'que_1', agent: 'agt_2', since: ago(184), supervisors: this.supervision ? [this.supervision] : [] },
+      { call_id: 'call_b', state: 'queued', direction: 'inbound', number: '…0912', queue: 'que_2', entered: ago(74), supervisors: [] },
+    ];
+    return { seq: this.seq, time: iso(), agents, queues: this.queues, calls };
   }
 
   setAgent(change) {
@@ -208,6 +223,11 @@ export class Mock {
         this.setAgent({ state: body.state, reason: body.reason });
         if (body.state === 'ready' && this.auto) setTimeout(() => this.agent.state === 'ready' && this.ring(), this.auto);
         return [200, this.agent];
+      case 'GET wall': return [200, this.wall()];
+      case 'POST calls/*/monitor': case 'POST calls/*/coach': case 'POST calls/*/barge': {
+        this.supervision = { id: 'sup_1', call_id: at[1], by: 'agt_1', mode: at[2], state: 'active', since: iso() };
+        return [200, this.supervision];
+      }
       case 'GET queues': return [200, { items: this.queues }];
       case 'GET recordings': return [200, { items: this.recordings }];
       case 'GET recordings/*/peaks': return [200, this.peaks(this.recordings.find((r) => r.id === at[1]))];

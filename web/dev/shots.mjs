@@ -48,6 +48,28 @@ const browser = await chromium.launch({
 });
 let bad = 0;
 
+// What a supervisor sees, reached by keyboard alone.
+async function supervisor() {
+  const mock = new Mock({ trackFile: track });
+  const base = await mock.listen();
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ['microphone'], reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  page.on('pageerror', (e) => { bad++; console.error(`supervisor: ${e.message}`); });
+  await page.addInitScript(loopback);
+  await page.goto(`${base}/#token=${jwt(['agent:self', 'supervise:*'])}`);
+  await page.getByTestId('wall').waitFor();
+  await page.getByTestId('sound-done').click();
+  await page.getByTestId('wall-coach').first().focus();
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-testid=watching][data-mode=coach]');
+  await page.waitForTimeout(600);
+  await page.screenshot({ path: join(out, '20-supervisor.png'), fullPage: true });
+  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
+  for (const v of violations) { bad++; console.error(`supervisor: ${v.id}: ${v.nodes.map((n) => n.target).join(' | ')}`); }
+  await context.close();
+  mock.close();
+}
+
 async function walk(colorScheme, viewport, name) {
   const mock = new Mock({ trackFile: track });
   const base = await mock.listen();
@@ -181,6 +203,7 @@ const walks = {
   light: () => walk('light', { width: 1440, height: 900 }, 'light'),
   dark: () => walk('dark', { width: 1440, height: 900 }, 'dark'),
   narrow: () => walk('light', { width: 360, height: 780 }, 'narrow'), // 1440 pixels at 400 %
+  supervisor,
 };
 for (const w of process.env.ONLY?.split(' ') ?? Object.keys(walks)) await walks[w]();
 await browser.close();

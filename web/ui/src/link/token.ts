@@ -24,6 +24,11 @@ export function claims(token: string): Claims | null {
   }
 }
 
+/** grants is what a token says its bearer may do. */
+export function grants(token: string): string[] {
+  return claims(token)?.grants ?? [];
+}
+
 /** renewIn is how long to wait before renewing, in milliseconds: at two thirds of the life, at once when late. */
 export function renewIn(c: Claims, now: number): number {
   if (c.exp === undefined) return Infinity;

@@ -123,6 +123,28 @@ function change(s: State, e: Event): State {
     case 'transfer.started':
     case 'transfer.completed':
     case 'transfer.failed':
+    case 'supervision.started':
+    case 'supervision.changed':
+    case 'supervision.ended':
+    case 'supervisor.acted':
+    case 'call.diverted':
+    case 'call.refused':
+    case 'callback.cancelled':
+    case 'callback.changed':
+    case 'callback.completed':
+    case 'callback.due':
+    case 'callback.failed':
+    case 'callback.requested':
+    case 'callback.scheduled':
+    case 'capture.changed':
+    case 'capture.ended':
+    case 'capture.started':
+    case 'config.changed':
+    case 'message.started':
+    case 'record.opened':
+    case 'recording.deleted':
+    case 'recording.held':
+    case 'recording.released':
     case 'call.queued':
     case 'leg.dtmf':
     case 'leg.quality':
@@ -190,7 +212,7 @@ function offer(s: State, o: Offer): State {
 /** mine says whether a call is one the desktop shows. */
 function mine(s: State, c: Call): boolean {
   return (
-    s.call?.id === c.id || s.agent?.call_id === c.id || c.legs.some((l) => l.agent === s.me && l.state !== 'ended')
+    s.call?.id === c.id || s.agent?.call_id === c.id || c.legs.some((l) => l.agent === s.me && l.role !== 'supervisor' && l.state !== 'ended')
   );
 }
 

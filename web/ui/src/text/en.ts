@@ -274,6 +274,25 @@ export const text = {
     empty: 'nobody waits',
   },
 
+  wall: {
+    title: 'Supervision',
+    notWatching: 'You are in no call of somebody else.',
+    modes: { monitor: 'Listening: nobody hears you.', coach: 'Coaching: only the agent hears you.', barge: 'In the call: everybody hears you.' },
+    calls: (n: number) => `Calls (${n})`,
+    agents: (n: number) => `Agents (${n})`,
+    noCalls: 'There are no calls.',
+    actsOn: (who: string) => `What to do about ${who}`,
+    states: {
+      queued: 'Waiting', offered: 'Ringing', connecting: 'Connecting', connected: 'Talking', held: 'On hold', away: 'Agent lost',
+      consult_requested: 'Asking a colleague', consulting: 'Asking a colleague', conference: 'Conference', post_call: 'Customer has left',
+      dialing: 'Dialling', transferring: 'Being transferred', outside: 'With a number outside', message: 'Leaving a message', diverted: 'Goes elsewhere',
+    } as Record<string, string>,
+    acts: {
+      monitor: 'Listen', coach: 'Coach', barge: 'Join', leave: 'Leave', takeOver: 'Take over', end: 'End call',
+      ready: 'Make ready', notReady: 'Make not ready', wrapup: 'Into wrap-up', endWrapup: 'End wrap-up', signOut: 'Sign out',
+    },
+  },
+
   recordings: {
     title: 'My recordings',
     none: 'Your recorded calls will appear here.',
@@ -292,6 +311,7 @@ export const text = {
       stopped: 'being stored',
       stored: 'stored',
       failed: 'not stored',
+      deleting: 'being deleted',
     },
     gaps: (n: number) => (n === 1 ? '1 pause' : `${n} pauses`),
     tracks: { customer: 'Caller', agent: 'You', expert: 'Expert', supervisor: 'Supervisor', bot: 'Bot' },

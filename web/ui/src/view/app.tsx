@@ -21,6 +21,7 @@ import { Ring } from './ring/ring';
 import { SignIn } from './signin/signin';
 import { Preflight, SoundDialog } from './sound/sound';
 import { Top } from './top/top';
+import { Wall } from './wall/wall';
 import { Wrapup } from './wrapup/wrapup';
 import css from './app.module.css';
 
@@ -46,6 +47,7 @@ function Desktop() {
           {shown.value === 'call' && <CallCard />}
           {shown.value === 'wrapup' && <Wrapup key={state.value.wrapup?.id} />}
           {shown.value === 'idle' && <><Idle /><Preflight /></>}
+          <Wall />
         </main>
         <aside class={css['side']} aria-label={text.recordings.title}><Callbacks /><Campaigns /><Recordings /></aside>
       </div>

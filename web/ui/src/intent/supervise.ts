@@ -1,0 +1,121 @@
+// What a supervisor does: looks at the wall, listens to calls, speaks to agents, and puts things right by force.
+
+import { computed, effect, signal } from '@preact/signals';
+import { Problem } from '../link/problem';
+import * as tokens from '../link/token';
+import { signedIn } from '../model/store';
+import type { LegAnswer, LegRequest, Supervision, SupervisionMode, Wall } from '../wire/wire';
+import { command, fail, http, iceServers, readState, token } from './link';
+import * as sound from './sound';
+
+export const wall = signal<Wall | null>(null);
+/** The supervision whose voice runs here. */
+export const watching = signal<Supervision | null>(null);
+/** A supervisor's act is under way, so that its buttons are pressed once. */
+export const acting = signal(false);
+
+/** allowed says whether the token is a supervisor's. The server checks every act by itself. */
+export const allowed = computed(() => tokens.grants(token.value).some((g) => g === 'admin:*' || g.startsWith('supervise:')));
+
+const EVERY_MS = 2_000;
+
+export async function look(): Promise<void> {
+  try {
+    const w = (await http.json('GET', '/v1/wall')) as Wall;
+    wall.value = w;
+    const mine = watching.value;
+    if (mine !== null) {
+      const now = w.calls.flatMap((c) => c.supervisors).find((s) => s.id === mine.id);
+      if (now === undefined) over();
+      else watching.value = now;
+    }
+  } catch (err) {
+    if (Problem.of(err).status === 403) wall.value = null;
+  }
+}
+
+function over(): void {
+  watching.value = null;
+  sound.disconnect();
+}
+
+async function act(f: () => Promise<unknown>): Promise<void> {
+  if (acting.value) return;
+  acting.value = true;
+  try {
+    await f();
+  } catch (err) {
+    fail(err);
+  } finally {
+    acting.value = false;
+    await look();
+  }
+}
+
+/** supervise listens to a call, or changes how; audio starts with the first of them. */
+export async function supervise(callID: string, mode: SupervisionMode): Promise<void> {
+  await act(async () => {
+    const other = watching.value;
+    if (other !== null && other.call_id !== callID) await end(other);
+    const s = (await command('POST', `/v1/calls/${callID}/${mode}`, {})) as Supervision;
+    const joined = watching.value?.id === s.id;
+    watching.value = s;
+    if (!joined) await join(s);
+  });
+}
+
+async function join(s: Supervision): Promise<void> {
+  await sound.connect(iceServers.value, {
+    offer: async (sdp) => {
+      const request: LegRequest = { call_id: s.call_id, sdp, role: 'supervisor', client_ref: s.id };
+      const answer = (await http.json('POST', '/v1/legs', request)) as LegAnswer;
+      return { legID: answer.leg.id, sdp: answer.sdp ?? '' };
+    },
+    trickle: async (leg, frag) => {
+      await http.text('PATCH', `/v1/legs/${leg}`, frag, { type: 'application/trickle-ice-sdpfrag' });
+    },
+    restart: async (leg, sdp) => {
+      const answer = (await http.json('PATCH', `/v1/legs/${leg}`, { sdp }, { type: 'application/merge-patch+json' })) as LegAnswer;
+      return answer.sdp ?? '';
+    },
+  });
+}
+
+async function end(s: Supervision): Promise<void> {
+  over();
+  await http.json('DELETE', `/v1/supervisions/${s.id}`);
+}
+
+export async function leave(): Promise<void> {
+  const s = watching.value;
+  if (s !== null) await act(() => end(s));
+}
+
+/** takeOver makes the call mine; its audio goes on where it runs already. */
+export async function takeOver(callID: string): Promise<void> {
+  await act(async () => {
+    await command('POST', `/v1/calls/${callID}/takeover`, {});
+    watching.value = null;
+    await readState();
+  });
+}
+
+export const endCall = (callID: string) => act(() => command('POST', `/v1/calls/${callID}/force-end`));
+export const forceState = (agent: string, state: 'ready' | 'not_ready') => act(() => command('POST', `/v1/agents/${agent}/force-state`, { state }));
+export const forceWrapup = (agent: string) => act(() => command('POST', `/v1/agents/${agent}/force-wrapup`, {}));
+export const forceSignOut = (agent: string) => act(() => command('POST', `/v1/agents/${agent}/force-signout`));
+
+/** start keeps the wall fresh while a supervisor is signed in; called once. */
+export function start(): void {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  effect(() => {
+    clearInterval(timer);
+    if (!signedIn.value || !allowed.value) {
+      wall.value = null;
+      watching.value = null;
+      return;
+    }
+    void look();
+    timer = setInterval(() => void look(), EVERY_MS);
+  });
+}
