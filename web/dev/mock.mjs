@@ -19,8 +19,8 @@ export const jwt = (grants = []) => `${b64({ alg: 'none' })}.${b64({ sub: 'agt_1
 
 /** Mock is the whole server; tests and screenshots call its methods to bring the page where they want it. */
 export class Mock {
-  constructor({ trackFile = null, ringSeconds = 20, wrapupSeconds = 45, pauseSeconds = 30 } = {}) {
-    Object.assign(this, { trackFile, ringSeconds, wrapupSeconds, pauseSeconds });
+  constructor({ grants = [], trackFile = null, ringSeconds = 20, wrapupSeconds = 45, pauseSeconds = 30 } = {}) {
+    Object.assign(this, { grants, trackFile, ringSeconds, wrapupSeconds, pauseSeconds });
     this.seq = 0;
     this.n = 0;
     this.sockets = new Set();
@@ -214,10 +214,10 @@ export class Mock {
       case 'POST sessions': {
         const session = { id: 'ses_1', agent: 'agt_1', created: iso(), expires: iso(Date.now() + 9e5) };
         const config = { not_ready_reasons: ['break', 'lunch', 'meeting', 'training'], wrapup_reasons: ['resolved', 'information', 'order', 'complaint', 'technical', 'follow_up', 'passed_on', 'wrong_number', 'other'], pause_max_seconds: 300, pause_seconds: this.pauseSeconds };
-        return [201, { session, agent: this.agent, token: { token: jwt(), expires: session.expires }, ice_servers: [], config }];
+        return [201, { session, agent: this.agent, token: { token: jwt(this.grants), expires: session.expires }, ice_servers: [], config }];
       }
       case 'DELETE sessions/*': return [204, null];
-      case 'POST token/refresh': return [200, { token: jwt(), expires: iso(Date.now() + 9e5) }];
+      case 'POST token/refresh': return [200, { token: jwt(this.grants), expires: iso(Date.now() + 9e5) }];
       case 'GET agents/me': return [200, { seq: this.seq, agent: this.agent, session: 'ses_1', offer: this.offer ?? undefined, call: this.agent.call_id ? this.call ?? undefined : undefined, recordings: this.recording ? [this.recording] : undefined, wrapup: this.wrapup ?? undefined }];
       case 'POST agents/*/state':
         this.setAgent({ state: body.state, reason: body.reason });

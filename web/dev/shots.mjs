@@ -50,7 +50,7 @@ let bad = 0;
 
 // What a supervisor sees, reached by keyboard alone.
 async function supervisor() {
-  const mock = new Mock({ trackFile: track });
+  const mock = new Mock({ grants: ['agent:self', 'supervise:*'], trackFile: track });
   const base = await mock.listen();
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ['microphone'], reducedMotion: 'reduce' });
   const page = await context.newPage();
