@@ -149,12 +149,6 @@ function change(s: State, e: Event): State {
     case 'leg.dtmf':
     case 'leg.quality':
     case 'callback.requested': // intent/outbound reads these
-    case 'callback.scheduled':
-    case 'callback.changed':
-    case 'callback.due':
-    case 'callback.completed':
-    case 'callback.failed':
-    case 'callback.cancelled':
     case 'campaign.changed':
     case 'campaign.started':
     case 'campaign.stopped':
@@ -165,17 +159,6 @@ function change(s: State, e: Event): State {
     case 'room.speaker_changed':
     case 'room.closed':
     case 'playback.finished':
-    case 'call.diverted':
-    case 'call.refused':
-    case 'message.started':
-    case 'record.opened':
-    case 'config.changed':
-    case 'capture.changed':
-    case 'capture.ended':
-    case 'capture.started':
-    case 'recording.deleted':
-    case 'recording.held':
-    case 'recording.released':
     case 'desk.alarm':
     case 'archive.degraded':
     case 'archive.restored':
