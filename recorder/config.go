@@ -65,7 +65,7 @@ type TransitConfig struct {
 
 // CopyConfig says how the listening copy of a recording is made.
 type CopyConfig struct {
-	// Format is "opus", "wav" or empty: no copy.
+	// Format is "opus", "wav", "flac" or empty: no copy.
 	Format string `toml:"format"`
 	// Pauses says what stands in the copy for a pause: "silence" or "cut".
 	Pauses string `toml:"pauses"`
@@ -138,10 +138,10 @@ func (c Config) Validate() error {
 	if k := c.Keys; k.SealFile != "" && k.SealKeys != "" {
 		bad("keys.seal_file", "set either seal_file or seal_keys")
 	}
-	switch listen.Format(c.Copy.Format) {
-	case "", listen.Opus, listen.WAV:
-	default:
-		bad("copy.format", "%q is none of %q, %q and \"\"", c.Copy.Format, listen.Opus, listen.WAV)
+	if f := listen.Format(c.Copy.Format); f != "" {
+		if err := f.Check(); err != nil {
+			bad("copy.format", "%w", err)
+		}
 	}
 	if c.Copy.Pauses != PauseSilence && c.Copy.Pauses != PauseCut {
 		bad("copy.pauses", "%q is neither %q nor %q", c.Copy.Pauses, PauseSilence, PauseCut)

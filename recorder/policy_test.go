@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cordboard/cordboard/internal/testaudio"
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/pcm"
 	"github.com/cordboard/cordboard/recorder/archive/archivetest"
@@ -122,14 +123,12 @@ func TestRecordRawAndProcessed(t *testing.T) {
 	if err := errors.Join(WriteCopy(t.Context(), out, m, open, listen.Options{Format: listen.WAV, Rate: pcm.Rate8k}, PauseSilence, false), out.Close()); err != nil {
 		t.Fatal(err)
 	}
-	b := readFile(t, path)[44:]
-	var left, right []int16
-	for i := 0; i+3 < len(b); i += 4 {
-		left = append(left, int16(b[i])|int16(b[i+1])<<8)
-		right = append(right, int16(b[i+2])|int16(b[i+3])<<8)
+	mono, rate, channels, err := testaudio.DecodeWAV(readFile(t, path))
+	if err != nil || channels != 1 || rate != 8000 {
+		t.Fatalf("mono copy: %d channels at %d Hz, %v", channels, rate, err)
 	}
-	if !slices.Equal(left, right) || power(left[4000:16000], 1500) < -20 || power(left[4000:16000], 500) > -45 {
-		t.Errorf("mono copy: channels equal %v, %.0f dB, raw voice %.0f dB", slices.Equal(left, right), power(left[4000:16000], 1500), power(left[4000:16000], 500))
+	if power(mono[4000:16000], 1500) < -20 || power(mono[4000:16000], 500) > -45 {
+		t.Errorf("mono copy: %.0f dB, raw voice %.0f dB", power(mono[4000:16000], 1500), power(mono[4000:16000], 500))
 	}
 }
 
@@ -223,7 +222,9 @@ func TestRecordArchiveConfig(t *testing.T) {
 		"archive.s3.tags: \"x\" is not a tag": func(c *Config) {
 			c.Archive.S3 = S3Config{Endpoint: "h", Bucket: "b", AccessKey: "a", SecretKey: "s", Tags: []string{"x"}}
 		},
-		"policy.record: \"maybe\" is none of on, off": func(c *Config) { c.Policy.Record = "maybe" },
+		"policy.record: \"maybe\" is none of on, off":                  func(c *Config) { c.Policy.Record = "maybe" },
+		"recorder.copy.format: listening copies cannot be made as mp3": func(c *Config) { c.Copy.Format = "mp3" },
+		"recorder.copy.format: \"aac\" is none of opus, wav and flac":  func(c *Config) { c.Copy.Format = "aac" },
 		"policy.voice":                                       func(c *Config) { c.Policy.Voice = "" },
 		"policy.keep: must be \"forever\"":                   func(c *Config) { c.Policy.Keep = Keep{} },
 		"policies[0].queue: \"\" is empty":                   func(c *Config) { c.Policies = []QueuePolicy{{}} },

@@ -17,7 +17,7 @@ import (
 type exportCmd struct {
 	placeFlags
 	To     string `short:"o" help:"Folder the recording's folder is written to." default:"." placeholder:"DIR"`
-	Copy   string `help:"Make a listening copy as well: opus or wav." enum:",opus,wav" default:"" placeholder:"FORMAT"`
+	Copy   string `help:"Make a listening copy as well: opus, wav or flac." enum:",opus,wav,flac" default:"" placeholder:"FORMAT"`
 	Pauses string `help:"What stands in the copy for a pause: silence or cut; the default is as recorded." enum:",silence,cut" default:"" placeholder:"POLICY"`
 	Marker bool   `help:"Put a soft tone into the copy where a pause was."`
 	All    bool   `help:"Export all recordings of a folder or bucket."`

@@ -1,8 +1,8 @@
-// Package listen makes the copy of a recording that people hear: the customer left, everybody else right,
-// in one file of a usual format. It is made of the tracks after the call, by a Worker that leaves most of
+// Package listen makes the copy of a recording that people hear: the customer left, everybody else right, or
+// all on one channel, in one file of a usual format. It is made of the tracks after the call, by a Worker that leaves most of
 // the machine to the calls that run. The tracks stay what counts; a copy can be made again at any time.
 //
-//	tracks > decoders > one time line > edits (pauses) > left and right > Ogg Opus or WAV
+//	tracks > decoders > one time line > edits (pauses) > left and right > Ogg Opus, WAV or FLAC
 package listen
 
 import (
@@ -26,20 +26,42 @@ type Format string
 const (
 	Opus Format = "opus" // Ogg Opus, 48 kHz
 	WAV  Format = "wav"  // 16-bit linear
+	FLAC Format = "flac" // 16-bit, without loss
 )
+
+// ErrMP3 says why there are no copies in MP3.
+var ErrMP3 = errors.New("listening copies cannot be made as mp3: no MP3 encoder may be linked into this program " +
+	"(docs/adr/0014); use opus, or convert a flac or wav copy")
+
+// Check reports whether copies can be made in a format; its error says which formats there are.
+func (f Format) Check() error {
+	switch f {
+	case Opus, WAV, FLAC:
+		return nil
+	case "mp3":
+		return ErrMP3
+	}
+	return fmt.Errorf("%q is none of %s, %s and %s", string(f), Opus, WAV, FLAC)
+}
 
 // Type is the format's media type.
 func (f Format) Type() string {
-	if f == WAV {
+	switch f {
+	case WAV:
 		return "audio/wav"
+	case FLAC:
+		return "audio/flac"
 	}
 	return "audio/ogg; codecs=opus"
 }
 
 // Suffix is what names of files in the format end with.
 func (f Format) Suffix() string {
-	if f == WAV {
+	switch f {
+	case WAV:
 		return ".wav"
+	case FLAC:
+		return ".flac"
 	}
 	return ".ogg"
 }
@@ -63,11 +85,11 @@ type Edit struct {
 // Options say how the copy is made. The zero Options make Ogg Opus.
 type Options struct {
 	Format  Format
-	Mono    bool     // all parties on both channels
-	Rate    pcm.Rate // 0: 48 kHz for Opus, 16 kHz for WAV
-	Bitrate int      // of Opus, in bits a second for both channels; 0: 48000
+	Mono    bool     // all parties on one channel, the only one of the file
+	Rate    pcm.Rate // 0: 48 kHz for Opus, 16 kHz for WAV and FLAC
+	Bitrate int      // of Opus, in bits a second for all channels; 0: 48000 for two, 32000 for one
 	Edits   []Edit   // in any order
-	Comment []string // comments of an Opus file, as "TITLE=..."
+	Comment []string // comments of an Opus or FLAC file, as "TITLE=..."
 	Serial  uint32   // of the Opus stream
 	// Pace, when there is one, is called after each 200 ms of audio; it may wait. Its error ends the copy.
 	Pace func(context.Context) error
@@ -88,16 +110,14 @@ type copier struct {
 	tracks []*source
 	out    sink
 	pace   func(context.Context) error
-	mono   bool
 	made   int64 // frames
 	beep   []int16
-	left   [pcm.MaxSamples]int16
-	right  [pcm.MaxSamples]int16
+	mixed  [][]int16 // a frame of each channel: of one, or of the left and the right one
 }
 
-// sink takes frames of two channels, each 20 ms long.
+// sink takes frames of one or two channels, 20 ms long, and does not keep them.
 type sink interface {
-	frame(left, right []int16) error
+	frame20(channels [][]int16) error
 	close() error
 }
 
@@ -107,7 +127,10 @@ func Make(ctx context.Context, w io.Writer, tracks []Track, o Options) (info Inf
 	if err := o.complete(); err != nil {
 		return Info{}, err
 	}
-	c := &copier{rate: o.Rate, pace: o.Pace, mono: o.Mono, beep: beep(o.Rate)}
+	c := &copier{rate: o.Rate, pace: o.Pace, beep: beep(o.Rate)}
+	for range o.channels() {
+		c.mixed = append(c.mixed, make([]int16, o.Rate.Samples()))
+	}
 	defer func() {
 		for _, t := range c.tracks {
 			err = errors.Join(err, t.close())
@@ -146,17 +169,16 @@ func Make(ctx context.Context, w io.Writer, tracks []Track, o Options) (info Inf
 }
 
 func (o *Options) complete() error {
-	switch o.Format {
-	case "":
+	if o.Format == "" {
 		o.Format = Opus
-	case Opus, WAV:
-	default:
-		return fmt.Errorf("listen: format %q is neither %s nor %s", o.Format, Opus, WAV)
+	}
+	if err := o.Format.Check(); err != nil {
+		return fmt.Errorf("listen: %w", err)
 	}
 	if o.Rate == 0 {
-		o.Rate = pcm.Rate48k
-		if o.Format == WAV {
-			o.Rate = pcm.Rate16k
+		o.Rate = pcm.Rate16k
+		if o.Format == Opus {
+			o.Rate = pcm.Rate48k
 		}
 	}
 	if !o.Rate.Valid() {
@@ -164,8 +186,18 @@ func (o *Options) complete() error {
 	}
 	if o.Bitrate == 0 {
 		o.Bitrate = 48000
+		if o.Mono {
+			o.Bitrate = 32000
+		}
 	}
 	return nil
+}
+
+func (o Options) channels() int {
+	if o.Mono {
+		return 1
+	}
+	return 2
 }
 
 // cut is an Edit in frames.
@@ -190,6 +222,9 @@ func plan(edits []Edit, end int64) (list []cut, total int64) {
 		stop := min(max(e.at+e.skip, at), end)
 		e.at = min(max(e.at, at), end)
 		e.skip = stop - e.at
+		if e.marker {
+			e.insert = max(e.insert, beepFrames)
+		}
 		at = stop
 		total += e.insert - e.skip
 	}
@@ -199,20 +234,20 @@ func plan(edits []Edit, end int64) (list []cut, total int64) {
 // copy writes the tracks from frame from to frame to.
 func (c *copier) copy(ctx context.Context, from, to int64) error {
 	n := c.rate.Samples()
+	right := len(c.mixed) - 1 // which is the left one's place where there is only one
 	for at := from; at < to; at++ {
-		var left, right [pcm.MaxSamples]int32
+		var sums [2][pcm.MaxSamples]int32
 		for _, t := range c.tracks {
-			sum := &right
-			if t.left || c.mono {
-				sum = &left
+			place := right
+			if t.left {
+				place = 0
 			}
-			t.add(sum[:n], at)
+			t.add(sums[place][:n], at)
 		}
-		if c.mono {
-			right = left
-		}
-		for i := range n {
-			c.left[i], c.right[i] = clip(left[i]), clip(right[i])
+		for k, out := range c.mixed {
+			for i := range out {
+				out[i] = clip(sums[k][i])
+			}
 		}
 		if err := c.write(ctx); err != nil {
 			return err
@@ -223,19 +258,14 @@ func (c *copier) copy(ctx context.Context, from, to int64) error {
 
 func clip(x int32) int16 { return int16(min(max(x, -32768), 32767)) }
 
-// edit skips in the tracks and writes the silence and the marker that stand for it. A marker without silence
-// is put over the audio's edge.
+// edit writes the silence and the marker that stand for what is skipped.
 func (c *copier) edit(ctx context.Context, e cut) error {
-	insert := e.insert
-	if e.marker {
-		insert = max(insert, int64(len(c.beep)/c.rate.Samples()))
-	}
-	for i := range min(insert, 1<<40) {
-		clear(c.left[:])
-		clear(c.right[:])
-		if n := c.rate.Samples(); e.marker && int(i+1)*n <= len(c.beep) {
-			copy(c.left[:], c.beep[int(i)*n:int(i+1)*n])
-			copy(c.right[:], c.beep[int(i)*n:int(i+1)*n])
+	for i := range min(e.insert, 1<<40) {
+		for _, out := range c.mixed {
+			clear(out)
+			if n := len(out); e.marker && int(i+1)*n <= len(c.beep) {
+				copy(out, c.beep[int(i)*n:])
+			}
 		}
 		if err := c.write(ctx); err != nil {
 			return err
@@ -245,8 +275,7 @@ func (c *copier) edit(ctx context.Context, e cut) error {
 }
 
 func (c *copier) write(ctx context.Context) error {
-	n := c.rate.Samples()
-	if err := c.out.frame(c.left[:n], c.right[:n]); err != nil {
+	if err := c.out.frame20(c.mixed); err != nil {
 		return fmt.Errorf("listen: write: %w", err)
 	}
 	c.made++

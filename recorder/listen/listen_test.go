@@ -70,10 +70,15 @@ func (v voice) track(t testing.TB, left bool) Track {
 	}}
 }
 
-// pair is a copy's two channels.
+// pair is a copy's two channels; in mono right is empty.
 type pair struct {
 	left, right []int16
 	rate        int
+}
+
+// part is a stretch of the left channel, which in mono is the only one.
+func (p pair) part(from, to time.Duration) []int16 {
+	return p.left[int(from*time.Duration(p.rate)/time.Second):int(to*time.Duration(p.rate)/time.Second)]
 }
 
 func (p pair) stretch(from, to time.Duration) (left, right []int16) {
@@ -81,22 +86,28 @@ func (p pair) stretch(from, to time.Duration) (left, right []int16) {
 	return p.left[a:b], p.right[a:b]
 }
 
-func decode(t testing.TB, b []byte, format Format) pair {
+func decode(t testing.TB, b []byte, o Options) pair {
 	t.Helper()
 	var all []int16
-	rate := 48000
-	if format == WAV {
+	rate, want := 48000, o.channels()
+	switch o.Format {
+	case WAV:
 		var channels int
 		var err error
-		if all, rate, channels, err = testaudio.DecodeWAV(b); err != nil || channels != 2 {
+		if all, rate, channels, err = testaudio.DecodeWAV(b); err != nil || channels != want {
 			t.Fatalf("%d channels, %v", channels, err)
 		}
-	} else {
+	case FLAC:
+		var channels int
+		if all, rate, channels = decodeFLAC(t, b); channels != want {
+			t.Fatalf("%d channels", channels)
+		}
+	default:
 		packets, err := ogg.NewPackets(bytes.NewReader(b))
-		if err != nil || packets.Head.Channels != 2 {
+		if err != nil || int(packets.Head.Channels) != want {
 			t.Fatalf("%+v, %v", packets, err)
 		}
-		dec, err := libopus.NewDecoder(rate, 2)
+		dec, err := libopus.NewDecoder(rate, want)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,18 +121,21 @@ func decode(t testing.TB, b []byte, format Format) pair {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all = append(all, buf[:2*n]...)
+			all = append(all, buf[:want*n]...)
 		}
-		all = all[2*ogg.PreSkip:]
+		all = all[want*ogg.PreSkip:]
 		s, err := ogg.Scan(bytes.NewReader(b), 0)
 		if err != nil || !s.Closed {
 			t.Fatalf("%+v, %v", s, err)
 		}
-		all = all[:2*s.Samples()]
+		all = all[:want*int(s.Samples())]
 	}
 	p := pair{rate: rate}
-	for i := 0; i+1 < len(all); i += 2 {
-		p.left, p.right = append(p.left, all[i]), append(p.right, all[i+1])
+	for i := 0; i+want <= len(all); i += want {
+		p.left = append(p.left, all[i])
+		if want == 2 {
+			p.right = append(p.right, all[i+1])
+		}
 	}
 	return p
 }
@@ -133,7 +147,8 @@ func make1(t testing.TB, tracks []Track, o Options) (pair, Info) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := decode(t, b.Bytes(), info.Format)
+	o.Format = info.Format
+	p := decode(t, b.Bytes(), o)
 	if got := time.Duration(len(p.left)) * time.Second / time.Duration(p.rate); got != info.Duration {
 		t.Errorf("%v long, the copy says %v", got, info.Duration)
 	}
@@ -167,7 +182,7 @@ func conversation(t testing.TB) []Track {
 }
 
 func TestChannelsAndTimes(t *testing.T) {
-	for _, o := range []Options{{}, {Format: WAV}, {Format: WAV, Rate: pcm.Rate48k}, {Rate: pcm.Rate16k}} {
+	for _, o := range []Options{{}, {Format: WAV}, {Format: WAV, Rate: pcm.Rate48k}, {Rate: pcm.Rate16k}, {Format: FLAC}, {Format: FLAC, Rate: pcm.Rate48k}} {
 		p, info := make1(t, conversation(t), o)
 		if info.Duration != 5*time.Second {
 			t.Errorf("%+v: %v long", o, info.Duration)
@@ -202,6 +217,30 @@ func TestChannelsAndTimes(t *testing.T) {
 	}
 }
 
+// A copy in mono is a file of one channel with everybody in it, markers too.
+func TestMono(t *testing.T) {
+	for _, format := range []Format{Opus, WAV, FLAC} {
+		p, info := make1(t, conversation(t), Options{Format: format, Mono: true, Edits: []Edit{{At: 4500 * ms, Marker: true}}})
+		if info.Duration != 5200*ms {
+			t.Errorf("%s: %v long", format, info.Duration)
+		}
+		for _, c := range []struct {
+			hz, level  float64
+			from, till time.Duration
+		}{
+			{500, -12, 1100 * ms, 1900 * ms},
+			{900, -12, 2600 * ms, 2900 * ms},
+			{900, -12, 3100 * ms, 3400 * ms},
+			{1400, -12, 3100 * ms, 3400 * ms},
+			{440, -26, 4540 * ms, 4660 * ms},
+		} {
+			if got := testaudio.Level(p.part(c.from, c.till), c.hz, float64(p.rate)); got < c.level-3 || got > c.level+3 {
+				t.Errorf("%s: %v Hz at %.1f dB, want %v", format, c.hz, got, c.level)
+			}
+		}
+	}
+}
+
 func TestEdits(t *testing.T) {
 	tracks := conversation(t)
 	for _, c := range []struct {
@@ -219,7 +258,7 @@ func TestEdits(t *testing.T) {
 		{"past the end", []Edit{{At: 4500 * ms, Skip: time.Hour}, {At: time.Hour, Skip: time.Hour, Insert: 100 * ms}}, 4600 * ms, 1000 * ms, 2000 * ms, 2500 * ms},
 		{"before the beginning", []Edit{{At: -time.Second, Skip: -time.Second}}, 5 * time.Second, 1000 * ms, 2000 * ms, 2500 * ms},
 	} {
-		for _, format := range []Format{Opus, WAV} {
+		for _, format := range []Format{Opus, WAV, FLAC} {
 			p, info := make1(t, tracks, Options{Format: format, Edits: c.edits})
 			from, till := onset(p.left, p.rate)
 			right, _ := onset(p.right, p.rate)
@@ -291,7 +330,7 @@ func TestFaults(t *testing.T) {
 	if _, err := Make(t.Context(), io.Discard, []Track{rubbish}, Options{}); !errors.Is(err, ogg.ErrNotOpus) {
 		t.Errorf("a track that is none: %v", err)
 	}
-	for _, o := range []Options{{Format: "mp3"}, {Rate: 44100}} {
+	for _, o := range []Options{{Format: "mp3"}, {Format: "aac"}, {Rate: 44100}} {
 		if _, err := Make(t.Context(), io.Discard, nil, o); err == nil {
 			t.Errorf("%+v is taken", o)
 		}
@@ -300,7 +339,7 @@ func TestFaults(t *testing.T) {
 	if _, err := Make(t.Context(), io.Discard, []Track{tooLong}, Options{Format: WAV}); err == nil {
 		t.Error("a WAV of 20 hours")
 	}
-	for _, format := range []Format{Opus, WAV} {
+	for _, format := range []Format{Opus, WAV, FLAC} {
 		if _, err := Make(t.Context(), failing{broken}, []Track{good.track(t, true)}, Options{Format: format}); !errors.Is(err, broken) {
 			t.Errorf("%s to a broken disk: %v", format, err)
 		}
@@ -314,8 +353,10 @@ func TestFaults(t *testing.T) {
 	if _, err := Make(ctx, io.Discard, []Track{good.track(t, true)}, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if p, info := make1(t, nil, Options{Format: WAV}); info.Duration != 0 || len(p.left) != 0 {
-		t.Errorf("no tracks: %v", info.Duration)
+	for _, format := range []Format{Opus, WAV, FLAC} {
+		if p, info := make1(t, nil, Options{Format: format}); info.Duration != 0 || len(p.left) != 0 {
+			t.Errorf("%s of no tracks: %v", format, info.Duration)
+		}
 	}
 	// A track cut in the middle is silent from there; the rest of the call is there.
 	b := good.file(t)

@@ -28,7 +28,7 @@ type CopyMode string
 // The modes.
 const (
 	CopyStereo CopyMode = "stereo" // the customer left, all others right
-	CopyMono   CopyMode = "mono"   // all on one channel
+	CopyMono   CopyMode = "mono"   // all on one channel, the only one
 )
 
 // RecordingPolicy says how a call is recorded; what is absent is as the queue has it. An empty list of parties
