@@ -169,10 +169,15 @@ func (f *Floor) divert(c contact.Contact, t Target, reason string) {
 	f.say(c, t.Prompt)
 }
 
+// mayMove says whether a waiting call can go to another queue: to one it is not in, and not for ever.
+func (f *Floor) mayMove(c contact.Contact, t Target) bool {
+	return f.state.Waits[c.ID].Moves < maxMoves && t.To != c.Queue
+}
+
 // moveTo puts a waiting call into another queue, at the place its age gives it.
 func (f *Floor) moveTo(c contact.Contact, t Target, d wire.Diversion) {
 	w, l := f.state.Waits[c.ID], f.queues[t.To]
-	if w.Moves >= maxMoves || t.To == c.Queue {
+	if !f.mayMove(c, t) {
 		return
 	}
 	f.publish("call.diverted", c.ID, Actor, d)

@@ -132,12 +132,14 @@ func (f *Floor) watch() {
 	}
 	for _, p := range f.rank {
 		w, armed := f.state.Watches[p.id]
-		stranded := len(p.Calls()) > 0 && p.duty == 0 && !p.paused
+		stranded := p.duty == 0 && !p.paused && f.caller(p)
 		switch {
 		case stranded && !armed:
 			w = Watch{Since: f.now, Due: f.now.Add(f.cfg.NoAgentAlarm.Duration)}
 		case stranded && w.Raised && w.Due.IsZero() && p.line.Fallback.Kind != "":
-			w.Due = f.fallbackDue(p, w)
+			if w.Due = f.fallbackDue(p, w); w.Due.IsZero() {
+				continue
+			}
 		case !stranded && armed:
 			put(f, key{KindWatch, p.id}, f.state.Watches, nil)
 			continue
@@ -149,10 +151,26 @@ func (f *Floor) watch() {
 	f.sweep()
 }
 
-// fallbackDue is when the first call of a stranded pool goes elsewhere.
+// caller says whether a caller waits in a pool, rather than an agent who asks for somebody.
+func (f *Floor) caller(p *pool) bool {
+	for _, c := range p.Calls() {
+		if _, ok := f.state.Contacts[c.ID]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// fallbackDue is when the first call of a stranded pool goes elsewhere, zero when none can.
 func (f *Floor) fallbackDue(p *pool, w Watch) time.Time {
 	var first time.Time
 	for _, c := range p.Calls() {
+		if _, ok := f.state.Contacts[c.ID]; !ok {
+			continue // a request of an agent; it ends by itself
+		}
+		if t := p.line.Fallback; t.Kind == TargetQueue && !f.mayMove(f.state.Contacts[c.ID], t) {
+			continue // it has been round already and waits here
+		}
 		since := f.state.Waits[c.ID].Since
 		if since.Before(w.Since) {
 			since = w.Since
@@ -160,6 +178,9 @@ func (f *Floor) fallbackDue(p *pool, w Watch) time.Time {
 		if first.IsZero() || since.Before(first) {
 			first = since
 		}
+	}
+	if first.IsZero() {
+		return first
 	}
 	return first.Add(p.line.FallbackAfter.Duration)
 }
@@ -170,15 +191,17 @@ func (f *Floor) raise(id string) {
 	w := f.state.Watches[id]
 	w.Due = time.Time{}
 	p := f.poolOf(id)
-	if p == nil || len(p.Calls()) == 0 {
+	if p == nil || !f.caller(p) {
 		put(f, key{KindWatch, id}, f.state.Watches, nil)
 		return
 	}
 	if !w.Raised {
 		w.Raised = true
 		var calls []string
-		for _, c := range p.Calls()[:min(len(p.Calls()), maxAlarmCalls)] {
-			calls = append(calls, c.ID)
+		for _, c := range p.Calls() {
+			if _, ok := f.state.Contacts[c.ID]; ok && len(calls) < maxAlarmCalls {
+				calls = append(calls, c.ID)
+			}
 		}
 		put(f, key{KindWatch, id}, f.state.Watches, any(w))
 		f.alarmNoAgent(p, calls...)

@@ -17,8 +17,6 @@ export function Variables() {
   );
 }
 
-const inputs: Record<Variable['type'], 'text' | 'date'> = { text: 'text', number: 'text', date: 'date', yes_no: 'text' };
-
 function Field({ v }: { v: Variable }) {
   const typed = useSignal<string | null>(null);
   const clear = useSignal<string | null>(null); // a secure value that was fetched
@@ -38,8 +36,10 @@ function Field({ v }: { v: Variable }) {
           ? <select data-testid={`var-${v.name}`} disabled={!v.editable} value={shown} onChange={(e) => (typed.value = e.currentTarget.value)}>
               {['', 'yes', 'no'].map((x) => <option key={x} value={x}>{x}</option>)}
             </select>
-          : <input data-testid={`var-${v.name}`} type={inputs[v.type]} inputMode={v.type === 'number' ? 'decimal' : 'text'} maxLength={256} readOnly={!v.editable}
-              placeholder={v.masked === true ? '••••••' : ''} value={shown} onInput={(e) => (typed.value = e.currentTarget.value)} />}
+          : v.type === 'date'
+            ? <input data-testid={`var-${v.name}`} type="date" readOnly={!v.editable} value={shown} onInput={(e) => (typed.value = e.currentTarget.value)} />
+            : <input data-testid={`var-${v.name}`} type="text" inputMode={v.type === 'number' ? 'decimal' : 'text'} maxLength={256} readOnly={!v.editable}
+                placeholder={v.masked === true ? '••••••' : ''} value={shown} onInput={(e) => (typed.value = e.currentTarget.value)} />}
       </label>
       {v.masked === true && clear.value === null && <button type="button" onClick={() => void reveal(v).then((x) => (clear.value = x))}>{t.retry}</button>}
       {typed.value !== null && <button type="submit" disabled={!online.value}>{t.save}</button>}
