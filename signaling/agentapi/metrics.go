@@ -70,16 +70,9 @@ func newStats(parts map[string]func() any) *stats {
 	return &stats{parts: parts, descs: make(map[string]*prometheus.Desc)}
 }
 
-// Describe implements prometheus.Collector. What there is is known at the scrape only.
-func (s *stats) Describe(ch chan<- *prometheus.Desc) {
-	if len(s.parts) == 0 {
-		ch <- prometheus.NewDesc("cordboard_no_stats", "Nothing is measured.", nil, nil)
-		return
-	}
-	for name, f := range s.parts {
-		s.each(name, f, func(m prometheus.Metric) { ch <- m.Desc() })
-	}
-}
+// Describe implements prometheus.Collector. What there is is known at the scrape only, and what is measured may
+// not run yet, so nothing is described (prometheus: an unchecked collector).
+func (*stats) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (s *stats) Collect(ch chan<- prometheus.Metric) {
