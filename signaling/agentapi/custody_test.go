@@ -218,6 +218,9 @@ func TestRecordAccess(t *testing.T) {
 		if w := f.ask(c.token, "GET", path+"/tracks/customer-1", ""); w.Code != c.hear {
 			t.Errorf("%s: hears with status %d", c.name, w.Code)
 		}
+		if w := f.ask(c.token, "GET", path+"/markers", ""); w.Code != c.see {
+			t.Errorf("%s: sees the markers with status %d", c.name, w.Code)
+		}
 		if l := into[wire.RecordingList](t, f.ask(c.token, "GET", "/v1/recordings", ""), 200); len(l.Items) != c.listed {
 			t.Errorf("%s: lists %d", c.name, len(l.Items))
 		}

@@ -348,7 +348,7 @@ func baseRoutes() []Route {
 			Summary: "A track's audio, or the listening copy's (copy), with Range", Response: "audio/ogg", Statuses: []int{200, 206, 404, 409, 410, 416, 503}, Handler: getTrack,
 		},
 		{
-			Method: get, Pattern: "/v1/recordings/{recording}/markers", Grant: "recording:read", Own: "recording:read:own",
+			Method: get, Pattern: "/v1/recordings/{recording}/markers", Grant: "recording:read", Own: "recording:read:own", ByQueue: true,
 			Summary:  "What happened in a recording: turns of speech, pauses, holds, parties, keys by their number",
 			Response: wire.MarkerList{}, Statuses: []int{200, 404, 503}, Handler: getMarkers,
 		},

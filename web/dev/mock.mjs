@@ -15,11 +15,14 @@ const policy = /const policy = "([^"]*)" \+\s*"([^"]*)"/.exec(readFileSync(join(
 
 const iso = (ms = Date.now()) => new Date(ms).toISOString();
 const b64 = (v) => Buffer.from(JSON.stringify(v)).toString('base64url');
-export const jwt = (grants = []) => `${b64({ alg: 'none' })}.${b64({ sub: 'agt_1', grants, iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 900 })}.x`;
+const agentGrants = ['agent:self', 'recording:read:own', 'recording:listen:own'];
+export const jwt = (grants = agentGrants, who = { sub: 'agt_1', agent: 'agt_1' }) => `${b64({ alg: 'none' })}.${b64({ ...who, grants, iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 900 })}.x`;
+/** The token of somebody who takes no calls. */
+export const officeJwt = () => jwt(['recording:*', 'audit:read', 'config:read'], { sub: 'quality' });
 
 /** Mock is the whole server; tests and screenshots call its methods to bring the page where they want it. */
 export class Mock {
-  constructor({ grants = [], trackFile = null, ringSeconds = 20, wrapupSeconds = 45, pauseSeconds = 30 } = {}) {
+  constructor({ grants = agentGrants, trackFile = null, ringSeconds = 20, wrapupSeconds = 45, pauseSeconds = 30 } = {}) {
     Object.assign(this, { grants, trackFile, ringSeconds, wrapupSeconds, pauseSeconds });
     this.seq = 0;
     this.n = 0;
@@ -31,6 +34,37 @@ export class Mock {
       { id: 'que_2', name: 'Orders and deliveries', waiting: 2, ready: 3, oldest_since: iso(Date.now() - 74_000) },
     ];
     this.recordings = [this.finished('rec_2', '+38640555012', 95_000, 47 * 60_000, true), this.finished('rec_1', '+442071838750', 241_000, 130 * 60_000, false)];
+  }
+
+  /** fill puts older recordings behind those there are. */
+  fill(n) {
+    for (let i = 0; i < n; i++) this.recordings.push(this.finished(`rec_old${String(n - i).padStart(3, '0')}`, `+3864055${1000 + i}`, 60_000 + i * 1000, (200 + i * 37) * 60_000, i % 3 === 0));
+  }
+
+  /** search answers a query the way the server does, as far as the page asks. */
+  search(q) {
+    const digits = (x) => x.replace(/\D/g, '');
+    const rest = this.recordings.filter((r) =>
+      (!q.get('agent') || r.agents.includes(q.get('agent'))) && (!q.get('queue') || r.queue === q.get('queue')) && (!q.get('state') || r.state === q.get('state')) &&
+      (!q.get('held') || String(r.hold !== undefined) === q.get('held')) && (!q.get('number') || digits(r.from) === digits(q.get('number'))) &&
+      (!q.get('number_end') || digits(r.from).endsWith(digits(q.get('number_end')))) && (!q.get('since') || r.started >= q.get('since')) && (!q.get('until') || r.started < q.get('until')));
+    const from = q.get('cursor') ? rest.findIndex((r) => r.id === q.get('cursor')) + 1 : 0;
+    const items = rest.slice(from, from + Number(q.get('limit') ?? 50));
+    return { items, next: from + items.length < rest.length ? items.at(-1).id : undefined };
+  }
+
+  markers(rec) {
+    const items = [
+      { type: 'consent', offset_ms: 0, length_ms: 3200, role: 'customer' }, { type: 'speech', offset_ms: 4000, length_ms: 5000, role: 'agent', agent: 'agt_1' },
+      { type: 'hold', offset_ms: 22_000, length_ms: 9000, role: 'customer', actor: 'agt_1' }, ...rec.gaps.map((g) => ({ type: 'pause', offset_ms: g.offset_ms, length_ms: g.length_ms, actor: g.by, detail: g.reason })),
+      { type: 'keys', offset_ms: 66_000, length_ms: 1800, role: 'customer', count: 4 },
+    ];
+    return { recording_id: rec.id, duration_ms: rec.duration_ms, items };
+  }
+
+  note(action, rec, detail) {
+    this.audited ??= [];
+    this.audited.unshift({ seq: this.audited.length + 1, time: iso(), actor: 'quality', from: '192.0.2.17', action, object: rec.id, call_id: rec.call_id, detail });
   }
 
   id(kind) {
@@ -229,7 +263,24 @@ export class Mock {
         return [200, this.supervision];
       }
       case 'GET queues': return [200, { items: this.queues }];
-      case 'GET recordings': return [200, { items: this.recordings }];
+      case 'GET recordings': return [200, this.search(url.searchParams)];
+      case 'GET recordings/*/markers': return [200, this.markers(this.recordings.find((r) => r.id === at[1]))];
+      case 'GET recordings/*/tracks/copy/link': return [200, { url: `/v1/recordings/${at[1]}/tracks/copy`, presigned: false, type: 'audio/ogg', name: `${at[1]}-copy.ogg` }];
+      case 'POST recordings/*/hold': {
+        const rec = this.recordings.find((r) => r.id === at[1]);
+        rec.hold = body.on ? { by: 'quality', reason: body.reason, since: iso() } : undefined;
+        this.note(body.on ? 'recording.held' : 'recording.released', rec, { reason: body.reason });
+        return [200, rec];
+      }
+      case 'DELETE recordings/*': {
+        const rec = this.recordings.find((r) => r.id === at[1]);
+        this.recordings = this.recordings.filter((r) => r !== rec);
+        this.note('recording.delete_asked', rec, { reason: url.searchParams.get('reason') ?? '' });
+        return [204, null];
+      }
+      case 'GET audit': return [200, { items: (this.audited ?? []).filter((e) => !url.searchParams.get('action') || e.action === url.searchParams.get('action')) }];
+      case 'GET config/desk': return [200, { version: 0, config: { queues: [] } }];
+      case 'GET config/desk/versions': return [200, { items: [] }];
       case 'GET recordings/*/peaks': return [200, this.peaks(this.recordings.find((r) => r.id === at[1]))];
       case 'POST recordings/*/pause': return [200, this.pause(body?.max_seconds ?? this.pauseSeconds)];
       case 'POST recordings/*/resume': return [200, this.resume()];
@@ -254,7 +305,9 @@ export class Mock {
   async http(req, res) {
     const { pathname } = new URL(req.url, 'http://mock');
     if (!pathname.startsWith('/v1/')) return this.file(pathname, res);
-    if (/\/tracks\//.test(pathname) && this.trackFile) {
+    const track = /recordings\/([^/]+)\/tracks\/[^/]+$/.exec(pathname);
+    if (track && this.trackFile) {
+      this.note('recording.played', this.recordings.find((r) => r.id === track[1]) ?? { id: track[1] }, { track: 'copy' });
       res.writeHead(200, { 'Content-Type': 'audio/ogg' });
       return void createReadStream(this.trackFile).pipe(res);
     }

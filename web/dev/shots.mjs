@@ -1,7 +1,7 @@
 // Every screen of the desktop in a real browser, light and dark: a picture of each into dev/shots and the
 // accessibility rules of WCAG 2.2 AA over each. Fails on a violation, an error in the page's console or a
 // broken content security policy. Build first. CHROMIUM names another browser, SHOTS another folder,
-// ONLY some of the walks (light dark narrow).
+// ONLY some of the walks (office, office-dark, office-narrow, light, dark, narrow, supervisor).
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
-import { jwt, Mock } from './mock.mjs';
+import { jwt, Mock, officeJwt } from './mock.mjs';
 
 const out = process.env.SHOTS ?? join(import.meta.dirname, 'shots');
 mkdirSync(out, { recursive: true });
@@ -70,7 +70,8 @@ async function supervisor() {
   mock.close();
 }
 
-async function walk(colorScheme, viewport, name) {
+/** opened is a page at a mock and what a walk does with it. */
+async function opened(colorScheme, viewport, name) {
   const mock = new Mock({ trackFile: track });
   const base = await mock.listen();
   const context = await browser.newContext({ colorScheme, viewport, permissions: ['microphone'], reducedMotion: 'reduce' });
@@ -91,7 +92,65 @@ async function walk(colorScheme, viewport, name) {
     const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
     for (const v of violations) complain(`${screen}: ${v.id}: ${v.nodes.map((n) => `${n.target} ${n.any.map((a) => a.message).join(' ')}`).slice(0, 4).join(' | ')}`);
   };
+  return { mock, base, context, page, complain, id, on, shot };
+}
 
+/** office walks through recordings and the audit log, by keyboard where a mouse would do. */
+async function office(colorScheme, viewport, name) {
+  const { mock, base, context, page, complain, id, shot } = await opened(colorScheme, viewport, name);
+  mock.fill(40);
+  await page.goto(`${base}/#token=${officeJwt()}`);
+  await id('config').waitFor();
+  await id('page-recordings').focus();
+  await page.keyboard.press('Enter');
+  const rows = id('library-row');
+  await rows.nth(24).waitFor();
+  await id('library-more').focus();
+  await page.keyboard.press('Enter');
+  await rows.nth(41).waitFor();
+  if (await id('library-more').count() > 0) complain('a page more than there are');
+  await id('library-number').fill('555 012');
+  await page.keyboard.press('Enter');
+  await id('library-count').getByText('1 recording').waitFor();
+  await rows.first().getByRole('button').first().focus();
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-testid=waveform][data-loaded=true]');
+  await id('library-markers').getByText('On hold').waitFor();
+  await id('library-play').focus();
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-testid=library-play][data-playing=true]');
+  await id('library-seek').focus();
+  await page.keyboard.press('ArrowRight');
+  await id('library-play').click();
+  await page.waitForSelector('[data-testid=library-play][data-playing=false]');
+  await id('library-markers').getByText('Keys pressed').focus();
+  await page.keyboard.press('Enter');
+  await id('library-position').getByText('1:06 / 1:35').waitFor();
+  await id('library-hold-reason').fill('case 4711');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-testid=library-row][data-held=true]');
+  if (!(await id('library-delete').isDisabled())) complain('a held recording can be deleted');
+  await shot('23-recordings');
+  await id('library-hold').click();
+  await page.waitForSelector('[data-testid=library-row][data-held=false]');
+  await id('library-delete').click();
+  await id('library-confirm').waitFor();
+  await shot('24-recordings-delete');
+  await id('library-delete-reason').fill('asked for by the customer');
+  await page.keyboard.press('Enter');
+  await id('library-done').getByText('deleted').waitFor();
+  if (await rows.count() > 0) complain('a deleted recording is still there');
+  await id('library-clear').click();
+  await rows.nth(24).waitFor();
+  await id('page-audit').click();
+  await id('audit-row').nth(3).waitFor();
+  await shot('25-audit');
+  await context.close();
+  mock.close();
+}
+
+async function walk(colorScheme, viewport, name) {
+  const { mock, base, context, page, complain, id, on, shot } = await opened(colorScheme, viewport, name);
   await page.goto(`${base}/`);
   await shot('01-signin');
   await id('signin-token').fill('nonsense');
@@ -200,6 +259,9 @@ async function walk(colorScheme, viewport, name) {
 }
 
 const walks = {
+  office: () => office('light', { width: 1280, height: 900 }, 'light'),
+  'office-dark': () => office('dark', { width: 1280, height: 900 }, 'dark'),
+  'office-narrow': () => office('light', { width: 360, height: 780 }, 'narrow'),
   light: () => walk('light', { width: 1440, height: 900 }, 'light'),
   dark: () => walk('dark', { width: 1440, height: 900 }, 'dark'),
   narrow: () => walk('light', { width: 360, height: 780 }, 'narrow'), // 1440 pixels at 400 %

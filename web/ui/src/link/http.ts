@@ -29,6 +29,16 @@ export class Http {
     return (await this.send('GET', path, undefined, { timeoutMS: 120_000 })).arrayBuffer();
   }
 
+  /** blob is a file with its media type. */
+  async blob(path: string): Promise<Blob> {
+    return (await this.send('GET', path, undefined, { timeoutMS: 120_000 })).blob();
+  }
+
+  /** status sends and tells how it was answered, when it was not refused. */
+  async status(method: string, path: string): Promise<number> {
+    return (await this.send(method, path, undefined, {})).status;
+  }
+
   private async send(method: string, path: string, body: unknown, opt: Options): Promise<Response> {
     const headers: Record<string, string> = { Authorization: `Bearer ${this.token()}`, ...opt.headers };
     const init: RequestInit = { method, headers, cache: 'no-store', keepalive: opt.keepalive ?? false };

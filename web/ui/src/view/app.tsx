@@ -6,7 +6,6 @@ import { toggleNoise } from '../intent/noise';
 import { setState } from '../intent/session';
 import { muted, online, rules, shown, signedIn, state } from '../model/store';
 import { admin } from '../model/store';
-import { ConfigPage } from './config/config';
 import { text } from '../text/en';
 import { Announce } from './announce';
 import { CallCard } from './call/call';
@@ -14,6 +13,7 @@ import { Help } from './help/help';
 import { Idle } from './idle/idle';
 import { helpOpen, keypadOpen, listen, soundOpen } from './keys';
 import { LinkBanner, Notice } from './notice';
+import { Office, OfficePage, pageShown } from './office/office';
 import { Callbacks, Campaigns, RecordCard } from './outbound/outbound';
 import { Queues } from './queues/queues';
 import { Recordings } from './recordings/recordings';
@@ -26,13 +26,14 @@ import { Wrapup } from './wrapup/wrapup';
 import css from './app.module.css';
 
 export function App() {
-  if (admin.value) return <ConfigPage />;
+  if (admin.value) return <Office />;
   if (!signedIn.value) return <SignIn />;
   return <Desktop />;
 }
 
 function Desktop() {
   useEffect(() => listen(press), []);
+  const beside = shown.value === 'idle' && pageShown.value !== 'desk'; // a call that comes takes the page's place
   return (
     <div class={css['page']}>
       <a class={css['skip']} href="#main">{text.skip}</a>
@@ -46,8 +47,8 @@ function Desktop() {
           {shown.value === 'ring' && <Ring />}
           {shown.value === 'call' && <CallCard />}
           {shown.value === 'wrapup' && <Wrapup key={state.value.wrapup?.id} />}
-          {shown.value === 'idle' && <><Idle /><Preflight /></>}
-          <Wall />
+          {shown.value === 'idle' && (beside ? <OfficePage /> : <><Idle /><Preflight /></>)}
+          {!beside && <Wall />}
         </main>
         <aside class={css['side']} aria-label={text.recordings.title}><Callbacks /><Campaigns /><Recordings /></aside>
       </div>

@@ -1,24 +1,39 @@
-// The waveform: the caller above the line, everybody else below it, gaps hatched and named.
+// The waveform: the caller above the line, everybody else below it, gaps hatched and named, markers as flags.
 
 import { useEffect, useRef } from 'preact/hooks';
-import { useComputed } from '@preact/signals';
+import { type ReadonlySignal, useComputed } from '@preact/signals';
 import { peaks, player } from '../../intent/recordings';
 import { clock as write } from '../../model/format';
 import { text } from '../../text/en';
-import type { Peaks, Recording } from '../../wire/wire';
+import type { Marker, Peaks, Recording } from '../../wire/wire';
 import css from './recordings.module.css';
 
 const HEIGHT = 84;
+const FOOT = 4; // height of the bars of markers that last
+const none: Marker[] = [];
 
+/** Waveform is that of one of my recordings. */
 export function Waveform({ rec }: { rec: Recording }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const p = peaks.value[rec.id];
   const at = useComputed(() => player.value?.atMS.value ?? 0);
-  const length = player.value?.lengthMS ?? rec.duration_ms;
+  return <Wave rec={rec} peaks={peaks.value[rec.id]} marks={none} at={at} length={player.value?.lengthMS ?? rec.duration_ms} seek={(ms) => player.value?.seek(ms)} />;
+}
+
+interface Props {
+  rec: Recording;
+  peaks: Peaks | null | undefined; // null: there are none
+  marks: Marker[];
+  at: ReadonlySignal<number>; // position in milliseconds
+  length: number; // of the time line, in milliseconds
+  seek: (ms: number) => void;
+}
+
+/** Wave draws a recording. It is a picture: what it shows is named, what a click on it does can be done elsewhere by keyboard. */
+export function Wave({ rec, peaks: p, marks, at, length, seek }: Props) {
+  const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const c = canvas.current;
     if (c === null) return;
-    const paint = () => draw(c, rec, p ?? null, at.value, length);
+    const paint = () => draw(c, rec, p ?? null, marks, at.value, length);
     paint();
     const dark = matchMedia('(prefers-color-scheme: dark)');
     const size = new ResizeObserver(paint);
@@ -30,7 +45,7 @@ export function Waveform({ rec }: { rec: Recording }) {
       dark.removeEventListener('change', paint);
       stop();
     };
-  }, [rec, p, length]);
+  }, [rec, p, marks, at, length]);
 
   const gaps = rec.gaps.map((g) => text.recordings.gap(text.recordings.causes[g.cause] ?? g.cause, write(g.offset_ms), write(g.length_ms)));
   const what = p === null ? text.recordings.noPeaks : [write(length), ...gaps].join('; ');
@@ -39,14 +54,14 @@ export function Waveform({ rec }: { rec: Recording }) {
       ref={canvas} class={css['wave']} height={HEIGHT} role="img" aria-label={text.recordings.waveform(what)} data-testid="waveform" data-loaded={p ? 'true' : 'false'}
       onClick={(e) => {
         const box = e.currentTarget.getBoundingClientRect();
-        player.value?.seek(((e.clientX - box.left) / box.width) * length);
+        seek(((e.clientX - box.left) / box.width) * length);
       }}
     />
   );
 }
 
 /** draw paints one column of one pixel and a space for every two, the loudest value of its stretch. */
-function draw(c: HTMLCanvasElement, rec: Recording, p: Peaks | null, atMS: number, length: number): void {
+function draw(c: HTMLCanvasElement, rec: Recording, p: Peaks | null, marks: Marker[], atMS: number, length: number): void {
   const ctx = c.getContext('2d');
   const width = c.clientWidth;
   if (ctx === null || width === 0 || length <= 0) return;
@@ -97,6 +112,13 @@ function draw(c: HTMLCanvasElement, rec: Recording, p: Peaks | null, atMS: numbe
   }
   ctx.fillStyle = ink('--line-strong');
   ctx.fillRect(0, mid - 0.5, width, 1);
+  ctx.fillStyle = ink('--accent');
+  for (const m of marks) {
+    const from = x(m.offset_ms);
+    ctx.fillRect(from, 0, 1, HEIGHT);
+    ctx.fillRect(from, 0, 6, 6);
+    if (m.length_ms !== undefined) ctx.fillRect(from, HEIGHT - FOOT, Math.max(2, x(m.length_ms)), FOOT);
+  }
   ctx.fillStyle = ink('--ink');
   ctx.fillRect(Math.min(width - 2, x(atMS)), 0, 2, HEIGHT);
 }

@@ -6,6 +6,7 @@ import { agent, now, online, rules, wanted } from '../../model/store';
 import { setState, signOut } from '../../intent/session';
 import { reason, text } from '../../text/en';
 import { helpOpen, soundOpen } from '../keys';
+import { Pages } from '../office/office';
 import { Icon, type IconName } from '../parts/icon';
 import { cls, Key, quiet } from '../parts/parts';
 import type { AgentState } from '../../wire/wire';
@@ -23,6 +24,7 @@ export function Top() {
       <span class={css['brand']}><img src="/icon.svg" alt="" />{text.product}</span>
       <StateSwitch />
       <span class={css['gap']} />
+      <Pages />
       <button class={quiet} onClick={() => (soundOpen.value = true)} data-testid="devices" aria-haspopup="dialog">
         <Icon name="sound" />{text.top.devices} <Key>S</Key>
       </button>

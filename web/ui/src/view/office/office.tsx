@@ -1,0 +1,61 @@
+// The pages beside the calls: recordings, the audit log, and for those without calls the configuration. Each is
+// offered to whom the token lets see it.
+
+import { computed } from '@preact/signals';
+import { seesAudit, seesConfig, seesRecordings } from '../../intent/library';
+import { admin, type Page, page } from '../../model/store';
+import { text } from '../../text/en';
+import { ConfigPage } from '../config/config';
+import { AuditPage } from '../library/audit';
+import { LibraryPage } from '../library/library';
+import { Notice } from '../notice';
+import { cls, quiet } from '../parts/parts';
+import css from './office.module.css';
+
+const pages = computed<Page[]>(() => {
+  const list: Page[] = admin.value ? [] : ['desk'];
+  if (admin.value && seesConfig.value) list.push('config');
+  if (seesRecordings.value) list.push('recordings');
+  if (seesAudit.value) list.push('audit');
+  return list;
+});
+
+/** pageShown is the page asked for, or the first there is. */
+export const pageShown = computed<Page>(() => (pages.value.includes(page.value) ? page.value : (pages.value[0] ?? 'desk')));
+
+/** Pages are the buttons that lead to the pages; none where there is only one. */
+export function Pages() {
+  if (pages.value.length < 2) return null;
+  return (
+    <nav class={css['nav']} aria-label={text.office.title}>
+      {pages.value.map((p) => (
+        <button key={p} class={cls(quiet, css['link'])} aria-current={pageShown.value === p ? 'page' : undefined} data-testid={`page-${p}`} onClick={() => (page.value = p)}>
+          {text.office[p]}
+        </button>
+      ))}
+    </nav>
+  );
+}
+
+/** OfficePage is the page that is shown, without what is around it. */
+export function OfficePage() {
+  switch (pageShown.value) {
+    case 'recordings': return <LibraryPage />;
+    case 'audit': return <AuditPage />;
+    case 'config': return <ConfigPage />;
+    case 'desk': return null;
+  }
+}
+
+/** Office is the whole page of somebody who takes no calls. */
+export function Office() {
+  return (
+    <div class={css['office']}>
+      <header class={css['head']}>
+        <span class={css['brand']}><img src="/icon.svg" alt="" />{text.product}</span>
+        <Pages />
+      </header>
+      {pageShown.value === 'config' ? <OfficePage /> : <main class={css['main']}><Notice /><OfficePage /></main>}
+    </div>
+  );
+}
