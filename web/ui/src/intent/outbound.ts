@@ -58,12 +58,14 @@ watch((e: Event) => {
     case 'campaign.changed':
     case 'campaign.started':
     case 'campaign.stopped':
-      return changed();
+      changed();
+      return;
     case 'campaign.announced':
       announced.value = e.data.name;
       return;
     case 'record.changed':
-      return recordChanged(e.data);
+      recordChanged(e.data);
+      return;
     case 'offer.created':
       // The customer is on the line already: nobody is asked.
       if (e.data.auto === true && e.data.agent === state.value.me) void join(e.data.call_id, null).then(readState).catch(fail);

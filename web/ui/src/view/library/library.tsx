@@ -20,8 +20,8 @@ export function LibraryPage() {
   const search = useSignal<Search>(everything);
   useEffect(() => { void look(everything); }, []);
   const set = (change: Partial<Search>) => (search.value = { ...search.value, ...change });
-  const field = (name: 'from' | 'till' | 'agent' | 'queue' | 'number', type: string, extra: object = {}) => (
-    <label>{t[name]}<input type={type} value={search.value[name]} onInput={(e) => set({ [name]: e.currentTarget.value })} data-testid={`library-${name}`} {...extra} /></label>
+  const field = (name: 'from' | 'till' | 'agent' | 'queue' | 'number', extra: object) => (
+    <label>{t[name]}<input value={search.value[name]} onInput={(e) => set({ [name]: e.currentTarget.value })} data-testid={`library-${name}`} {...extra} /></label>
   );
   const status = looking.value ? t.looking : found.value.length === 0 ? t.none : t.count(found.value.length, next.value !== '');
   return (
@@ -34,12 +34,12 @@ export function LibraryPage() {
           void look(search.value);
         }}
       >
-        {field('from', 'date')}
-        {field('till', 'date')}
-        {field('agent', 'text', { autocomplete: 'off' })}
-        {field('queue', 'text', { autocomplete: 'off', list: 'library-queues' })}
+        {field('from', { type: 'date' })}
+        {field('till', { type: 'date' })}
+        {field('agent', { type: 'text', autocomplete: 'off' })}
+        {field('queue', { type: 'text', autocomplete: 'off', list: 'library-queues' })}
         <datalist id="library-queues">{state.value.queues.map((q) => <option key={q.id} value={q.id}>{q.name}</option>)}</datalist>
-        {field('number', 'text', { autocomplete: 'off', inputMode: 'tel' })}
+        {field('number', { type: 'text', autocomplete: 'off', inputMode: 'tel' })}
         <label>{t.state}
           <select value={search.value.state} onChange={(e) => set({ state: e.currentTarget.value as Search['state'] })} data-testid="library-state">
             <option value="">{t.any}</option>
