@@ -213,13 +213,13 @@ func (r *Recorder) stored(f *finishedRecording, name string) {
 	r.mu.Lock()
 	delete(f.missing, name)
 	f.stored = append(f.stored, name)
-	f.manifest.Recording.Archives = slices.Clone(f.stored)
-	last := len(f.missing) == 0
+	archives, last := slices.Clone(f.stored), len(f.missing) == 0
 	r.mu.Unlock()
 	if !last {
 		return
 	}
-	w := f.manifest.Recording
+	w := f.manifest.Recording // which the other archives' uploaders read
+	w.Archives = archives
 	done, ok := r.custody.use(w.ID)
 	if !ok {
 		return
