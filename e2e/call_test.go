@@ -170,7 +170,9 @@ func TestPause(t *testing.T) {
 				t.Error("agent's track lacks the agent")
 			}
 			wantFrom, wantLen := gap.OffsetMS-tr.OffsetMS, gap.LengthMS
-			if off, n := int64(silentFrom)-wantFrom, int64(silentTill-silentFrom)-wantLen; math.Abs(float64(off)) > 60 || math.Abs(float64(n)) > 60 {
+			// What was spoken in the pause and was still on its way when it ended is not recorded either, so the
+			// silence is a little longer than the pause, by no more than a resume may take.
+			if off, n := int64(silentFrom)-wantFrom, int64(silentTill-silentFrom)-wantLen; math.Abs(float64(off)) > 60 || n < -60 || n > 100 {
 				t.Errorf("%s's silence is %d to %d ms, the manifest says %d for %d", tr.Role, silentFrom, silentTill, wantFrom, wantLen)
 			}
 		}

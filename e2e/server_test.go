@@ -70,19 +70,34 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// freePort finds a port that is free for UDP and TCP.
+// given are the ports that freePort has handed out in this run.
+var given sync.Map
+
+// freePort finds a port that is free for UDP and TCP, with a neighbour above it that is free too and that nobody
+// else here is given: baresip takes it for TLS, wanted or not.
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range 50 {
+	for range 200 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		port := l.Addr().(*net.TCPAddr).Port
-		u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		u, errU := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		n, errN := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
 		_ = l.Close()
-		if err == nil {
+		if errU == nil {
 			_ = u.Close()
+		}
+		if errN == nil {
+			_ = n.Close()
+		}
+		if errU != nil || errN != nil {
+			continue
+		}
+		_, below := given.Load(port - 1)
+		_, above := given.Load(port + 1)
+		if _, taken := given.LoadOrStore(port, true); !taken && !below && !above {
 			return port
 		}
 	}
