@@ -131,9 +131,8 @@ func TestE2E_ProgressiveCampaignOf20(t *testing.T) {
 	defer agents.Wait()
 	defer leave()
 	for _, id := range []string{"ana", "bor"} {
-		me := ready(t, n, admin, id)
-		port := evenPort(t)
-		agents.Go(func() { talk(stop, me, admin, id, c.ID, port) })
+		me, port, campaign := ready(t, n, admin, id), evenPort(t), c.ID
+		agents.Go(func() { talk(stop, me, admin, id, campaign, port) })
 	}
 	admin.must("POST", "/v1/campaigns/"+c.ID+"/start", "", nil)
 	for end := time.Now().Add(100 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
