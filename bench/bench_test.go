@@ -67,10 +67,14 @@ func TestFull(t *testing.T) {
 		{"packets missing", fig(25, 30, 39, 0), true},
 		{"a few late ticks", fig(25, 30, 44, 20), false},
 		{"many late ticks", fig(25, 30, 44, 60), true},
-		{"bursts missing", report.Figures{Latency: &report.Latency{P50: 25, P99: 30, N: 8}, Heard: report.P(44)}, true},
+		{"bursts missing", report.Figures{Latency: &report.Latency{P50: 25, P99: 30, N: 7}, Heard: report.P(44)}, true},
 		{"nothing heard", report.Figures{Heard: report.P(44)}, true},
 	} {
-		if got := s.full(c.f, base); (got != "") != c.full {
+		heard := 0.0
+		if c.f.Latency != nil {
+			heard = float64(c.f.Latency.N) / 5
+		}
+		if got := s.full(c.f, base, heard, 2); (got != "") != c.full {
 			t.Errorf("%s: got %q", c.name, got)
 		}
 	}

@@ -21,7 +21,8 @@ type search struct {
 func (s search) next(n int) int { return n + max(s.step, n/s.share) }
 
 // full says what is wrong with a step, empty when nothing is.
-func (s search) full(f report.Figures, base report.Figures) string {
+// heard and usual are the bursts that one listener heard now and in the first step.
+func (s search) full(f, base report.Figures, heard, usual float64) string {
 	switch {
 	case f.Latency == nil:
 		return "no burst came through"
@@ -29,8 +30,8 @@ func (s search) full(f report.Figures, base report.Figures) string {
 		return fmt.Sprintf("delay p99 %.1f ms", f.Latency.P99)
 	case *f.Heard < *base.Heard*0.9: // within it lies what a server leaves out in silence
 		return fmt.Sprintf("%.1f packets a second come back", *f.Heard)
-	case f.Latency.N < base.Latency.N*9/10:
-		return fmt.Sprintf("%d of %d bursts came through", f.Latency.N, base.Latency.N)
+	case heard < usual*0.8:
+		return fmt.Sprintf("%.1f of %.1f bursts came through", heard, usual)
 	case f.LateTicks != nil && *f.LateTicks > lateShare*50*capacityTime.Seconds():
 		return fmt.Sprintf("%.0f late ticks", *f.LateTicks)
 	}
@@ -85,6 +86,14 @@ func (b *bench) capacity(ctx context.Context, s search, t trial) (r report.Run, 
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
 	var base report.Figures
+	var usual float64
+	perEar := func(fig report.Figures) float64 {
+		if fig.Latency == nil {
+			return 0
+		}
+		rooms, listeners := f.probes(true)
+		return float64(fig.Latency.N) / float64(rooms*listeners)
+	}
 	for n := max(s.first, t.rooms); ; n = s.next(n) {
 		if err := f.add(ctx, n-f.rooms); err != nil {
 			if f.srv.Process().Alive() && base.Heard != nil {
@@ -105,7 +114,7 @@ func (b *bench) capacity(ctx context.Context, s search, t trial) (r report.Run, 
 			return r, err
 		}
 		if base.Heard == nil && fig.Latency != nil {
-			base = fig
+			base, usual = fig, perEar(fig)
 		}
 		if base.Heard == nil {
 			return r, fmt.Errorf("no burst came through at %d parties", f.parties())
@@ -116,12 +125,12 @@ func (b *bench) capacity(ctx context.Context, s search, t trial) (r report.Run, 
 		}
 		// The percentile of one step is that of some forty bursts, where a single stall of the machine decides.
 		// A server that is full is so each time.
-		why := s.full(fig, base)
+		why := s.full(fig, base, perEar(fig), usual)
 		for try := 0; why != "" && try < retries; try++ {
 			if fig, err = f.step(ctx); err != nil {
 				return r, err
 			}
-			if why = s.full(fig, base); invalid(fig) != "" {
+			if why = s.full(fig, base, perEar(fig), usual); invalid(fig) != "" {
 				why = "generator late"
 			}
 		}
