@@ -144,9 +144,9 @@ func (h *busyHour) run() {
 	}
 }
 
-// The process is killed at random points of a busy hour (40, with CORDBOARD_KILLS set 500), always between two writes to the log or in the
-// middle of one (half an entry is not there). After the restart everything acknowledged is there, exactly, and
-// the deadlines that passed meanwhile fire at once.
+// The process ends at random points of a busy hour (40, with CORDBOARD_KILLS set 500), always between two writes
+// to the log, of which half an entry never is there. After the restart everything acknowledged is there, exactly,
+// and the deadlines that passed meanwhile fire at once.
 func TestKilledAtRandomPointsOfABusyHour(t *testing.T) {
 	points := 40
 	if os.Getenv("CORDBOARD_KILLS") != "" {

@@ -87,26 +87,7 @@ func outboundNode(t *testing.T, change func(*config)) (*node, client) {
 	cfg.Desk.Agents = []desk.Agent{{ID: "ana"}, {ID: "bor"}}
 	cfg.Desk.Callbacks.EntryPoints = []floor.EntryPoint{{Number: "0800", Trunk: "out"}}
 	change(&cfg)
-	if err := cfg.complete(); err != nil {
-		t.Fatal(err)
-	}
-	n, err := build(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- n.run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
-	token, _, err := n.keys.Mint(auth.Claims{Grants: []string{"admin:*"}, LifeSeconds: 600, RegisteredClaims: jwt.RegisteredClaims{Subject: "test"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	n, token := startNode(t, cfg)
 	return n, client{t, "http://" + n.listener.Addr().String(), token}
 }
 

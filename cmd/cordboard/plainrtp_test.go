@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -15,10 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/cordboard/cordboard/internal/testaudio"
-	"github.com/cordboard/cordboard/signaling/auth"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -59,26 +56,7 @@ func TestFFmpegTalksToFFmpeg(t *testing.T) {
 	cfg.SIP.RTPPortMin, cfg.SIP.RTPPortMax = 23000, 23999
 	cfg.WebRTC.UDPPort, cfg.WebRTC.TCPPort, cfg.WebRTC.IPs, cfg.WebRTC.Loopback = evenPort(t), -1, []string{"127.0.0.1"}, true
 	cfg.Log.Level, cfg.Desk.Enabled, cfg.ShutdownLimit = "error", false, 0
-	if err := cfg.complete(); err != nil {
-		t.Fatal(err)
-	}
-	n, err := build(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- n.run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
-	token, _, err := n.keys.Mint(auth.Claims{Grants: []string{"admin:*"}, LifeSeconds: 600, RegisteredClaims: jwt.RegisteredClaims{Subject: "test"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	n, token := startNode(t, cfg)
 	post := func(path, body string, out any) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+n.listener.Addr().String()+path, bytes.NewReader([]byte(body)))
@@ -121,7 +99,7 @@ func TestFFmpegTalksToFFmpeg(t *testing.T) {
 	heard := filepath.Join(dir, "heard.wav")
 	run := func(args ...string) (*exec.Cmd, *bytes.Buffer) {
 		var errs bytes.Buffer
-		cmd := exec.CommandContext(ctx, ffmpeg, append([]string{"-hide_banner", "-loglevel", "error", "-nostdin", "-y"}, args...)...)
+		cmd := exec.CommandContext(t.Context(), ffmpeg, append([]string{"-hide_banner", "-loglevel", "error", "-nostdin", "-y"}, args...)...)
 		cmd.Stderr = &errs
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

@@ -14,7 +14,6 @@ package floor
 import (
 	"container/heap"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/cordboard/cordboard/desk/agent"
@@ -466,49 +465,5 @@ func (f *Floor) dueAt(k key) time.Time {
 		return time.Time{}
 	default:
 		return f.state.Watches[k.id].Due
-	}
-}
-
-// deadlines is a heap with entries that may be out of date; the state decides.
-type deadlines []deadline
-
-type deadline struct {
-	at  time.Time
-	key key
-}
-
-func (d deadlines) Len() int           { return len(d) }
-func (d deadlines) Less(i, j int) bool { return d[i].at.Before(d[j].at) }
-func (d deadlines) Swap(i, j int)      { d[i], d[j] = d[j], d[i] }
-func (d *deadlines) Push(x any)        { *d = append(*d, x.(deadline)) }
-func (d *deadlines) Pop() any {
-	last := (*d)[len(*d)-1]
-	*d = (*d)[:len(*d)-1]
-	return last
-}
-
-func (d *deadlines) add(old, fresh time.Time, k key) {
-	if !fresh.IsZero() && !fresh.Equal(old) {
-		heap.Push(d, deadline{fresh, k})
-	}
-}
-
-// past keeps the last few settled things, so that a late click is told what became of them.
-type past[T any] struct {
-	m     map[string]T
-	order []string
-}
-
-func (p *past[T]) add(id string, v T) {
-	if p.m == nil {
-		p.m = map[string]T{}
-	}
-	if _, there := p.m[id]; !there {
-		p.order = append(p.order, id)
-	}
-	p.m[id] = v
-	if len(p.order) > pastLimit {
-		delete(p.m, p.order[0])
-		p.order = slices.Delete(p.order, 0, 1)
 	}
 }

@@ -3,22 +3,17 @@ package floor
 import (
 	"cmp"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cordboard/cordboard/desk/agent"
-	"github.com/cordboard/cordboard/desk/callback"
 	"github.com/cordboard/cordboard/desk/campaign"
 	"github.com/cordboard/cordboard/desk/contact"
-	"github.com/cordboard/cordboard/desk/contacts"
 	"github.com/cordboard/cordboard/desk/dialer"
-	"github.com/cordboard/cordboard/desk/hours"
 	"github.com/cordboard/cordboard/desk/offer"
 	"github.com/cordboard/cordboard/desk/queue"
 	"github.com/cordboard/cordboard/internal/id"
-	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -332,40 +327,6 @@ func (f *Floor) recordAnswered(c contact.Contact) {
 	f.person(c, r)
 }
 
-// Detected is what an answering-machine detector says of a call.
-type Detected struct {
-	CallID  string
-	Machine bool
-}
-
-func (in Detected) step(f *Floor) error {
-	c, ok := f.state.Contacts[in.CallID]
-	if !ok {
-		return nil
-	}
-	r, ok := f.recordOf(c)
-	if !ok || r.State != wire.RecordDialing {
-		return nil
-	}
-	if in.Machine {
-		f.recordUnanswered(c, campaign.ResultMachine)
-		f.finish(c, "hangup")
-		return nil
-	}
-	f.person(c, r)
-	return nil
-}
-
-// person: somebody has answered.
-func (f *Floor) person(c contact.Contact, r campaign.Record) {
-	f.count(r.Campaign, dialer.Tally{Dialled: 1, Answered: 1})
-	if c.State == contact.Connected { // the agent has dialled, and is there
-		f.setRecord(must(r.Talk(c.Agent)), c.Agent)
-		return
-	}
-	f.hand(c)
-}
-
 // hand gives an answered call to its reserved agent, or to the longest idle one; without any it waits.
 func (f *Floor) hand(c contact.Contact) bool {
 	a, ok := f.state.Agents[c.Agent]
@@ -503,178 +464,4 @@ func (f *Floor) recordDue(rid string) {
 	if r := f.state.Records[rid]; r.State == wire.RecordReview {
 		f.setRecord(r.Close(campaign.ResultDone), Actor)
 	}
-}
-
-// ChangeRecord is what an agent does with a record; see the API for the names in Do.
-type ChangeRecord struct {
-	ID, Do, Actor string
-	Agent         string // who, "" for a program
-	Number        string // dial
-	Done          wire.RecordDone
-	Reschedule    wire.RecordReschedule
-}
-
-func (in ChangeRecord) step(f *Floor) error {
-	r, ok := f.state.Records[in.ID]
-	if !ok {
-		return problem.NotFound("record", in.ID)
-	}
-	was, callID := r.State, r.Call
-	stop := false
-	var err error
-	switch in.Do {
-	case "dial":
-		return f.dialRecord(r, in)
-	case "done":
-		if err = f.disposition(r.Campaign, in.Done.Disposition); err == nil {
-			r, err = r.Done(in.Done.Disposition)
-		}
-		stop = in.Done.Stop
-	case "reject":
-		if !slices.Contains(r.Allowed(), "reject") {
-			err = problem.Conflict("record_wrong_state", string(r.State), r.Allowed(), "record %s is %s: cannot reject", r.ID, r.State)
-		} else {
-			r, err = r.Back()
-		}
-	case "cancel":
-		r, err = r.Cancel(campaign.ResultCancelled, "cancel")
-	case "do_not_call":
-		r, err = r.Cancel(campaign.ResultDNC, "do_not_call")
-	case "reschedule":
-		r, err = f.reschedule(r, in)
-		stop = in.Reschedule.Stop
-	}
-	if err != nil {
-		return err
-	}
-	f.setRecord(r, in.Actor)
-	if c := f.state.Campaigns[r.Campaign]; stop && in.Agent != "" {
-		f.setCampaign(c.Stop(in.Agent, true), in.Actor)
-	}
-	if k, ok := f.state.Contacts[callID]; ok && was == wire.RecordPreview {
-		f.finish(k, "cancelled")
-	}
-	return nil
-}
-
-func (f *Floor) disposition(cid, code string) error {
-	var faults callback.Faults
-	known := f.state.Campaigns[cid].Setup.Dispositions
-	faults.Text("/disposition", code, 1, 100)
-	if len(known) > 0 && !slices.ContainsFunc(known, func(d wire.Disposition) bool { return d.Code == code }) {
-		faults.Add("/disposition", "unknown", "this is none of the campaign's dispositions")
-	}
-	return faults.Err()
-}
-
-func (f *Floor) dialRecord(r campaign.Record, in ChangeRecord) error {
-	if !slices.Contains(r.Allowed(), "dial") {
-		return problem.Conflict("record_wrong_state", string(r.State), r.Allowed(), "record %s is %s: cannot dial", r.ID, r.State)
-	}
-	k, ok := f.state.Contacts[r.Call]
-	if !ok {
-		return problem.NotFound("call", r.Call)
-	}
-	if in.Number != "" {
-		i := slices.IndexFunc(r.Numbers, func(n wire.ContactNumber) bool { return n.Number == Normalize(in.Number) })
-		if i < 0 {
-			return unknownNumber()
-		}
-		r.At = i
-	}
-	if f.contacts.Barred(r.Number()) {
-		return problem.New(http.StatusUnprocessableEntity, "do_not_call", "this number must not be called")
-	}
-	c := f.state.Campaigns[r.Campaign]
-	if at, ok := r.Window(f.now, c.Setup.From, c.Setup.Till, c.Setup.Zone); !ok || at.After(f.now) {
-		return problem.New(http.StatusUnprocessableEntity, "outside_window", "this number must not be called at this hour of the contact's day")
-	}
-	k.To = r.Number()
-	f.setContact(k)
-	f.setRecord(must(r.Dial(k.Agent, k.ID, f.now)), in.Actor)
-	e, _ := f.entry(c.Setup.EntryPoint)
-	f.dialCustomer(k, e.Trunk, time.Duration(c.Setup.RingSeconds)*time.Second)
-	return nil
-}
-
-func unknownNumber() error {
-	return &problem.Error{
-		Status: http.StatusUnprocessableEntity, Code: "invalid_field", Detail: "this is none of the contact's numbers",
-		Fields: []problem.Field{{Pointer: "/number", Code: "unknown"}},
-	}
-}
-
-// reschedule checks date, time and number, and sets the record's next turn.
-func (f *Floor) reschedule(r campaign.Record, in ChangeRecord) (campaign.Record, error) {
-	q := in.Reschedule
-	c := f.state.Campaigns[r.Campaign]
-	var faults callback.Faults
-	zone := cmp.Or(q.Zone, r.Zone, c.Setup.Zone)
-	loc, err := hours.Zone(zone)
-	if err != nil {
-		faults.Add("/zone", "unknown", "%q is not an IANA time zone", zone)
-		loc = time.UTC
-	}
-	day, err := time.Parse(time.DateOnly, q.Date)
-	if err != nil {
-		faults.Add("/date", "invalid", "a date is like 2026-03-01")
-	}
-	minute, err := hours.ParseClock(q.Time)
-	if err != nil {
-		faults.Add("/time", "invalid", "a time is like 09:30")
-	}
-	at, _ := hours.Wall(loc, day.Year(), day.Month(), day.Day(), minute)
-	if len(faults) == 0 {
-		switch {
-		case !hours.Exists(loc, day.Year(), day.Month(), day.Day(), minute):
-			faults.Add("/time", "nonexistent", "the clocks in %s skip this time on %s", zone, q.Date)
-		case !at.After(f.now):
-			faults.Add("/time", "past", "this time is over")
-		case at.After(f.now.Add(366 * 24 * time.Hour)):
-			faults.Add("/date", "too_late", "this is more than a year ahead")
-		}
-	}
-	number := r.At
-	if q.Add != nil {
-		n := *q.Add
-		n.Number = faults.Number("/add/number", n.Number)
-		contacts.CheckHours(&faults, "/add/from", "/add/till", n.From, n.Till)
-		r.Numbers = append(slices.Clone(r.Numbers), n)
-		number = len(r.Numbers) - 1
-	} else if q.Number != "" {
-		if number = slices.IndexFunc(r.Numbers, func(n wire.ContactNumber) bool { return n.Number == Normalize(q.Number) }); number < 0 {
-			return r, unknownNumber()
-		}
-	}
-	personal := ""
-	if (q.Personal || c.Setup.Personal == "personal") && c.Setup.Personal != "campaign" {
-		if personal = in.Agent; personal == "" {
-			faults.Add("/personal", "no_agent", "only an agent can keep a record")
-		}
-	}
-	if err := faults.Err(); err != nil {
-		return r, err
-	}
-	return r.Reschedule(at.UTC(), personal, number)
-}
-
-// Record is a record that is not archived yet.
-func (f *Floor) Record(rid string) (wire.CampaignRecord, error) {
-	r, ok := f.state.Records[rid]
-	if !ok {
-		return wire.CampaignRecord{}, problem.NotFound("record", rid)
-	}
-	return r.Wire(), nil
-}
-
-// Records are a campaign's records that are not archived, by row.
-func (f *Floor) Records(cid string) []wire.CampaignRecord {
-	out := []wire.CampaignRecord{}
-	for _, r := range f.state.Records {
-		if r.Campaign == cid {
-			out = append(out, r.Wire())
-		}
-	}
-	slices.SortFunc(out, func(a, b wire.CampaignRecord) int { return cmp.Compare(a.Row, b.Row) })
-	return out
 }

@@ -1,0 +1,42 @@
+package floor
+
+import (
+	"github.com/cordboard/cordboard/desk/campaign"
+	"github.com/cordboard/cordboard/desk/contact"
+	"github.com/cordboard/cordboard/desk/dialer"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// Detected is what an answering-machine detector says of a call.
+type Detected struct {
+	CallID  string
+	Machine bool
+}
+
+func (in Detected) step(f *Floor) error {
+	c, ok := f.state.Contacts[in.CallID]
+	if !ok {
+		return nil
+	}
+	r, ok := f.recordOf(c)
+	if !ok || r.State != wire.RecordDialing {
+		return nil
+	}
+	if in.Machine {
+		f.recordUnanswered(c, campaign.ResultMachine)
+		f.finish(c, "hangup")
+		return nil
+	}
+	f.person(c, r)
+	return nil
+}
+
+// person: somebody has answered.
+func (f *Floor) person(c contact.Contact, r campaign.Record) {
+	f.count(r.Campaign, dialer.Tally{Dialled: 1, Answered: 1})
+	if c.State == contact.Connected { // the agent has dialled, and is there
+		f.setRecord(must(r.Talk(c.Agent)), c.Agent)
+		return
+	}
+	f.hand(c)
+}
