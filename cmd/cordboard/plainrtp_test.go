@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/cordboard/cordboard/internal/testaudio"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
