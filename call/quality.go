@@ -35,7 +35,8 @@ type gauge struct {
 	at       int // where the next second goes once the ring is full
 	sum      tally
 	degraded bool
-	told     int // seconds since the last event
+	forwards bool // at the last second
+	told     int  // seconds since the last event
 }
 
 func newGauge(id string, m media.Leg, now time.Time) *gauge {
@@ -132,6 +133,8 @@ type change struct {
 	tell      bool // an event is due
 	dropped   bool
 	recovered bool
+	forwarded bool // packets are handed on to the leg since this second,
+	mixed     bool // or are not any more
 	mos       float64
 }
 
@@ -161,8 +164,10 @@ func (g *gauge) sample(now time.Time) (quality.Second, change) {
 	case g.degraded && c.mos >= recoverMOS:
 		g.degraded, c.recovered = false, true
 	}
+	c.forwarded, c.mixed = s.Forwarded && !g.forwards, !s.Forwarded && g.forwards
+	g.forwards = s.Forwarded
 	g.told++
-	if g.told >= tellEvery || c.dropped || c.recovered {
+	if g.told >= tellEvery || c.dropped || c.recovered || c.forwarded || c.mixed {
 		g.told, c.tell = 0, true
 	}
 	return q, c
@@ -253,6 +258,12 @@ func (a *actor) tellQuality(g *gauge, c change) {
 	case c.recovered:
 		a.mark(wire.TimelineMark{Type: "leg.quality_recovered", LegID: g.id, Detail: mosText(c.mos)})
 	}
+	switch {
+	case c.forwarded:
+		a.mark(wire.TimelineMark{Type: "leg.forwarded", LegID: g.id})
+	case c.mixed:
+		a.mark(wire.TimelineMark{Type: "leg.mixed", LegID: g.id})
+	}
 	a.refresh()
 	a.publish("leg.quality", "server", g.stats())
 }
@@ -308,7 +319,7 @@ func (g *gauge) stats() wire.LegStats {
 		LegID: g.id, PacketsIn: s.PacketsIn, PacketsOut: s.PacketsOut, Lost: s.Lost, Late: s.Late,
 		Concealed: s.Concealed, JitterMS: milliseconds(s.Jitter), DelayMS: milliseconds(s.Delay), RoundTripMS: milliseconds(s.RoundTrip),
 		RemoteLost: s.RemoteLost, MOS: quality.FromStats(g.media.Format().Codec, s), LevelIn: int(s.LevelIn), LevelOut: int(s.LevelOut),
-		SendDropped: s.SendDropped, Foreign: s.Foreign, Malformed: s.Malformed,
+		SendDropped: s.SendDropped, Foreign: s.Foreign, Malformed: s.Malformed, Forwarded: s.Forwarded,
 	}
 	w.Quality, w.Summary, w.Degraded = g.newest()
 	return w

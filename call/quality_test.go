@@ -55,7 +55,14 @@ func TestQuality(t *testing.T) {
 	if err != nil || !st.Degraded || st.Quality.MOSIn > 3 || st.Quality.LossInPercent != 20 || st.Quality.JitterInMS != 10 || st.Summary.Drops != 1 {
 		t.Errorf("bad leg: %+v, %+v, %+v, %v", st, st.Quality, st.Summary, err)
 	}
-	run(10, 0)
+	run(4, 0)
+	net.Forwarded = true
+	run(3, 0)
+	if st, err := b.LegStats(leg); err != nil || !st.Forwarded {
+		t.Errorf("forwarded leg: %+v, %v", st, err)
+	}
+	net.Forwarded = false
+	run(3, 0)
 	b.ok(b.HangupLeg(b.ctx, second.ID, CauseHangup, "agt_a"))
 
 	var told []wire.LegStats
@@ -66,9 +73,9 @@ func TestQuality(t *testing.T) {
 			told = append(told, s)
 		}
 	}
-	// 5, 10, 15, 20, dropped 21, 26, recovered 31, 36
-	if len(told) != 8 {
-		t.Errorf("%d leg.quality events, want 8: %+v", len(told), told)
+	// 5, 10, 15, 20, dropped 21, 26, recovered 31, forwarded 35, mixed 38
+	if len(told) != 9 {
+		t.Errorf("%d leg.quality events, want 9: %+v", len(told), told)
 	}
 	tl, err := b.Timeline(c.ID)
 	b.ok(err)
@@ -78,7 +85,7 @@ func TestQuality(t *testing.T) {
 			types = append(types, m.Type)
 		}
 	}
-	want := []string{"call.created", "leg.answered", "call.connected", "leg.quality_dropped", "leg.quality_recovered"}
+	want := []string{"call.created", "leg.answered", "call.connected", "leg.quality_dropped", "leg.quality_recovered", "leg.forwarded", "leg.mixed"}
 	if !slices.Equal(types, want) {
 		t.Errorf("timeline %v, want %v", types, want)
 	}

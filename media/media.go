@@ -311,6 +311,7 @@ type Stats struct {
 	RemoteDelay           time.Duration // the party's own delay, jitter buffer to ear (RFC 3611), 0 for unknown
 	RemoteMOS             float64       // the party's own estimate of what it hears (RFC 3611), 0 for unknown
 	FECOut                bool          // what we send carries forward error correction
+	Forwarded             bool          // what we send are another party's packets, handed on
 	LevelIn, LevelOut     uint8         // -dBov of the last frames, 127 is silence
 	LastPacket            time.Time     // arrival of the last packet, zero before the first
 }

@@ -72,6 +72,7 @@ func (s *Sender) BeginRelay(tick uint64, ts uint32) bool {
 	s.catching = false
 	s.held = 0
 	f.on, f.open, f.resumes = true, false, false
+	s.stats.forwards.Store(true)
 	s.join.next = true
 	f.from, f.to, f.last, f.end = ts, at, ts, at
 	f.begin, f.beat, f.lead, f.run, f.fresh = at, at, 0, 0, false
@@ -185,6 +186,7 @@ func (s *Sender) EndRelay(tick uint64) bool {
 		return true
 	}
 	f.on = false
+	s.stats.forwards.Store(false)
 	if !f.open {
 		return true
 	}

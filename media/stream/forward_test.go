@@ -156,8 +156,15 @@ func TestForwardedNumbers(t *testing.T) {
 	}
 
 	before := h.got[len(h.got)-1]
+	var st media.Stats
+	if h.tx.Stats(&st); !st.Forwarded {
+		t.Error("the stats do not say that packets are handed on")
+	}
 	if !h.rx.Unrelay(h.tx) || !h.tx.EndRelay(h.tick) {
 		t.Fatal("no end")
+	}
+	if h.tx.Stats(&st); st.Forwarded {
+		t.Error("the stats still say that packets are handed on")
 	}
 	for range 5 {
 		h.push(0)

@@ -71,6 +71,7 @@ type senderStats struct {
 	packets, bytes atomic.Uint64
 	ts             atomic.Uint32 // timestamp of the last tick
 	level          atomic.Uint32
+	forwards       atomic.Bool
 }
 
 // NewSender makes a sender that hands every finished packet to out, in the tick, in a buffer that is
@@ -257,6 +258,7 @@ func (s *Sender) Forget() {
 func (s *Sender) Stats(m *media.Stats) {
 	m.PacketsOut, m.BytesOut = s.stats.packets.Load(), s.stats.bytes.Load()
 	m.LevelOut = uint8(s.stats.level.Load())
+	m.Forwarded = s.stats.forwards.Load()
 }
 
 // Sent is the number of packets sent. Safe for concurrent use.

@@ -50,7 +50,8 @@ type Timeline struct {
 }
 
 // TimelineMark is one entry of a timeline. Its type is that of an event where there is one, and beside these
-// leg.quality_dropped, leg.quality_recovered and recording.gap.
+// leg.quality_dropped, leg.quality_recovered, leg.forwarded (the party gets another's packets as they came, within
+// the second before), leg.mixed (it does not any more) and recording.gap.
 type TimelineMark struct {
 	Time     time.Time `json:"time"`
 	OffsetMS int64     `json:"offset_ms"` // since the call was created

@@ -173,6 +173,7 @@ type LegStats struct {
 	SendDropped uint64  `json:"send_dropped"`
 	Foreign     uint64  `json:"foreign"`
 	Malformed   uint64  `json:"malformed"`
+	Forwarded   bool    `json:"forwarded"` // what the party hears are another party's packets as they came
 	// Quality is the last second and Summary all of them; absent before the first.
 	Quality  *Quality        `json:"quality,omitempty"`
 	Summary  *QualitySummary `json:"summary,omitempty"`

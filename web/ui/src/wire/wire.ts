@@ -866,7 +866,8 @@ export interface Timeline {
 }
 
 /** TimelineMark is one entry of a timeline. Its type is that of an event where there is one, and beside these
- * leg.quality_dropped, leg.quality_recovered and recording.gap. */
+ * leg.quality_dropped, leg.quality_recovered, leg.forwarded (the party gets another's packets as they came, within
+ * the second before), leg.mixed (it does not any more) and recording.gap. */
 export interface TimelineMark {
   time: string;
   /** since the call was created */
@@ -1628,6 +1629,8 @@ export interface LegStats {
   send_dropped: number;
   foreign: number;
   malformed: number;
+  /** what the party hears are another party's packets as they came */
+  forwarded: boolean;
   /** Quality is the last second and Summary all of them; absent before the first. */
   quality?: Quality;
   summary?: QualitySummary;
