@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -13,10 +15,10 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-// desk is the contact centre, or 503 when this server has none.
+// desk is the contact centre, or 404 when this server has none: it is somebody else's control plane then.
 func (q *request) desk() (Desk, error) {
 	if q.s.deps.Desk == nil {
-		return nil, problem.New(http.StatusServiceUnavailable, "desk_off", "the contact centre is switched off in the configuration")
+		return nil, errDeskOff
 	}
 	return q.s.deps.Desk, nil
 }
@@ -37,6 +39,40 @@ func (q *request) agent(id string) (Desk, string, error) {
 		return nil, "", q.notOwn("agent", id)
 	}
 	return d, id, nil
+}
+
+// errDeskOff answers what only a contact centre has.
+var errDeskOff = &problem.Error{
+	Status: http.StatusNotFound, Code: "desk_off",
+	Detail: "this is a media server without a contact centre (desk.enabled = false): agents, queues and what belongs to them are your own control plane's",
+}
+
+// deskOnly are the first words of the paths that only a contact centre has.
+var deskOnly = []string{
+	"sessions", "agents", "offers", "wrapups", "queues", "config", "callbacks", "campaigns", "records", "lists", "do-not-call",
+	"targets", "wall", "supervisions",
+}
+
+// deskOfCall are the last words of the paths below /v1/calls/{call} that only a contact centre has.
+var deskOfCall = []string{
+	"prefer", "handling", "hold", "resume", "consult", "end", "swap", "conference", "exit", "drop", "transfer", "callback",
+	"monitor", "coach", "barge", "takeover", "force-end",
+}
+
+// ofDesk says whether a route is the contact centre's.
+func (r *Route) ofDesk() bool {
+	words := strings.Split(strings.TrimPrefix(r.Pattern, "/v1/"), "/")
+	if slices.Contains(deskOnly, words[0]) {
+		return true
+	}
+	if words[0] != "calls" || len(words) < 3 {
+		return false
+	}
+	if words[2] == "variables" { // as a patch of the call they are the media plane's
+		return r.Method != patch
+	}
+	// Ending a call is not the contact centre's alone, ending a consult is.
+	return slices.Contains(deskOfCall, words[len(words)-1]) && r.Pattern != "/v1/calls/{call}/end"
 }
 
 func agentTag(a wire.Agent) string { return fmt.Sprintf("%q", fmt.Sprint(a.Version)) }

@@ -44,7 +44,7 @@ const (
 func callbackRoutes() []Route {
 	return []Route{
 		{
-			Method: post, Pattern: "/v1/callbacks", Grant: "callback:write", Own: "agent:self", Summary: "Schedule a callback",
+			Method: post, Pattern: "/v1/callbacks", Act: "callback", Grant: "callback:write", Own: "agent:self", Summary: "Schedule a callback",
 			Request: wire.CallbackRequest{}, Response: wire.Callback{}, Statuses: []int{201, 422, 503}, Handler: postCallback,
 		},
 		{
@@ -85,32 +85,32 @@ func callbackRoutes() []Route {
 			Response: wire.Callback{}, Statuses: []int{200, 404, 503}, Handler: getCallback,
 		},
 		{
-			Method: http.MethodPut, Pattern: "/v1/callbacks/{callback}", Grant: "callback:write", Own: "agent:self",
+			Method: http.MethodPut, Pattern: "/v1/callbacks/{callback}", Act: "callback", Grant: "callback:write", Own: "agent:self",
 			Summary: "Change a callback whose time has not come",
 			Request: wire.CallbackRequest{}, Response: wire.Callback{}, Statuses: []int{200, 404, 409, 412, 422, 503}, Handler: putCallback,
 		},
 		{
-			Method: remove, Pattern: "/v1/callbacks/{callback}", Grant: "callback:write", Own: "agent:self",
+			Method: remove, Pattern: "/v1/callbacks/{callback}", Act: "callback", Grant: "callback:write", Own: "agent:self",
 			Summary:  "Cancel a callback, until it is offered; one that is being dialled hangs up",
 			Response: wire.Callback{}, Statuses: []int{200, 404, 409, 503}, Handler: deleteCallback,
 		},
 		{
-			Method: post, Pattern: "/v1/callbacks/{callback}/reschedule", Grant: "callback:write", Own: "agent:self",
+			Method: post, Pattern: "/v1/callbacks/{callback}/reschedule", Act: "callback", Grant: "callback:write", Own: "agent:self",
 			Summary: "Another time, after an attempt or a failure; empty fields but the time stay",
 			Request: wire.CallbackRequest{}, Response: wire.Callback{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postReschedule,
 		},
 		{
-			Method: post, Pattern: "/v1/callbacks/{callback}/assign", Grant: "callback:write", Own: "agent:self",
+			Method: post, Pattern: "/v1/callbacks/{callback}/assign", Act: "callback", Grant: "callback:write", Own: "agent:self",
 			Summary: "Give a callback to an agent, or to nobody in particular, until it is offered",
 			Request: wire.CallbackAssign{}, Response: wire.Callback{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postAssign,
 		},
 		{
-			Method: post, Pattern: "/v1/callbacks/{callback}/dial", Grant: "callback:write", Own: "agent:self",
+			Method: post, Pattern: "/v1/callbacks/{callback}/dial", Act: "callback", Grant: "callback:write", Own: "agent:self",
 			Summary: "Dial the callback the agent has in preview",
 			Request: wire.DialRequest{}, Response: wire.Callback{}, Statuses: []int{200, 404, 409, 422, 429, 503}, Handler: postCallbackDial,
 		},
 		{
-			Method: post, Pattern: "/v1/callbacks/{callback}/complete", Grant: "callback:write", Own: "agent:self", Summary: "Close a callback",
+			Method: post, Pattern: "/v1/callbacks/{callback}/complete", Act: "callback", Grant: "callback:write", Own: "agent:self", Summary: "Close a callback",
 			Request: wire.CallbackDone{}, Response: wire.Callback{}, Statuses: []int{200, 404, 409, 503}, Handler: postComplete,
 		},
 		{

@@ -82,7 +82,7 @@ func campaignRoutes() []Route {
 			Request: wire.CampaignRequest{}, Response: wire.Campaign{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: putCampaign,
 		},
 		{
-			Method: post, Pattern: "/v1/campaigns/{campaign}/next", Grant: "campaign:write", Own: "agent:self",
+			Method: post, Pattern: "/v1/campaigns/{campaign}/next", Act: "campaign", Grant: "campaign:write", Own: "agent:self",
 			Summary:  "The agent's next record; where records come by themselves, they come again after a Done and Stop",
 			Response: wire.Campaign{}, Statuses: []int{200, 404, 409, 429, 503}, Handler: postNext,
 		},
@@ -115,7 +115,7 @@ func campaignRoutes() []Route {
 		{"do-not-call", "do_not_call", "Close a record and never call its numbers again", nil},
 	} {
 		out = append(out, Route{
-			Method: post, Pattern: "/v1/records/{record}/" + do.verb, Grant: "campaign:write", Own: "agent:self", Summary: do.summary,
+			Method: post, Pattern: "/v1/records/{record}/" + do.verb, Act: "campaign", Grant: "campaign:write", Own: "agent:self", Summary: do.summary,
 			Request: do.request, Response: wire.CampaignRecord{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: changeRecord(do.name),
 		})
 	}

@@ -552,7 +552,7 @@ func (fakeRecordings) Get(rid string) (wire.Recording, error) {
 }
 
 func (fakeRecordings) List(f recorder.Filter) ([]wire.Recording, string, error) {
-	if f.Agent != "" && f.Agent != "alice" {
+	if f.Agent != "" && f.Agent != "alice" || f.Own != "" && f.Own != "alice" {
 		return nil, "", nil
 	}
 	return []wire.Recording{theRecording(wire.RecordingStored)}, "", nil

@@ -10,15 +10,15 @@ func handlingRoutes() []Route {
 			Response: wire.Handling{}, Statuses: []int{200, 404, 503}, Handler: getHandling,
 		},
 		{
-			Method: post, Pattern: "/v1/calls/{call}/hold", Grant: "leg:control", Own: "leg:control:own", Summary: "The customer on hold",
+			Method: post, Pattern: "/v1/calls/{call}/hold", Act: "hold", Grant: "leg:control", Own: "leg:control:own", Summary: "The customer on hold",
 			Response: wire.Handling{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postCallHold,
 		},
 		{
-			Method: post, Pattern: "/v1/calls/{call}/resume", Grant: "leg:control", Own: "leg:control:own", Summary: "The customer off hold",
+			Method: post, Pattern: "/v1/calls/{call}/resume", Act: "hold", Grant: "leg:control", Own: "leg:control:own", Summary: "The customer off hold",
 			Response: wire.Handling{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postCallResume,
 		},
 		{
-			Method: post, Pattern: "/v1/calls/{call}/consult", Grant: "leg:control", Own: "leg:control:own", Summary: "Ask an agent, a queue, a number or an entry point",
+			Method: post, Pattern: "/v1/calls/{call}/consult", Act: "consult", Grant: "leg:control", Own: "leg:control:own", Summary: "Ask an agent, a queue, a number or an entry point",
 			Request: wire.ConsultRequest{}, Response: wire.Handling{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postConsult,
 		},
 		{
@@ -26,11 +26,11 @@ func handlingRoutes() []Route {
 			Response: wire.Handling{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postConsultEnd,
 		},
 		{
-			Method: post, Pattern: "/v1/calls/{call}/consult/swap", Grant: "leg:control", Own: "leg:control:own", Summary: "Talk to the other side: the customer, or who is asked",
+			Method: post, Pattern: "/v1/calls/{call}/consult/swap", Act: "consult", Grant: "leg:control", Own: "leg:control:own", Summary: "Talk to the other side: the customer, or who is asked",
 			Response: wire.Handling{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postConsultSwap,
 		},
 		{
-			Method: post, Pattern: "/v1/calls/{call}/conference", Grant: "leg:control", Own: "leg:control:own", Summary: "Merge the consult, or add somebody directly",
+			Method: post, Pattern: "/v1/calls/{call}/conference", Act: "conference", Grant: "leg:control", Own: "leg:control:own", Summary: "Merge the consult, or add somebody directly",
 			Request: wire.TargetRequest{}, Response: wire.Handling{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postConference,
 		},
 		{
@@ -38,11 +38,11 @@ func handlingRoutes() []Route {
 			Response: wire.Handling{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postExit,
 		},
 		{
-			Method: post, Pattern: "/v1/calls/{call}/drop", Grant: "leg:control", Own: "leg:control:own", Summary: "Take a participant out",
+			Method: post, Pattern: "/v1/calls/{call}/drop", Act: "conference", Grant: "leg:control", Own: "leg:control:own", Summary: "Take a participant out",
 			Request: wire.DropRequest{}, Response: wire.Handling{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postDrop,
 		},
 		{
-			Method: post, Pattern: "/v1/calls/{call}/transfer", Grant: "leg:control", Own: "leg:control:own", Summary: "Give the call to who is asked, or to somebody blindly",
+			Method: post, Pattern: "/v1/calls/{call}/transfer", Act: "transfer", Grant: "leg:control", Own: "leg:control:own", Summary: "Give the call to who is asked, or to somebody blindly",
 			Request: wire.TargetRequest{}, Response: wire.Handling{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postTransfer,
 		},
 		{
@@ -58,11 +58,11 @@ func handlingRoutes() []Route {
 			Response: wire.Variable{}, Statuses: []int{200, 404, 503}, Handler: getVariable,
 		},
 		{
-			Method: put, Pattern: "/v1/calls/{call}/variables/{name}", Grant: "call:write", Own: "call:write:own", Summary: "Store a value; the first of two who edit wins, the other gets 409 with both values",
+			Method: put, Pattern: "/v1/calls/{call}/variables/{name}", Act: "variables", Grant: "call:write", Own: "call:write:own", Summary: "Store a value; the first of two who edit wins, the other gets 409 with both values",
 			Request: wire.VariableRequest{}, Response: wire.Variable{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: putVariable,
 		},
 		{
-			Method: post, Pattern: "/v1/wrapups/{wrapup}/cancel", Grant: "agent:control", Own: "agent:self", Summary: "Stop the countdown of a wrap-up",
+			Method: post, Pattern: "/v1/wrapups/{wrapup}/cancel", Act: "extend_wrapup", Grant: "agent:control", Own: "agent:self", Summary: "Stop the countdown of a wrap-up",
 			Response: wire.Wrapup{}, Statuses: []int{200, 404, 409, 503}, Handler: postCancelWrapup,
 		},
 	}

@@ -282,6 +282,11 @@ func patchLeg(q *request) error {
 			return err
 		}
 	}
+	if in.Muted != nil {
+		if err := q.permit("mute"); err != nil {
+			return err
+		}
+	}
 	if in.Muted != nil || in.Deafened != nil || in.GainDB != nil || in.AGC != nil || in.Denoise != nil {
 		l, err = q.s.deps.Calls.PatchLeg(q.ctx(), l.ID, call.LegPatch{Muted: in.Muted, Deafened: in.Deafened, GainDB: in.GainDB, AGC: in.AGC, Denoise: in.Denoise}, q.actor())
 		if err != nil {
@@ -354,9 +359,12 @@ func (q *request) hangup(pointer, reason, otherwise string, allowed ...string) e
 		return problem.Conflict("leg_wrong_state", string(l.State), []string{"hangup"}, "leg %s has nothing to reject", l.ID)
 	}
 	if l.Agent == "" || l.Agent != q.claims.Agent {
-		control := "drop"
+		control, action := "drop", "conference"
 		if l.Role == wire.RoleCustomer {
-			control = "end"
+			control, action = "end", "end"
+		}
+		if err := q.permit(action); err != nil {
+			return err
 		}
 		if err := q.mayUse(l.CallID, control); err != nil {
 			return err

@@ -50,6 +50,9 @@ func (s *Server) handle(route *Route) http.Handler {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, cmp.Or(route.Body, maxBody))
 		err := func() error {
+			if s.deps.Desk == nil && route.ofDesk() {
+				return errDeskOff
+			}
 			if local && route.Stream {
 				return problem.New(http.StatusBadRequest, "not_on_socket", "this cannot be asked over the event socket")
 			}

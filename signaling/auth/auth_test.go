@@ -51,7 +51,8 @@ func forge(t testing.TB, method jwt.SigningMethod, header, claims map[string]any
 	return s
 }
 
-func TestVerify(t *testing.T) {
+// TestT9_Verify is the table of tokens that must and must not be believed.
+func TestT9_Verify(t *testing.T) {
 	k := keys(t)
 	public := k.verify[k.sign.id]
 	der, err := x509.MarshalPKIXPublicKey(public)
