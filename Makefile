@@ -105,7 +105,7 @@ model: ## the desk in 2000 random sequences of 500 steps
 	CORDBOARD_SEQUENCES=2000 go test ./desk/floor -run 'TestModel$$' -v -timeout 60m
 
 .PHONY: generate
-generate: ## the TypeScript types from signaling/wire
+generate: ## the TypeScript types from signaling/wire, and the clients from the OpenAPI document
 	go generate $(PACKAGES)
 
 .PHONY: clean

@@ -19,6 +19,9 @@ type object = map[string]any
 
 var pathParameter = regexp.MustCompile(`\{([a-z]+)\}`)
 
+// Document is the OpenAPI document of every server of this version, as GET /v1/openapi.json answers it.
+func Document() ([]byte, error) { return document(routes()) }
+
 // document writes the OpenAPI 3.1 document of a table of routes. Schemas are read off the types of package
 // wire, so what the document says is what the server decodes and prints.
 func document(routes []Route) ([]byte, error) {
@@ -72,7 +75,7 @@ func (s *schemas) operation(r *Route) object {
 		params = append(params, object{"name": m[1], "in": "path", "required": true, "schema": object{"type": "string"}})
 	}
 	for _, name := range r.Query {
-		params = append(params, object{"name": name, "in": "query", "schema": object{"type": "string"}})
+		params = append(params, object{"name": name, "in": "query", "schema": querySchema(r, name)})
 	}
 	if r.Method == post && !r.Public {
 		params = append(params, object{"name": "Idempotency-Key", "in": "header", "schema": object{"type": "string", "maxLength": 255}})
@@ -92,7 +95,10 @@ func (s *schemas) operation(r *Route) object {
 		}
 	}
 	if r.Request != nil {
-		content := object{typeJSON: object{"schema": s.ref(reflect.TypeOf(r.Request))}}
+		content := make(object)
+		if _, text := r.Request.(string); !text { // a text body has only its own types
+			content[typeJSON] = object{"schema": s.ref(reflect.TypeOf(r.Request))}
+		}
 		for _, t := range r.Types {
 			if t == typeMerge {
 				content[t] = content[typeJSON]
@@ -132,7 +138,7 @@ func (s *schemas) responses(r *Route) object {
 			if status != http.StatusNoContent {
 				content := object{typeJSON: object{"schema": s.ref(reflect.TypeOf(v))}}
 				for _, t := range r.Types {
-					if t != typeMerge { // SDP in, SDP out
+					if t == typeSDP || t == typeTrickle { // SDP in, SDP out
 						content[t] = object{"schema": object{"type": "string"}}
 					}
 				}
@@ -145,11 +151,42 @@ func (s *schemas) responses(r *Route) object {
 	return out
 }
 
-// operationID is like getLegsLegStats; it must stay, generated clients name their methods by it.
+// querySchemas are the parameters of queries that are no plain text, by their name, which means the same in every route.
+var querySchemas = map[string]object{
+	"limit":    {"type": "integer", "minimum": 1, "maximum": 200},
+	"open":     {"type": "boolean"},
+	"held":     {"type": "boolean"},
+	"download": {"type": "boolean"},
+	"since":    {"type": "string", "format": "date-time"},
+	"until":    {"type": "string", "format": "date-time"},
+	"variable": {"type": "array", "items": object{"type": "string"}}, // repeated
+}
+
+func querySchema(r *Route, name string) object {
+	if s, ok := querySchemas[name]; ok {
+		return s
+	}
+	if strings.HasPrefix(r.Pattern, "/v1/config/") { // versions
+		return object{"type": "integer"}
+	}
+	return object{"type": "string"}
+}
+
+// operationID is the method and the path, one of many in the singular and without its parameter: getLegStats is
+// GET /v1/legs/{leg}/stats. It must stay, the generated clients name their methods by it.
 func operationID(r *Route) string {
 	id := strings.ToLower(r.Method)
-	for _, w := range strings.FieldsFunc(strings.TrimPrefix(r.Pattern, "/v1"), func(c rune) bool { return strings.ContainsRune("/{}._-", c) }) {
-		id += strings.ToUpper(w[:1]) + w[1:]
+	parts := strings.Split(strings.Trim(strings.TrimPrefix(r.Pattern, "/v1"), "/"), "/")
+	for i, part := range parts {
+		if strings.HasPrefix(part, "{") && strings.HasSuffix(parts[i-1], "s") {
+			continue
+		}
+		if i+1 < len(parts) && strings.HasPrefix(parts[i+1], "{") {
+			part = strings.TrimSuffix(part, "s")
+		}
+		for _, w := range strings.FieldsFunc(part, func(c rune) bool { return strings.ContainsRune("{}._-", c) }) {
+			id += strings.ToUpper(w[:1]) + w[1:]
+		}
 	}
 	return id
 }
@@ -189,7 +226,12 @@ func (s *schemas) ref(t reflect.Type) object {
 		if t.Elem().Kind() == reflect.Pointer {
 			v = object{"anyOf": []any{v, object{"type": "null"}}}
 		}
-		return object{"type": "object", "additionalProperties": v}
+		m := object{"type": "object", "additionalProperties": v}
+		if t.Name() == "" {
+			return m
+		}
+		s.made[t.Name()] = m
+		return object{"$ref": "#/components/schemas/" + t.Name()}
 	case reflect.String:
 		return object{"type": "string"}
 	case reflect.Bool:

@@ -29,7 +29,7 @@ func (v validator) check(schema map[string]any, value any, at string) []string {
 		return v.check(s, value, at)
 	}
 	for key := range schema {
-		if !slices.Contains([]string{"type", "format", "enum", "const", "properties", "required", "items", "additionalProperties", "anyOf", "oneOf", "maxLength"}, key) {
+		if !slices.Contains([]string{"type", "format", "enum", "const", "properties", "required", "items", "additionalProperties", "anyOf", "oneOf", "maxLength", "minimum", "maximum"}, key) {
 			return []string{at + ": the validator does not know " + key}
 		}
 	}

@@ -205,7 +205,8 @@ func getTrack(q *request) error {
 		return err
 	}
 	defer track.Close()
-	download := q.r.URL.Query().Get("download") != ""
+	asked := q.r.URL.Query().Get("download")
+	download := asked != "" && asked != "false"
 	if err := q.auditPlay(w, q.path("track"), download); err != nil {
 		return err
 	}

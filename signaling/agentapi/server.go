@@ -70,7 +70,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		deps.Now = time.Now
 	}
 	s := &Server{
-		cfg: cfg, deps: deps, log: deps.Log, now: deps.Now, routes: append(routes(), superviseRoutes()...), api: http.NewServeMux(),
+		cfg: cfg, deps: deps, log: deps.Log, now: deps.Now, routes: routes(), api: http.NewServeMux(),
 		limits:       newLimiter(rate.Limit(cfg.RateLimit), cfg.Burst, deps.Now),
 		publicLimits: newLimiter(rate.Every(publicPeriod), publicBurst, deps.Now), replays: newReplays(deps.Now), legs: newLegTable(),
 		frames: newFrameCache(), stats: newCounters(), pace: defaultPace(),
