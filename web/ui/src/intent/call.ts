@@ -1,17 +1,18 @@
 // What the agent does in a call: answer the ring, speak, hold, mute, dial digits, pause the recording,
 // hang up, wrap up; and how the page finds back into its call after a reload.
 
-import { effect, signal, untracked } from '@preact/signals';
+import { computed, effect, signal, untracked } from '@preact/signals';
 import { Problem } from '../link/problem';
-import { answering, customerLeg, held, muted, myLeg, queueName, rules, state } from '../model/store';
-import { mask } from '../model/format';
+import { answering, controls, customerLeg, held, muted, myLeg, queueName, rules, state } from '../model/store';
+import { kindOf, who as whoIs } from '../model/offer';
 import { ownLeg } from '../model/state';
 import * as notify from '../phone/notify';
 import { Ringer } from '../phone/ringer';
 import { text } from '../text/en';
-import type { LegAnswer, LegRequest } from '../wire/wire';
+import type { LegAnswer, LegRequest, Wrapup } from '../wire/wire';
 import { command, fail, http, iceServers, readState, token } from './link';
 import * as sound from './sound';
+import { answer, taken } from './tabs';
 
 const LEG = 'cordboard.leg';
 
@@ -85,11 +86,31 @@ async function offerLeg(callID: string, sdp: string, replaces: string | null): P
   return { legID: answer.leg.id, sdp: answer.sdp ?? '' };
 }
 
-/** rejoin connects our audio again when the server says we are in a call and no audio runs here. */
-export function rejoin(): void {
+/** elsewhere says whether the audio of my call runs in another window or on another device. */
+export const elsewhere = computed(() => {
+  const own = ownLeg(state.value.call, state.value.me);
+  return sound.phone.value !== 'connecting' && own !== null && own.id !== sound.legID() && answering.value === null;
+});
+
+/**
+ * rejoin connects our audio again when the server says we are in a call and no audio runs here. A living leg that
+ * another window has is left alone, and so is one this window never had: those come over only when the agent says so.
+ */
+export async function rejoin(): Promise<void> {
   const { call, agent, me } = state.value;
-  if (call === null || agent?.state !== 'busy' || joining || answering.value !== null) return;
+  const talking = agent?.state === 'busy' || (agent?.state === 'signout_pending' && agent.wrapup_id === undefined && agent.offer_id === undefined);
+  if (call === null || !talking || joining || answering.value !== null) return;
   if (sound.phone.value !== 'idle' && sound.phone.value !== 'failed') return;
+  const old = ownLeg(call, me);
+  const last = sessionStorage.getItem(LEG);
+  if (old !== null && (old.id !== last || (await taken(old.id)))) return;
+  bring();
+}
+
+/** bring connects the call's audio here, in place of whichever leg of ours has it. */
+export function bring(): void {
+  const { call, me } = state.value;
+  if (call === null || joining) return;
   const old = ownLeg(call, me);
   muted.value = old?.muted ?? muted.value;
   const last = sessionStorage.getItem(LEG);
@@ -107,12 +128,14 @@ export async function setMuted(on: boolean): Promise<void> {
 }
 
 export async function toggleHold(): Promise<void> {
+  if (!controls.value.hold.enabled) return;
   const leg = customerLeg.value;
   if (leg === null) return;
   await command('POST', `/v1/legs/${leg.id}/${held.value ? 'resume' : 'hold'}`).catch(() => undefined);
 }
 
 export async function hangUp(): Promise<void> {
+  if (!controls.value.end.enabled) return;
   const call = state.value.call;
   if (call === null) return;
   await command('POST', `/v1/calls/${call.id}/end`, { reason: 'hangup' }).catch(() => undefined);
@@ -120,6 +143,7 @@ export async function hangUp(): Promise<void> {
 
 /** sendDigit sends one keypad key to the far side. */
 export async function sendDigit(key: string): Promise<void> {
+  if (!controls.value.keypad.enabled) return;
   const leg = customerLeg.value;
   if (leg === null) return;
   digits.value = (digits.value + key).slice(-24);
@@ -144,7 +168,18 @@ export async function submitWrapup(reason: string): Promise<void> {
 
 export async function extendWrapup(): Promise<void> {
   const w = state.value.wrapup;
-  if (w !== null) await command('POST', `/v1/wrapups/${w.id}/extend`).catch(() => undefined);
+  if (w !== null && may(w, 'extend')) await command('POST', `/v1/wrapups/${w.id}/extend`).catch(() => undefined);
+}
+
+/** may says whether a wrap-up's list of what is allowed has an act. */
+export function may(w: Wrapup, act: string): boolean {
+  return w.allowed === undefined ? act === 'submit' || (act === 'extend' && w.extensions_left > 0) : w.allowed.includes(act);
+}
+
+/** cancelCountdown lets the agent finish the wrap-up by hand. */
+export async function cancelCountdown(): Promise<void> {
+  const w = state.value.wrapup;
+  if (w !== null && may(w, 'cancel')) await command('POST', `/v1/wrapups/${w.id}/cancel`).catch(() => undefined);
 }
 
 /** leaving tells the server, while the page is torn down, that our leg goes and that we come back. */
@@ -159,9 +194,9 @@ function ringing(): void {
   const open = offer !== null && answering.value === null;
   untracked(() => {
     if (open) {
-      const who = offer.from_name ?? mask(offer.from);
+      const who = whoIs(offer);
       void ringer.start();
-      notify.attract(text.ring.tab, text.notify.title(who), text.notify.body(queueName(offer.queue)));
+      notify.attract(text.offer.titles[kindOf(offer)], text.notify.title(who), text.notify.body(queueName(offer.queue)));
       if (!ringMic) {
         ringMic = true;
         sound.takeMic().catch((err: unknown) => {
@@ -186,6 +221,7 @@ const AGAIN_MS = 1_000;
 
 /** start ties ring, audio and page together; called once. */
 export function start(): void {
+  answer(sound.legID);
   let rang = '';
   effect(() => {
     const key = `${state.value.offer?.id ?? ''} ${answering.value ?? ''}`;
@@ -205,9 +241,13 @@ export function start(): void {
   // When the server lost our leg, or the audio cannot be healed, we come back with a new one.
   effect(() => {
     const leg = state.value.call?.legs.find((l) => l.id === sound.legID());
+    if (elsewhere.value) {
+      untracked(sound.disconnect); // another window has taken it over
+      return;
+    }
     if (leg?.state === 'ended' && LOST.has(leg.cause ?? '')) untracked(sound.disconnect);
     else if (sound.phone.value !== 'failed' || sound.legID() === null) return;
-    setTimeout(rejoin, AGAIN_MS);
+    setTimeout(() => void rejoin(), AGAIN_MS);
   });
   addEventListener('pagehide', leaving);
 }

@@ -5,7 +5,7 @@ import { signal } from '@preact/signals';
 import { Problem } from '../link/problem';
 import { state } from '../model/store';
 import type { Target, TargetKind, TargetList, Variable } from '../wire/wire';
-import { command, fail, http } from './link';
+import { command, fail, http, say } from './link';
 
 /** What the search for somebody has found. */
 export const targets = signal<Target[]>([]);
@@ -40,20 +40,29 @@ export async function search(text: string): Promise<void> {
   targets.value = found?.items.filter((t) => t.id !== state.value.me) ?? [];
 }
 
-/** save stores a variable; when somebody else was faster it gives back what they stored. */
-export async function save(v: Variable, value: string): Promise<string | null> {
+/** Outcome is what became of a save. */
+export interface Outcome {
+  stored: boolean;
+  /** Somebody else was faster: what they stored, and the version to save over. */
+  conflict?: string;
+  version?: number;
+  /** The server's sentence for any other refusal. */
+  refused?: string;
+}
+
+/** save stores a value over the version the agent has seen. */
+export async function save(v: Variable, value: string, version: number): Promise<Outcome> {
   const p = path(`variables/${encodeURIComponent(v.name)}`);
-  if (p === null) return null;
+  if (p === null) return { stored: false };
   try {
-    await http.json('PUT', p, { value, version: v.version });
-    return null;
+    const now = (await http.json('PUT', p, { value, version })) as Variable;
+    const items = state.value.variables.map((x) => (x.name === now.name && x.version <= now.version ? { ...now, ...(now.secure ? { value: '', masked: now.value !== '' } : {}) } : x));
+    state.value = { ...state.value, variables: items };
+    return { stored: true };
   } catch (err) {
     const problem = Problem.of(err);
-    if (problem.code !== 'variable_conflict') {
-      fail(err);
-      return null;
-    }
-    return problem.errors.find((e) => e.code === 'stored')?.detail ?? '';
+    if (problem.code !== 'variable_conflict') return { stored: false, refused: say(problem) };
+    return { stored: false, conflict: problem.errors.find((e) => e.code === 'stored')?.detail ?? '', version: Number(problem.state ?? 0) };
   }
 }
 

@@ -95,8 +95,12 @@ export async function command(method: string, path: string, body?: unknown): Pro
 
 /** fail shows what went wrong in words. */
 export function fail(err: unknown): void {
-  const p = Problem.of(err);
-  notice.value = { kind: 'error', text: text.problems[p.code] ?? text.problem(p.detail) };
+  notice.value = { kind: 'error', text: say(Problem.of(err)) };
+}
+
+/** say is a refusal in words: ours for what never reached the server, else the server's own sentence. */
+export function say(p: Problem): string {
+  return text.problems[p.code] ?? text.problem(p.detail);
 }
 
 /** take uses a token from now on and renews it in time. */

@@ -5,11 +5,12 @@ import { Problem } from '../link/problem';
 import * as tokens from '../link/token';
 import { allows, queues } from '../model/grants';
 import { nothing } from '../model/state';
-import { admin, notice, rules, signedIn, signingIn, state, wanted } from '../model/store';
+import { admin, leavingOpen, notice, rules, signedIn, signingIn, state, wanted } from '../model/store';
 import * as notify from '../phone/notify';
 import { text } from '../text/en';
-import type { AgentState, SessionAnswer, StateRequest } from '../wire/wire';
-import { command, forget, http, iceServers, owner, readState, socket, take, token } from './link';
+import type { Agent, AgentState, SessionAnswer, StateRequest } from '../wire/wire';
+import { drafts } from './drafts';
+import { command, fail, forget, http, iceServers, owner, readState, socket, take, token, watch } from './link';
 import { rejoin } from './call';
 import * as sound from './sound';
 
@@ -17,7 +18,7 @@ let session = '';
 
 /** begin signs in with the token of the address or of this tab, if there is one. */
 export function begin(): void {
-  owner(refused, rejoin);
+  owner(refused, () => void rejoin());
   const t = tokens.fromFragment() ?? tokens.load();
   if (t !== null) void signIn(t);
 }
@@ -84,25 +85,48 @@ export async function signIn(t: string): Promise<void> {
   }
 }
 
-/** signOut ends the session on the server and forgets everything here. */
+/**
+ * signOut asks the server to sign the agent out. While a call or its wrap-up is open the sign-out is pending: the
+ * page stays until the server grants it, and setting a state takes it back.
+ */
 export async function signOut(): Promise<void> {
+  let answer: Agent;
   try {
-    await http.json('DELETE', `/v1/sessions/${session}`);
+    answer = (await http.json('DELETE', `/v1/sessions/${session}`)) as Agent;
   } catch (err) {
     const p = Problem.of(err);
-    if (p.status === 409) {
-      notice.value = { kind: 'error', text: text.problem(p.detail) }; // in a call, for instance
+    if (p.status !== 401 && p.status !== 404) {
+      fail(err);
       return;
     }
+    leave();
+    return;
   }
-  leave();
+  if (answer.state === 'offline') {
+    leave();
+    return;
+  }
+  leavingOpen.value = true;
 }
+
+/** staySignedIn takes a pending sign-out back. In wrap-up, which turning ready would end at once, the agent is not ready afterwards. */
+export const staySignedIn = (): Promise<void> => setState(state.value.wrapup === null ? 'ready' : 'not_ready');
+
+watch((e) => {
+  if (e.type !== 'agent.signed_out' || e.data.id !== state.value.me) return;
+  const by = e.actor ?? '';
+  const own = by === '' || by === 'server' || by === 'desk' || by === state.value.me;
+  leave();
+  notice.value = { kind: 'info', text: own ? text.leaving.granted : text.leaving.forced(by) };
+});
 
 function leave(): void {
   batch(() => {
     sound.disconnect();
     notify.calm();
     forget();
+    drafts.clear();
+    leavingOpen.value = false;
     state.value = nothing;
     signedIn.value = false;
     notice.value = null;

@@ -19,6 +19,8 @@ export class Problem extends Error {
     readonly code: string,
     readonly detail: string,
     readonly errors: { pointer: string; code: string; detail?: string }[] = [],
+    readonly state?: string,
+    readonly allowed: string[] = [],
   ) {
     super(`${code}: ${detail}`);
     this.name = 'Problem';
@@ -26,7 +28,7 @@ export class Problem extends Error {
 
   static from(status: number, body: unknown): Problem {
     const b: ProblemBody = typeof body === 'object' && body !== null ? body : {};
-    return new Problem(status, b.code ?? `http_${status}`, b.detail ?? b.title ?? '', b.errors);
+    return new Problem(status, b.code ?? `http_${status}`, b.detail ?? b.title ?? '', b.errors, b.state, b.allowed);
   }
 
   /** of wraps anything thrown. */

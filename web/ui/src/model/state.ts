@@ -8,6 +8,7 @@ export interface State {
   me: string; // agent id; empty before sign-in
   agent: Agent | null;
   offer: Offer | null; // open, rung at me
+  missed: Offer | null; // the last one I did not answer in time, until I am ready again
   call: Call | null; // the one I am in or have accepted; not ended
   last: Call | null; // the call the running wrap-up is about
   handling: Handling | null; // how the desk handles `call`: who is on it, what I may do
@@ -23,6 +24,7 @@ export const nothing: State = {
   me: '',
   agent: null,
   offer: null,
+  missed: null,
   call: null,
   last: null,
   handling: null,
@@ -42,6 +44,7 @@ export function snapshot(s: State, snap: Snapshot): State {
     me: snap.agent.id,
     agent: snap.agent,
     offer: snap.offer?.state === 'open' ? snap.offer : null,
+    missed: snap.agent.reason === 'rona' ? s.missed : null,
     call,
     last: snap.call ?? s.last,
     handling: call ? (snap.handling ?? null) : null,
@@ -134,7 +137,7 @@ function change(s: State, e: Event): State {
     case 'callback.completed':
     case 'callback.due':
     case 'callback.failed':
-    case 'callback.requested':
+    case 'callback.requested': // these, campaigns and records: intent/outbound reads them
     case 'callback.scheduled':
     case 'capture.changed':
     case 'capture.ended':
@@ -148,7 +151,6 @@ function change(s: State, e: Event): State {
     case 'call.queued':
     case 'leg.dtmf':
     case 'leg.quality':
-    case 'callback.requested': // intent/outbound reads these
     case 'campaign.changed':
     case 'campaign.started':
     case 'campaign.stopped':
@@ -181,6 +183,7 @@ function agent(s: State, a: Agent): State {
   return {
     ...s,
     agent: a,
+    missed: a.state === 'not_ready' && a.reason !== 'rona' || a.state === 'ready' ? null : s.missed,
     offer: idle && a.offer_id === undefined ? null : s.offer,
     wrapup: a.state === 'wrapup' || s.wrapup === null ? s.wrapup : a.wrapup_id === undefined ? null : s.wrapup,
   };
@@ -188,7 +191,8 @@ function agent(s: State, a: Agent): State {
 
 function offer(s: State, o: Offer): State {
   if (o.agent !== s.me) return s;
-  if (o.state === 'open') return { ...s, offer: o };
+  if (o.state === 'open') return { ...s, offer: o, missed: null };
+  if (o.state === 'expired') s = { ...s, missed: o };
   return s.offer === null || s.offer.id === o.id ? { ...s, offer: null } : s;
 }
 

@@ -3,6 +3,7 @@
 import { computed, signal } from '@preact/signals';
 import type { LinkState } from '../link/socket';
 import { ServerClock } from './clock';
+import { controlsOf } from './controls';
 import { customer, nothing, ownLeg, screen, type State } from './state';
 
 export const state = signal<State>(nothing);
@@ -30,6 +31,8 @@ export const now = signal(clock.now());
 
 /** The state asked for during a call or its wrap-up; the server takes it up afterwards. */
 export const wanted = signal<'ready' | 'not_ready' | null>(null);
+/** The message about a pending sign-out is open; the time left shows at the state as well. */
+export const leavingOpen = signal(false);
 /** The offer whose acceptance is under way, so that its buttons are pressed once. */
 export const answering = signal<string | null>(null);
 /** Mute as the agent wants it; the server follows. */
@@ -40,6 +43,8 @@ export const shown = computed(() => screen(state.value));
 export const customerLeg = computed(() => customer(state.value.call));
 export const myLeg = computed(() => ownLeg(state.value.call, state.value.me));
 export const held = computed(() => customerLeg.value?.hold.local ?? false);
+/** What I may do with the call now, by the server's matrix. */
+export const controls = computed(() => controlsOf(state.value.handling, state.value.me));
 export const online = computed(() => link.value === 'open');
 
 /** queueName is a queue's name by id, the id itself where unknown. */

@@ -1,6 +1,10 @@
 // Every word the desktop shows. A translation is a second file of the same shape.
 
+import { work } from './en.work';
+
 export const text = {
+  ...work,
+
   product: 'cordboard',
 
   signin: {
@@ -71,6 +75,7 @@ export const text = {
     no_media: 'No audio came up',
     connection_lost: 'Connection was lost',
     restart: 'The server was restarted',
+    preflight: 'The sound check failed',
     break: 'Break',
     lunch: 'Lunch',
     meeting: 'Meeting',
@@ -116,8 +121,6 @@ export const text = {
     readyText: 'It will ring here. You can leave this page in the background.',
     notReadyTitle: 'You are not ready',
     notReadyText: 'No call comes to you until you turn ready.',
-    ronaTitle: 'You missed a call',
-    ronaText: 'It went back to its place in the queue. Turn ready when you are at your desk.',
     offlineTitle: 'You are signed out on the server',
     offlineText: 'Sign out here and sign in again to take calls.',
     joiningTitle: 'Joining the call',
@@ -126,10 +129,7 @@ export const text = {
   },
 
   ring: {
-    title: 'Incoming call',
-    from: 'Caller',
     queue: 'Queue',
-    waited: 'Waited',
     attempt: (n: number) => `Ring number ${n} for this call`,
     accept: 'Accept',
     decline: 'Decline',
@@ -176,7 +176,8 @@ export const text = {
     retry: 'Click to retry',
     save: 'Save',
     revert: 'Revert',
-    conflict: (stored: string) => `Somebody else saved “${stored}” first. Your text is still here: revert it, or save it again.`,
+    conflict: 'Somebody else saved this value first. Nothing you typed is lost: choose which value stays.',
+    words: { '': '', yes: 'Yes', no: 'No' } as Record<string, string>,
   },
   call: {
     title: 'Call',

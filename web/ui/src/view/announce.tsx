@@ -2,7 +2,8 @@
 
 import { useEffect } from 'preact/hooks';
 import { effect, signal, untracked } from '@preact/signals';
-import { mask, seconds } from '../model/format';
+import { seconds } from '../model/format';
+import { who } from '../model/offer';
 import { clock, customerLeg, muted, queueName, state } from '../model/store';
 import { text } from '../text/en';
 
@@ -25,7 +26,7 @@ export function Announce() {
     const stops = [
       follow(() => state.value.offer?.id, (id) => {
         const o = state.value.offer;
-        return id === undefined || o === null ? text.ring.gone : text.ring.spoken(o.from_name ?? mask(o.from), queueName(o.queue));
+        return id === undefined || o === null ? text.ring.gone : text.ring.spoken(who(o), queueName(o.queue));
       }),
       follow(() => (state.value.call === null ? null : (customerLeg.value?.hold.local ?? false)), (on) =>
         on === null ? '' : on ? text.call.heldSpoken : text.call.resumedSpoken),

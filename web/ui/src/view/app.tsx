@@ -1,18 +1,18 @@
 // The page: the door, or the bar at the top with the queues, the screen of the moment and the recordings.
 
 import { useEffect } from 'preact/hooks';
-import { accept, decline, extendWrapup, hangUp, sendDigit, setMuted, toggleHold, toggleRecording } from '../intent/call';
+import { accept, cancelCountdown, decline, extendWrapup, hangUp, sendDigit, setMuted, toggleHold, toggleRecording } from '../intent/call';
 import { toggleNoise } from '../intent/noise';
 import { setState } from '../intent/session';
-import { muted, online, rules, shown, signedIn, state } from '../model/store';
+import { controls, muted, online, rules, shown, signedIn, state } from '../model/store';
 import { admin } from '../model/store';
 import { text } from '../text/en';
 import { Announce } from './announce';
 import { CallCard } from './call/call';
 import { Help } from './help/help';
-import { Idle } from './idle/idle';
+import { Idle, putAside } from './idle/idle';
 import { helpOpen, keypadOpen, listen, soundOpen } from './keys';
-import { LinkBanner, Notice } from './notice';
+import { Leaving, LinkBanner, Notice } from './notice';
 import { Office, OfficePage, pageShown } from './office/office';
 import { Callbacks, Campaigns, RecordCard } from './outbound/outbound';
 import { Queues } from './queues/queues';
@@ -20,6 +20,7 @@ import { Recordings } from './recordings/recordings';
 import { Ring } from './ring/ring';
 import { SignIn } from './signin/signin';
 import { Preflight, SoundDialog } from './sound/sound';
+import { TaskPopover, Tasks } from './tasks/tasks';
 import { Top } from './top/top';
 import { Wall } from './wall/wall';
 import { Wrapup } from './wrapup/wrapup';
@@ -40,9 +41,10 @@ function Desktop() {
       <LinkBanner />
       <Top />
       <div class={css['columns']}>
-        <aside class={css['side']} aria-label={text.queues.title}><Queues /></aside>
+        <aside class={css['side']} aria-label={text.tasks.title}><Tasks /><Queues /></aside>
         <main id="main" class={css['main']} tabIndex={-1}>
           <Notice />
+          <Leaving />
           <RecordCard />
           {shown.value === 'ring' && <Ring />}
           {shown.value === 'call' && <CallCard />}
@@ -52,6 +54,7 @@ function Desktop() {
         </main>
         <aside class={css['side']} aria-label={text.recordings.title}><Callbacks /><Campaigns /><Recordings /></aside>
       </div>
+      <TaskPopover />
       <Announce />
       <Help />
       <SoundDialog />
@@ -78,22 +81,23 @@ function press(key: string): boolean {
     case 'call':
       return pressInCall(key);
     case 'wrapup':
-      if (key === 'x') return yes(extendWrapup);
+      if (key === 'x') return yes(() => { void cancelCountdown(); void extendWrapup(); }); // only one of them is ever allowed
       if (key === 'w') return yes(() => document.getElementById('wrapup-search')?.focus());
       break;
     case 'idle':
       break;
   }
-  if (agent !== 'ready' && agent !== 'not_ready' && agent !== 'wrapup') return false;
+  if (agent !== 'ready' && agent !== 'not_ready' && agent !== 'wrapup' && agent !== 'signout_pending') return false;
   if (key === 'r' && agent !== 'ready') return yes(() => setState('ready'));
-  if (key === 'n' && agent !== 'not_ready') return yes(() => setState('not_ready', rules.value.notReady[0]));
+  const a = state.value.agent;
+  if (key === 'n' && (agent !== 'not_ready' || (a !== null && putAside(a)))) return yes(() => setState('not_ready', rules.value.notReady[0]));
   return false;
 }
 
 function pressInCall(key: string): boolean {
   if (keypadOpen.value && /^[0-9*#]$/.test(key)) return yes(() => sendDigit(key));
   switch (key) {
-    case 'm': return yes(() => setMuted(!muted.value));
+    case 'm': return yes(() => controls.value.mute.enabled && setMuted(!muted.value));
     case 'h': return yes(toggleHold);
     case 'k': return yes(() => (keypadOpen.value = !keypadOpen.value));
     case 'p': return yes(toggleRecording);

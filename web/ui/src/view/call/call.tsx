@@ -2,8 +2,8 @@
 
 import { clock as write, elapsed, mask } from '../../model/format';
 import { since } from '../../model/state';
-import { customerLeg, held, muted, now, online, queueName, state } from '../../model/store';
-import { hangUp, rejoin, setMuted, toggleHold } from '../../intent/call';
+import { controls, customerLeg, held, muted, now, online, queueName, state } from '../../model/store';
+import { bring, elsewhere, hangUp, setMuted, toggleHold } from '../../intent/call';
 import { blocked, callerMeter, micMeter, mutedSpeaking, phone, unblock } from '../../intent/sound';
 import { text } from '../../text/en';
 import { keypadOpen } from '../keys';
@@ -23,6 +23,7 @@ export function CallCard() {
   const t = text.call;
   const from = call.direction === 'inbound' ? call.from : call.to;
   const off = !online.value;
+  const c = controls.value;
   return (
     <section class={cls(card, css['call'])} data-testid="call-card" aria-label={t.title}>
       <div class={css['head']}>
@@ -40,23 +41,31 @@ export function CallCard() {
       <RecordingBar />
 
       <div class={css['buttons']}>
-        <button data-testid="mute" aria-pressed={muted.value} class={cls(css['act'], muted.value && css['on'])} onClick={() => void setMuted(!muted.value)} aria-keyshortcuts="m">
-          <Icon name={muted.value ? 'micOff' : 'mic'} size={24} /><span>{muted.value ? t.unmute : t.mute} <Key>M</Key></span>
-        </button>
-        <button data-testid="hold" aria-pressed={held.value} class={cls(css['act'], held.value && css['on'])} onClick={() => void toggleHold()} disabled={off || customerLeg.value === null} aria-keyshortcuts="h">
-          <Icon name={held.value ? 'play' : 'hold'} size={24} /><span>{held.value ? t.resume : t.hold} <Key>H</Key></span>
-        </button>
-        <button data-testid="keypad" aria-expanded={keypadOpen.value} class={cls(css['act'], keypadOpen.value && css['on'])} onClick={() => (keypadOpen.value = !keypadOpen.value)} aria-keyshortcuts="k">
-          <Icon name="keypad" size={24} /><span>{t.keypad} <Key>K</Key></span>
-        </button>
-        <button data-testid="hangup" class={cls(danger, css['act'])} onClick={() => void hangUp()} disabled={off} aria-keyshortcuts="Shift+E">
-          <Icon name="phoneOff" size={24} /><span>{t.hangUp} <Key>⇧E</Key></span>
-        </button>
+        {c.mute.visible && (
+          <button data-testid="mute" aria-pressed={muted.value} class={cls(css['act'], muted.value && css['on'])} onClick={() => void setMuted(!muted.value)} disabled={!c.mute.enabled} aria-keyshortcuts="m">
+            <Icon name={muted.value ? 'micOff' : 'mic'} size={24} /><span>{muted.value ? t.unmute : t.mute} <Key>M</Key></span>
+          </button>
+        )}
+        {c.hold.visible && (
+          <button data-testid="hold" aria-pressed={held.value} class={cls(css['act'], held.value && css['on'])} onClick={() => void toggleHold()} disabled={off || !c.hold.enabled || customerLeg.value === null} aria-keyshortcuts="h">
+            <Icon name={held.value ? 'play' : 'hold'} size={24} /><span>{held.value ? t.resume : t.hold} <Key>H</Key></span>
+          </button>
+        )}
+        {c.keypad.visible && (
+          <button data-testid="keypad" aria-expanded={keypadOpen.value} class={cls(css['act'], keypadOpen.value && css['on'])} onClick={() => (keypadOpen.value = !keypadOpen.value)} disabled={!c.keypad.enabled} aria-keyshortcuts="k">
+            <Icon name="keypad" size={24} /><span>{t.keypad} <Key>K</Key></span>
+          </button>
+        )}
+        {c.end.visible && (
+          <button data-testid="hangup" class={cls(danger, css['act'])} onClick={() => void hangUp()} disabled={off || !c.end.enabled} aria-keyshortcuts="Shift+E">
+            <Icon name="phoneOff" size={24} /><span>{t.hangUp} <Key>⇧E</Key></span>
+          </button>
+        )}
       </div>
 
-      {keypadOpen.value && <Keypad />}
+      {keypadOpen.value && c.keypad.enabled && <Keypad />}
       <Handling />
-      <Variables />
+      <Variables key={call.id} />
       <AudioTrouble />
 
       <div class={css['levels']}>
@@ -93,11 +102,19 @@ export function CallCard() {
         </p>
       );
     }
+    if (elsewhere.value) {
+      return (
+        <p class={css['elsewhere']} data-testid="elsewhere">
+          <span>{text.elsewhere.text}</span>
+          <button onClick={bring} data-testid="bring"><Icon name="phone" />{text.elsewhere.take}</button>
+        </p>
+      );
+    }
     if (phone.value !== 'failed' && phone.value !== 'idle') return null;
     return (
       <p class={css['trouble']}>
         <span>{t.audioLost}</span>
-        <button class={primary} onClick={rejoin} data-testid="rejoin"><Icon name="refresh" />{t.rejoin}</button>
+        <button class={primary} onClick={bring} data-testid="rejoin"><Icon name="refresh" />{t.rejoin}</button>
       </p>
     );
   }

@@ -1,43 +1,76 @@
-// The ring. The countdown is the server's deadline; focus is not stolen, the keys work from everywhere.
+// The ring: what is offered, its configured lines, and the server's deadline with what happens then. It is a dialog
+// that never takes the focus; its keys work from everywhere.
 
-import { elapsed, clock as write, mask, seconds } from '../../model/format';
-import { answering, now, online, queueName, state } from '../../model/store';
 import { accept, decline } from '../../intent/call';
+import { elapsed, clock as write, mask, seconds } from '../../model/format';
+import { kindOf, lines, who } from '../../model/offer';
+import { answering, now, online, queueName, state } from '../../model/store';
 import { text } from '../../text/en';
-import { Icon } from '../parts/icon';
+import type { Offer } from '../../wire/wire';
+import { Icon, type IconName } from '../parts/icon';
 import { card, cls, good, Key } from '../parts/parts';
 import css from './ring.module.css';
 
+const icons: Partial<Record<ReturnType<typeof kindOf>, IconName>> = { callback: 'clock', consult: 'people', record: 'people' };
+
 export function Ring() {
-  const offer = state.value.offer;
-  if (offer === null) return null;
-  const left = seconds(offer.deadline, now.value);
-  const whole = Math.max(1, (Date.parse(offer.deadline) - Date.parse(offer.created)) / 1000);
-  const share = Math.min(1, left / whole);
-  const busy = answering.value !== null;
+  const o = state.value.offer;
+  if (o === null || o.auto === true) return null;
+  const t = text.offer;
+  const kind = kindOf(o);
+  const left = seconds(o.deadline, now.value);
+  const shown = lines(o);
+  const name = who(o);
+  const number = mask(o.from);
   return (
-    <section class={cls(card, css['ring'])} data-testid="ring" aria-label={text.ring.title}>
-      <div class={css['bell']}><Icon name="bell" size={34} /></div>
-      <h1>{text.ring.title}</h1>
-      <p class={css['who']} data-testid="ring-from">{offer.from_name ?? mask(offer.from)}</p>
-      {offer.from_name !== undefined && <p class={css['number']}>{mask(offer.from)}</p>}
+    <section class={cls(card, css['ring'])} role="dialog" aria-labelledby="ring-title" aria-describedby="ring-end" data-testid="ring" data-kind={kind}>
+      <div class={css['bell']}><Icon name={icons[kind] ?? 'bell'} size={34} /></div>
+      <h1 id="ring-title">{t.titles[kind]} · <span data-testid="ring-status">{t.status}</span></h1>
+      <p class={css['who']} data-testid="ring-from">{name}</p>
+      {name !== number && <p class={css['number']} data-testid="ring-number">{number}</p>}
       <dl class={css['facts']}>
-        <div><dt>{text.ring.queue}</dt><dd>{queueName(offer.queue)}</dd></div>
-        <div><dt>{text.ring.waited}</dt><dd>{write(elapsed(offer.queued, now.value))}</dd></div>
+        {o.queue !== '' && <div><dt>{text.ring.queue}</dt><dd>{queueName(o.queue)}</dd></div>}
+        {o.stage !== undefined && o.stage !== '' && <div><dt>{t.campaign}</dt><dd>{o.stage}</dd></div>}
+        <div><dt>{t.dialled}</dt><dd data-testid="ring-to">{o.to}</dd></div>
+        <div><dt>{t.wait}</dt><dd data-testid="ring-waited">{write(elapsed(o.queued, now.value))}</dd></div>
       </dl>
-      {offer.attempt > 1 && <p class={css['number']}>{text.ring.attempt(offer.attempt)}</p>}
-      <div class={css['buttons']}>
-        <button class={cls(good, css['big'])} data-testid="accept" onClick={() => void accept()} disabled={busy || !online.value} aria-keyshortcuts="a">
-          <Icon name="phone" />{busy ? text.ring.accepting : text.ring.accept} <Key>A</Key>
-        </button>
-        <button class={css['big']} data-testid="decline" onClick={() => void decline()} disabled={busy || !online.value} aria-keyshortcuts="d">
-          <Icon name="phoneOff" />{text.ring.decline} <Key>D</Key>
-        </button>
-      </div>
+      {shown.length > 0 && (
+        <dl class={css['lines']} aria-label={t.about} data-testid="ring-lines">
+          {shown.map((l) => <div key={l.label}><dt>{l.label}</dt><dd>{l.value === '' ? '–' : l.value}</dd></div>)}
+        </dl>
+      )}
+      {o.attempt > 1 && <p class={css['number']}>{text.ring.attempt(o.attempt)}</p>}
+      <RingButtons o={o} />
       <div class={css['left']}>
-        <div class={css['track']}><div class={css['bar']} style={{ width: `${share * 100}%` }} /></div>
+        <Countdown o={o} />
         <span data-testid="ring-left">{text.ring.left(left)}</span>
+        <span id="ring-end">{left === 0 ? t.over : t.atZero}</span>
       </div>
     </section>
+  );
+}
+
+/** Countdown is a bar of the time that is left. */
+export function Countdown({ o }: { o: Offer }) {
+  const left = Date.parse(o.deadline) - now.value;
+  const whole = Math.max(1, Date.parse(o.deadline) - Date.parse(o.created));
+  return <div class={css['track']} aria-hidden="true"><div class={css['bar']} style={{ width: `${Math.max(0, Math.min(1, left / whole)) * 100}%` }} /></div>;
+}
+
+/** RingButtons take the offer or turn it down; popover is for the second pair of them on the page. */
+export function RingButtons({ o, popover }: { o: Offer; popover?: boolean }) {
+  const busy = answering.value !== null;
+  const off = busy || !online.value || seconds(o.deadline, now.value) === 0;
+  const id = popover === true ? 'popover-' : '';
+  const size = popover === true ? '' : css['big'];
+  return (
+    <div class={css['buttons']}>
+      <button class={cls(good, size)} data-testid={`${id}accept`} onClick={() => void accept()} disabled={off} aria-keyshortcuts="a">
+        <Icon name="phone" />{busy ? text.ring.accepting : text.ring.accept} <Key>A</Key>
+      </button>
+      <button class={size} data-testid={`${id}decline`} onClick={() => void decline()} disabled={off} aria-keyshortcuts="d">
+        <Icon name="phoneOff" />{text.ring.decline} <Key>D</Key>
+      </button>
+    </div>
   );
 }

@@ -40,9 +40,9 @@ export function Top() {
 function StateSwitch() {
   const a = agent.value;
   if (a === null) return null;
-  const open = online.value && a.state !== 'offline' && a.state !== 'signout_pending';
-  const chosen = wanted.value ?? a.state;
-  const later = a.state === 'reserved' || a.state === 'busy' || a.state === 'wrapup';
+  const open = online.value && a.state !== 'offline';
+  const chosen = a.state === 'signout_pending' ? 'signout_pending' : (wanted.value ?? a.state);
+  const later = a.state === 'signout_pending' || a.state === 'reserved' || a.state === 'busy' || a.state === 'wrapup';
   const leaving = signoutLine(a.signout, now.value, text.signout);
   const why = a.state === 'not_ready' && a.reason && a.reason !== 'signed_in' ? reason(a.reason) : '';
   return (
