@@ -67,6 +67,8 @@ type Callback struct {
 	Result    string        `json:"result,omitempty"`
 	Code      string        `json:"code,omitempty"` // hash of the confirmation code
 	Tries     int           `json:"tries,omitempty"`
+	// Unopened is how often in a row no call could be made for it, through no fault of customer or agent.
+	Unopened int `json:"unopened,omitempty"`
 	Created   time.Time     `json:"created"`
 	By        string        `json:"by"`
 	Version   uint64        `json:"version"`
@@ -202,6 +204,25 @@ func (c Callback) Postpone(until time.Time) Callback {
 	return c.to(wire.CallbackPlanned, until)
 }
 
+// The wait after a call that could not be made: it doubles from the first to the last.
+const (
+	firstUnopened = 10 * time.Second
+	lastUnopened  = 10 * time.Minute
+)
+
+// NoCall puts back a callback for which no call could be made, each time in a row for twice as long.
+func (c Callback) NoCall(now time.Time) Callback {
+	wait := firstUnopened
+	for range c.Unopened {
+		if wait *= 2; wait >= lastUnopened {
+			wait = lastUnopened
+			break
+		}
+	}
+	c.Unopened++
+	return c.Postpone(now.Add(wait))
+}
+
 // Look: the agent has it and dials when ready.
 func (c Callback) Look() (Callback, error) {
 	if c.State != wire.CallbackOffered {
@@ -225,7 +246,7 @@ func (c Callback) Answered() (Callback, error) {
 	if c.State != wire.CallbackDialing {
 		return c, c.refuse("be answered")
 	}
-	c.Result = ResultReached
+	c.Result, c.Unopened = ResultReached, 0
 	return c.to(wire.CallbackTalking, time.Time{}), nil
 }
 

@@ -26,7 +26,7 @@ const (
 	Conference       Row = "conference"        // more than two are on the call
 	PostCall         Row = "post_call"         // the customer has left
 	Away             Row = "away"              // the agent's voice is lost
-	Dialing          Row = "dialing"           // the agent calls out, and has no voice yet
+	Dialing          Row = "dialing"           // the customer is being called, or is yet to be
 	Transferring     Row = "transferring"      // on its way to somebody else
 	Wrapup           Row = "wrapup"            // work after the call
 )

@@ -37,6 +37,7 @@ func (f *Floor) setCallback(c callback.Callback, actor string) {
 	typ := "callback.changed"
 	switch {
 	case old.State == c.State:
+	case c.Unopened > 0 && !c.Over(): // comes and goes because of us: nothing new about it
 	case c.State == wire.CallbackRequested:
 		typ = "callback.requested"
 	case c.State == wire.CallbackPlanned:
@@ -105,8 +106,27 @@ func (f *Floor) callbackMissed(c contact.Contact, _ string) {
 // callbackNoCall: no call could be opened. The callback waits a while, so as not to ask again at once.
 func (f *Floor) callbackNoCall(c contact.Contact) {
 	if cb, ok := f.callbackOf(c); ok && cb.State == wire.CallbackOffered {
-		f.setCallback(cb.Postpone(f.now.Add(openRetry)), Actor)
+		f.setCallback(cb.NoCall(f.now), Actor)
 	}
+}
+
+// entryFor is the entry point a callback is made from now: its own, or any other that is active. Without one it is
+// the moment at which the first one becomes active, zero for never as things stand.
+func (f *Floor) entryFor(cb callback.Callback) (e entryPoint, at time.Time, ok bool) {
+	for _, number := range []string{cb.Entry, ""} {
+		if e, ok := f.entry(number); ok {
+			return e, at, true
+		}
+	}
+	for _, e := range f.entries {
+		if e.Off {
+			continue
+		}
+		if next, ok := e.plan.Next(f.now); ok && next.After(f.now) && (at.IsZero() || next.Before(at)) {
+			at = next
+		}
+	}
+	return e, at, false
 }
 
 func (f *Floor) callbackAttached(c contact.Contact) {

@@ -291,8 +291,8 @@ func (f *Floor) attach(c contact.Contact, l wire.Leg) {
 	}
 	if _, asking := f.consultOf(c.ID); asking || len(c.Others) > 0 {
 		f.arrange(c)
-	} else if c.Task != "" && was == contact.Connecting {
-		// nobody has put the customer on hold
+	} else if c.Task != "" && c.Outbound && was == contact.Connecting {
+		// nobody has put the customer on hold, unless the call was transferred and so is like an inbound one
 	} else if (was == contact.Connecting || was == contact.Away) && !c.Parked {
 		f.unhold(c)
 	}

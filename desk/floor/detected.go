@@ -22,6 +22,9 @@ func (in Detected) step(f *Floor) error {
 	if !ok || r.State != wire.RecordDialing {
 		return nil
 	}
+	if c.State != contact.Connected && c.State != contact.Away && (c.State != contact.Dialing || !c.Deadline.IsZero()) {
+		return nil // has been said already: the customer waits for an agent, or has one
+	}
 	if in.Machine {
 		f.recordUnanswered(c, campaign.ResultMachine)
 		f.finish(c, "hangup")
@@ -34,7 +37,7 @@ func (in Detected) step(f *Floor) error {
 // person: somebody has answered.
 func (f *Floor) person(c contact.Contact, r campaign.Record) {
 	f.count(r.Campaign, dialer.Tally{Dialled: 1, Answered: 1})
-	if c.State == contact.Connected { // the agent has dialled, and is there
+	if c.State == contact.Connected || c.State == contact.Away { // the agent has dialled, and is there or may come back
 		f.setRecord(must(r.Talk(c.Agent)), c.Agent)
 		return
 	}

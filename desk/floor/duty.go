@@ -185,6 +185,11 @@ func (f *Floor) letLeave(a agent.Agent) {
 		f.consultMissed(k, reasonSignedOut)
 		return
 	}
+	if c.Task != "" && c.State == contact.Dialing { // rings on; whoever is free when it is answered takes it
+		c.Agent, c.Offer = "", ""
+		f.setContact(c)
+		return
+	}
 	f.requeue(c, reasonSignedOut)
 }
 

@@ -80,6 +80,8 @@ func (f *Floor) view(c contact.Contact, agentID string) controls.View {
 		v.Row = controls.ConsultRequested
 	case c.State == contact.PostCall:
 		v.Row = controls.PostCall
+	case v.Primary && c.Task != "" && c.Customer == "":
+		v.Row = controls.Dialing // nobody to hold, share or hand over before the customer is there
 	case other, v.Primary && c.State == contact.Connected && len(c.Others) > 0:
 		v.Row = controls.Conference
 	case c.State == contact.Connected && c.Parked:

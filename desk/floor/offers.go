@@ -133,7 +133,9 @@ func (f *Floor) missed(o offer.Offer, reason, actor string) {
 			Count: o.Attempt, Detail: fmt.Sprintf("offered %d times and not taken", o.Attempt),
 		})
 	}
-	f.limitOffers(f.state.Contacts[o.Call])
+	if c, waits := f.state.Contacts[o.Call]; waits { // a task's call is over, the task itself waits
+		f.limitOffers(c)
+	}
 }
 
 // limitOffers keeps a call that nobody takes from going round all agents again and again: it goes to the

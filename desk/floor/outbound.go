@@ -41,9 +41,6 @@ type Dial struct {
 	Ring                  time.Duration
 }
 
-// openRetry is how long a task waits when no call could be opened for it.
-const openRetry = 10 * time.Second
-
 func isCallback(task string) bool { return strings.HasPrefix(task, id.Callback+"_") }
 
 // offerTask makes a call for a task and rings it at an agent.
@@ -115,6 +112,9 @@ func (f *Floor) taskAnswered(c contact.Contact) {
 	if q := f.queues[c.Queue]; q != nil && !q.NoRecording && c.State == contact.Connected {
 		f.command(OpRecord, c.ID, "", "")
 	}
+	if c.State == contact.Away { // the agent's voice was lost while it rang
+		f.hold(c)
+	}
 	if isCallback(c.Task) {
 		f.callbackAnswered(c)
 		return
@@ -177,12 +177,12 @@ func (f *Floor) matchTasks(first bool) bool {
 			if !ok || f.DialLimit() != nil {
 				continue
 			}
-			e, ok := f.entry(cb.Entry)
-			if !ok {
-				e, ok = f.entry("")
-			}
-			if !ok {
-				f.setCallback(cb.Postpone(f.now.Add(time.Minute)), Actor)
+			e, at, ok := f.entryFor(cb)
+			switch {
+			case !ok && at.IsZero():
+				continue // until another configuration has one
+			case !ok:
+				f.setCallback(cb.Postpone(at), Actor)
 				return true
 			}
 			f.offerCallback(l, cb, a, e)

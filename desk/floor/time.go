@@ -63,6 +63,11 @@ func (Tick) step(f *Floor) error {
 func (in Restart) step(f *Floor) error {
 	f.restarting = true
 	defer func() { f.restarting = false }()
+	for _, aid := range slices.Sorted(maps.Keys(f.state.Agents)) { // nobody is given a call before they are back
+		if a := f.state.Agents[aid]; f.agents[aid] != nil && a.State == wire.AgentReady {
+			f.setAgent(a.Restarted(f.now, f.now.Add(f.cfg.AbsentSignout.Duration)), Actor)
+		}
+	}
 	for _, cid := range slices.Sorted(maps.Keys(f.state.Contacts)) {
 		c := f.state.Contacts[cid]
 		switch {
@@ -76,6 +81,9 @@ func (in Restart) step(f *Floor) error {
 				f.setAgent(must(a.Fail(agent.ReasonRestart, f.now)), Actor)
 			}
 			f.requeue(c, agent.ReasonRestart)
+		case c.State == contact.Dialing && c.Task != "" && c.Agent != "":
+			c.Agent, c.Offer = "", "" // reserved for it until now; whoever is ready when it is answered takes it
+			f.setContact(c)
 		case c.State == contact.Queued:
 			f.settleWait(c) // logs of before have no waits
 		}
