@@ -65,6 +65,7 @@ type Room struct {
 	doze    doze
 	tick    uint64
 	ran     uint64 // the last tick that was not skipped
+	forgot  uint64 // the tick in which old audio was last overwritten
 	floor   floor
 	asked   bool // for another plan
 	load    float32

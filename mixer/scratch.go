@@ -58,6 +58,7 @@ const forgetEvery = 25
 func (sc *scratch) forget() {
 	clear(sc.frames[:])
 	clear(sc.recent[:])
+	clear(sc.raw[:])
 	clear(sc.spoken[:])
 	clear(sc.sum[:])
 	clear(sc.total.sum[:])

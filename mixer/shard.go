@@ -51,6 +51,7 @@ type shard struct {
 
 	rooms   []*Room
 	ticks   uint64
+	forgot  uint64 // the tick in which the scratch was last overwritten
 	scratch scratch
 	music   [codecs]atomic.Pointer[music] // made under Engine.mu, played by the shard
 
@@ -134,7 +135,8 @@ func (s *shard) tick(now time.Time) {
 	s.scratch.now, s.scratch.tick = now, s.ticks
 	s.scratch.effort = s.engine.effort.Load()
 	s.scratch.shed = efforts[s.scratch.effort].shed
-	if s.ticks%forgetEvery == 0 {
+	if s.ticks-s.forgot >= forgetEvery {
+		s.forgot = s.ticks
 		s.scratch.forget()
 	}
 	for i := 0; i < len(s.rooms); {
@@ -247,6 +249,9 @@ func (s *shard) take(r *Room) {
 	s.rooms[r.at].at = r.at
 	s.rooms[last] = nil
 	s.rooms = s.rooms[:last]
+	if last == 0 { // no tick is going to do it
+		s.scratch.forget()
+	}
 }
 
 // stop ends every room when the engine stops.

@@ -23,7 +23,8 @@ func (r *Room) step(sc *scratch) {
 		}
 		r.emit(Event{Kind: ShedChanged, Shed: r.shed}, &sc.counts)
 	}
-	if r.tick%forgetEvery == 0 {
+	if r.tick-r.forgot >= forgetEvery {
+		r.forgot = r.tick
 		p.forget(r.tick)
 		r.retire()
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/media/codec"
 	"github.com/cordboard/cordboard/media/pcm"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -46,6 +47,7 @@ func (rec *Recording) Pause(ctx context.Context, p PauseRequest) (wire.Recording
 	}
 	fresh := !rec.gated.Load()
 	if fresh {
+		rec.scrub(true)
 		rec.cut.Store(rec.lastTick.Load())
 		rec.gated.Store(true)
 		for rec.ticking.Load() { // a tick that began before; it takes microseconds
@@ -83,6 +85,21 @@ func (rec *Recording) Pause(ctx context.Context, p PauseRequest) (wire.Recording
 func (rec *Recording) Hold(ctx context.Context, p PauseRequest) (wire.Recording, error) {
 	p.beyond = true
 	return rec.Pause(ctx, p)
+}
+
+// scrubOn is how long after a pause the codecs go on leaving nothing behind: what was spoken in it is still on its
+// way then.
+const scrubOn = time.Second
+
+// scrub has the codecs of the process leave nothing behind while the recording is paused, and a little longer.
+func (rec *Recording) scrub(on bool) {
+	switch {
+	case rec.scrubs.Swap(on) == on:
+	case on:
+		codec.Scrub(true)
+	default:
+		time.AfterFunc(scrubOn, func() { codec.Scrub(false) })
+	}
 }
 
 // tell says to whoever wants to know that a pause has begun or ended.
@@ -197,6 +214,7 @@ func (rec *Recording) resume(by, how string) wire.Recording {
 	rec.wire.Gaps[rec.gap] = g
 	rec.wire.State, rec.wire.PausedTill = wire.RecordingActive, nil
 	rec.gated.Store(false)
+	rec.scrub(false)
 	w := rec.snapshot()
 	rec.mu.Unlock()
 	rec.rec.publish("recording.resumed", by, w)

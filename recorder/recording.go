@@ -68,6 +68,7 @@ type Recording struct {
 	// The media path's side.
 	seats    atomic.Pointer[[]seat]
 	gated    atomic.Bool // paused: ticks carry no audio
+	scrubs   atomic.Bool // the codecs leave nothing behind
 	over     atomic.Bool // stopped: ticks are ignored
 	ticking  atomic.Bool // a tick is being taken
 	cut      atomic.Uint64
@@ -341,6 +342,7 @@ func (rec *Recording) gapLength() int64 {
 // finish ends all tracks at the end of the time line and closes the way to the disk. rec.mu is held.
 func (rec *Recording) finish(reason string) {
 	rec.over.Store(true)
+	rec.scrub(false)
 	for rec.ticking.Load() {
 		runtime.Gosched()
 	}

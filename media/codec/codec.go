@@ -65,6 +65,11 @@ type Decoder interface {
 	Reset()
 }
 
+// Scrub has every encoder and decoder leave nothing of what it works on behind, not even where only a later call
+// would have taken its place: from now until as many calls with false as with true. While on, each frame of Opus
+// takes some microseconds more. Safe for concurrent use.
+func Scrub(on bool) { opus.Scrub(on) }
+
 // NewEncoder takes an encoder from the pool, reset and configured, that expects its first frames at rate
 // r. Give it back with PutEncoder.
 func NewEncoder(f media.Format, r pcm.Rate) (Encoder, error) {

@@ -41,8 +41,8 @@ func (d *linearDecoder) start(l law, native pcm.Rate) {
 func (d *linearDecoder) Reset() {
 	d.law.reset()
 	d.plc.Reset(d.native)
-	d.last = 0
-	clear(d.buf[:past])
+	d.last, d.path = 0, pcm.Resampler{}
+	clear(d.buf[:])
 }
 
 func (d *linearDecoder) Decode(dst []int16, payload []byte, r pcm.Rate) (int, error) {

@@ -241,6 +241,8 @@ func (v *vector) take(i int, now time.Time) (pkt []byte, from netip.AddrPort, at
 	}
 	if m.hdr.Flags&unix.MSG_TRUNC == 0 {
 		pkt = v.bufs[i][:m.n]
+	} else {
+		clear(v.bufs[i][:])
 	}
 	v.reset(i)
 	return pkt, from, at

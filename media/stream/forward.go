@@ -161,6 +161,7 @@ func (s *Sender) relayBeat(t *target, ts uint32) {
 		f.lead -= ts - f.beat - per
 	}
 	f.beat, f.fresh = ts, false
+	s.fade(ts)
 	ts += f.lead
 	s.stats.ts.Store(ts)
 	if t.eventPT == 0 {

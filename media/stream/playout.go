@@ -149,6 +149,7 @@ func (r *Receiver) fade(it *jitter.Item) {
 		if r.dec != nil {
 			r.dec.Reset()
 		}
+		clear(r.fifo[r.n:]) // what stretching, shrinking and long packets left there
 	}
 	if r.past.missed == fadeAfter && r.dec != nil {
 		r.dec.Reset()

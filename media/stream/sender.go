@@ -58,7 +58,9 @@ type Sender struct {
 	offset  uint32 // timestamp of tick 0
 	clock   uint32
 	seq     uint16
-	talking bool // the last frame was sent
+	talking bool   // the last frame was sent
+	keeps   bool   // what was sent last is still here,
+	kept    uint32 // with this timestamp
 
 	join     join
 	forward  forwarding
@@ -175,8 +177,10 @@ func (s *Sender) WriteFrame(f media.OutFrame) {
 		}
 	}
 	if len(f.Payload) == 0 || len(f.Payload) > MaxPacket-headerSize-8 {
+		clear(t.payload[:s.held])
 		s.held, s.talking = 0, false
 		s.stats.level.Store(127)
+		s.fade(ts)
 		return
 	}
 	s.stats.level.Store(uint32(f.Level))
@@ -231,6 +235,7 @@ func (s *Sender) put(pt uint8, marker bool, seq uint16, ts uint32, levelID, leve
 	s.buf = append(s.buf, payload...)
 	if law {
 		s.join.note(s.buf[len(s.buf)-len(payload):])
+		s.keeps, s.kept = true, ts
 	}
 	s.stats.packets.Add(1)
 	s.stats.bytes.Add(uint64(len(payload)))
@@ -239,6 +244,16 @@ func (s *Sender) put(pt uint8, marker bool, seq uint16, ts uint32, levelID, leve
 		clear(s.buf[len(s.buf):cap(s.buf)])
 	} else {
 		clear(s.buf)
+	}
+}
+
+// fade forgets what was sent last when nothing has followed it for half a second: nothing joins on to it then.
+// ts is now. The caller has the sender to itself.
+func (s *Sender) fade(ts uint32) {
+	if s.keeps && int32(ts-s.kept) > int32(s.clock*fadeAfter) {
+		s.keeps = false
+		clear(s.buf[:cap(s.buf)])
+		s.join = join{next: s.join.next}
 	}
 }
 

@@ -48,6 +48,7 @@ func (h *hole) end(s *state, r pcm.Rate, tail []int16) int {
 // forget goes on from where the concealment is.
 func (h *hole) forget() {
 	if h.before != nil {
+		h.before.forget()
 		spareStates.Put(h.before)
 		h.before = nil
 	}
