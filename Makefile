@@ -68,9 +68,9 @@ bench: bin/cordboard ## load and delay beside Janus and rtpengine; writes bench/
 	bench/run.sh
 
 .PHONY: pause
-pause: ## 100 random timings of each kind of pause, with a scan of files, objects, events and memory (about an hour)
+pause: ## 100 random timings of each kind of pause, with a scan of files, objects, events and memory (about half an hour)
 	scripts/setup.sh build peers
-	PAUSE_RUNS=$${PAUSE_RUNS:-100} go test -timeout 3h -count=1 -run TestPauseMatrix ./e2e
+	PAUSE_RUNS=$${PAUSE_RUNS:-100} go test -timeout 3h -count=1 -parallel $${PAUSE_ROOMS:-8} -run 'TestPause(Matrix|Killed)' ./e2e
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (default 30s) each

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -29,14 +30,20 @@ func newObjectStore(t *testing.T) *objectStore {
 	return o
 }
 
-// fetch downloads everything below a prefix: key -> bytes.
-func (o *objectStore) fetch(t *testing.T) map[string][]byte {
+// fetch downloads everything: key -> bytes.
+func (o *objectStore) fetch(t *testing.T) map[string][]byte { return o.since(t, time.Time{}) }
+
+// since downloads everything that came since a time.
+func (o *objectStore) since(t *testing.T, began time.Time) map[string][]byte {
 	t.Helper()
 	ctx := context.Background()
 	all := make(map[string][]byte)
 	for obj := range o.client.ListObjects(ctx, archivetest.Bucket, minio.ListObjectsOptions{Recursive: true}) {
 		if obj.Err != nil {
 			t.Fatal(obj.Err)
+		}
+		if obj.LastModified.Before(began.Add(-2 * time.Second)) {
+			continue
 		}
 		r, err := o.client.GetObject(ctx, archivetest.Bucket, obj.Key, minio.GetObjectOptions{})
 		if err != nil {

@@ -1,0 +1,301 @@
+package e2e
+
+import (
+	"bytes"
+	wirefmt "encoding/binary"
+	"math"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec"
+	"github.com/cordboard/cordboard/media/codec/g711"
+	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// party is a plain RTP leg whose other end is this test: it says a tone, and while it is secret remembers every
+// byte it says. What comes to it is kept with the time at which the server sent it.
+type party struct {
+	t    *testing.T
+	conn *net.UDPConn
+	leg  wire.Leg
+	says talks
+	done chan struct{}
+	once sync.Once
+	wg   sync.WaitGroup
+
+	mu     sync.Mutex
+	hz     float64 // of what it says; negative: it sends nothing at all
+	secret bool
+	keys   []byte
+	said   [][]byte // payloads
+	got    []gotten
+}
+
+// gotten is a payload that came to a party; at is when the kernel had it, which on one machine is when it was
+// sent.
+type gotten struct {
+	at      time.Time
+	payload []byte
+}
+
+// talks says what a party sends.
+type talks string
+
+const (
+	talksPCMU talks = "PCMU"
+	talksOpus talks = "opus"
+	listens   talks = "" // in Opus, and sends next to nothing
+)
+
+// join brings a party into a call.
+func join(t *testing.T, s *server, callID string, says talks, role wire.Role, hz float64) *party {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	codecName, pt := "opus", 111
+	if says == talksPCMU {
+		codecName, pt = "PCMU", 0
+	}
+	var a wire.LegAnswer
+	req := wire.LegRequest{Kind: wire.LegRTP, CallID: callID, Role: role, Address: conn.LocalAddr().String(), Codec: codecName, PayloadType: pt, EventType: 101}
+	waitFor(t, 30*time.Second, "room for a leg", func() bool { // a busy machine refuses with 503
+		return s.call(http.MethodPost, "/v1/legs", req, &a) == http.StatusCreated
+	})
+	to, err := net.ResolveUDPAddr("udp", a.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &party{t: t, conn: conn, leg: a.Leg, says: says, done: make(chan struct{}), hz: hz}
+	v := newVoice(t, says, to)
+	p.wg.Go(func() { p.speak(v) })
+	p.wg.Go(p.listen)
+	t.Cleanup(p.close)
+	return p
+}
+
+func (p *party) close() {
+	p.once.Do(func() {
+		close(p.done)
+		_ = p.conn.Close()
+		p.wg.Wait()
+	})
+}
+
+// say changes the tone; secret says whether what is said from now on must be nowhere later. When it returns
+// nothing that was said before is still on its way to the socket.
+func (p *party) say(hz float64, secret bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hz, p.secret = hz, secret
+}
+
+// press keys in digits and returns when they are through, or the party has gone.
+func (p *party) press(digits string) {
+	p.mu.Lock()
+	p.keys = append(p.keys, digits...)
+	p.mu.Unlock()
+	for left := true; left; {
+		select {
+		case <-p.done:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+		p.mu.Lock()
+		left = len(p.keys) > 0
+		p.mu.Unlock()
+	}
+}
+
+// speak sends a packet each 20 ms, under the lock: who has changed the tone knows that no packet of the old one
+// comes later.
+func (p *party) speak(v *voice) {
+	defer v.close()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.done:
+			return
+		case <-ticker.C:
+		}
+		p.mu.Lock()
+		var key byte
+		if len(p.keys) > 0 {
+			key = p.keys[0]
+		}
+		pkt, payload, through := v.next(p.hz, key)
+		if through {
+			p.keys = p.keys[1:]
+		}
+		if pkt != nil {
+			_, _ = p.conn.WriteToUDP(pkt, v.to)
+		}
+		if p.secret && payload != nil {
+			p.said = append(p.said, bytes.Clone(payload))
+		}
+		p.mu.Unlock()
+	}
+}
+
+// listen keeps what comes.
+func (p *party) listen() {
+	buf, oob := make([]byte, 2048), make([]byte, 256)
+	for {
+		n, on, _, _, err := p.conn.ReadMsgUDP(buf, oob)
+		if err != nil {
+			return
+		}
+		at := time.Now()
+		if list, err := unix.ParseSocketControlMessage(oob[:on]); err == nil {
+			for _, m := range list {
+				if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SCM_TIMESTAMPNS && len(m.Data) >= 16 {
+					at = time.Unix(int64(wirefmt.LittleEndian.Uint64(m.Data)), int64(wirefmt.LittleEndian.Uint64(m.Data[8:])))
+				}
+			}
+		}
+		if n > 12+40 { // neither silence nor a key
+			p.mu.Lock()
+			p.got = append(p.got, gotten{at, bytes.Clone(buf[12:n])})
+			p.mu.Unlock()
+		}
+	}
+}
+
+// heardIn is what was sent to the party between two times, without the first few packets: a tick that had begun
+// before may have sent one, and the next have waited behind it.
+func (p *party) heardIn(from, till time.Time) [][]byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list [][]byte
+	for _, h := range p.got {
+		if h.at.After(from) && h.at.Before(till) {
+			list = append(list, h.payload)
+		}
+	}
+	return list[min(len(list), 3):]
+}
+
+// voice makes the packets of a party: the tone with a little noise, so that no two are alike, or telephone events.
+type voice struct {
+	says   talks
+	to     *net.UDPAddr
+	seq    uint16
+	ts     uint32
+	ssrc   uint32
+	at     int // samples so far
+	pcm    []int16
+	law    []byte
+	frame  pcm.Frame
+	enc    codec.Encoder
+	events [][]byte
+}
+
+func newVoice(t *testing.T, says talks, to *net.UDPAddr) *voice {
+	v := &voice{says: says, to: to, seq: uint16(rand.Uint32()), ts: rand.Uint32(), ssrc: rand.Uint32(), pcm: make([]int16, 160), law: make([]byte, codec.MaxPayload)}
+	if says == talksOpus { // CELT: SILK makes other tones of one that begins without what came before
+		var err error
+		v.pcm = make([]int16, 320)
+		if v.enc, err = codec.NewEncoder(media.Format{Codec: media.Opus, Bitrate: 32000, Complexity: 3, LowDelay: true}, pcm.Rate16k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return v
+}
+
+func (v *voice) close() {
+	if v.enc != nil {
+		codec.PutEncoder(v.enc)
+	}
+}
+
+// clock is the RTP clock's units in 20 ms.
+func (v *voice) clock() uint32 {
+	if v.says == talksPCMU {
+		return 160
+	}
+	return 960
+}
+
+// next is the packet of the next 20 ms, and its payload where that is voice. through says that the key has been
+// pressed and let go.
+func (v *voice) next(hz float64, key byte) (pkt, payload []byte, through bool) {
+	if len(v.events) == 0 && key != 0 {
+		for k := 1; k <= 8; k++ {
+			e := []byte{byte(strings.IndexByte("0123456789*#ABCD", key)), 10, 0, 0}
+			wirefmt.BigEndian.PutUint16(e[2:], uint16(int(v.clock())*min(k, 6)))
+			if k >= 6 {
+				e[1] |= 0x80
+			}
+			v.events = append(v.events, append(rtpHead(101, k == 1, 0, v.ts, v.ssrc), e...))
+		}
+	}
+	if len(v.events) > 0 {
+		v.seq++
+		pkt = v.events[0]
+		wirefmt.BigEndian.PutUint16(pkt[2:], v.seq)
+		if v.events = v.events[1:]; len(v.events) == 0 {
+			v.ts += 8 * v.clock()
+			through = true
+		}
+		return pkt, nil, through
+	}
+	ts := v.ts
+	v.ts += v.clock()
+	if hz < 0 {
+		return nil, nil, false
+	}
+	v.seq++
+	if v.says == listens {
+		return append(rtpHead(111, false, v.seq, ts, v.ssrc), 0xf8, 0xff, 0xfe), nil, false
+	}
+	rate := 50 * float64(len(v.pcm))
+	for i := range v.pcm {
+		v.pcm[i] = int16(6000*math.Sin(2*math.Pi*hz*float64(v.at)/rate)) + int16(rand.IntN(300)-150)
+		v.at++
+	}
+	if v.says == talksPCMU {
+		payload = v.law[:160]
+		g711.EncodeMu(payload, v.pcm)
+		return append(rtpHead(0, false, v.seq, ts, v.ssrc), payload...), payload, false
+	}
+	v.frame.SetRate(pcm.Rate16k)
+	copy(v.frame.Samples(), v.pcm)
+	n, err := v.enc.Encode(v.law, &v.frame)
+	if err != nil || n == 0 {
+		return nil, nil, false
+	}
+	payload = v.law[:n]
+	return append(rtpHead(111, false, v.seq, ts, v.ssrc), payload...), payload, false
+}
+
+func rtpHead(pt byte, marker bool, seq uint16, ts, ssrc uint32) []byte {
+	b := make([]byte, 12, 256)
+	b[0], b[1] = 0x80, pt
+	if marker {
+		b[1] |= 0x80
+	}
+	wirefmt.BigEndian.PutUint16(b[2:], seq)
+	wirefmt.BigEndian.PutUint32(b[4:], ts)
+	wirefmt.BigEndian.PutUint32(b[8:], ssrc)
+	return b
+}
