@@ -14,6 +14,7 @@ import (
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/desk"
 	"github.com/cordboard/cordboard/internal/conf"
+	"github.com/cordboard/cordboard/internal/egress"
 	"github.com/cordboard/cordboard/internal/store"
 	"github.com/cordboard/cordboard/media/webrtcleg"
 	"github.com/cordboard/cordboard/mixer"
@@ -21,6 +22,7 @@ import (
 	"github.com/cordboard/cordboard/recorder/listen"
 	"github.com/cordboard/cordboard/signaling/agentapi"
 	"github.com/cordboard/cordboard/signaling/siptrunk"
+	"github.com/cordboard/cordboard/signaling/webhook"
 )
 
 // envPrefix begins the names of the environment variables that are settings.
@@ -45,7 +47,10 @@ type config struct {
 	Calls    call.Config      `toml:"calls"`
 	Recorder recorderConfig   `toml:"recorder"`
 	Store    store.Config     `toml:"store"`
-	Desk     deskConfig       `toml:"desk"`
+	// Egress is where the server may connect to on others' request.
+	Egress   egress.Config  `toml:"egress"`
+	Webhooks webhook.Config `toml:"webhooks"`
+	Desk     deskConfig     `toml:"desk"`
 }
 
 // mixerConfig is the part of mixer.Config that is an operator's business.
@@ -96,6 +101,8 @@ func defaults() config {
 		Calls:         call.DefaultConfig(),
 		Recorder:      recorderConfig{Enabled: true, Config: recorder.Defaults()},
 		Store:         store.Config{Dir: "data/store"},
+		Egress:        egress.Config{Allow: []netip.Prefix{}},
+		Webhooks:      webhook.DefaultConfig(),
 		Desk:          deskConfig{Enabled: true, Config: desk.DefaultConfig()},
 	}
 	c.Log.Level, c.Log.Format = "info", "text"
@@ -150,7 +157,7 @@ func (c *config) complete() error {
 		}
 		c.SIP.AdvertisedIP = ip
 	}
-	errs := []error{c.HTTP.Validate(), c.SIP.Validate(), c.WebRTC.Validate(), c.Calls.Validate(), c.Store.Validate(), c.Mixer.validate()}
+	errs := []error{c.Egress.Validate(), c.Webhooks.Validate(c.Egress.CheckURL), c.HTTP.Validate(), c.SIP.Validate(), c.WebRTC.Validate(), c.Calls.Validate(), c.Store.Validate(), c.Mixer.validate()}
 	if c.Recorder.Enabled {
 		errs = append(errs, c.Recorder.Validate())
 	}

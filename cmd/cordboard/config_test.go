@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/cordboard/cordboard/internal/conf"
+	"github.com/cordboard/cordboard/internal/hooksig"
 	"github.com/cordboard/cordboard/signaling/siptrunk"
 )
 
@@ -44,13 +46,14 @@ func TestExampleTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := regexp.MustCompile(`(?m)^(trunks|queues|numbers|agents|policies|more|skills|calendars|stages|profiles) = \[\]\n`).ReplaceAllString(string(text), "")
+	plain := regexp.MustCompile(`(?m)^(trunks|queues|numbers|agents|policies|more|skills|calendars|stages|profiles|subscriptions) = \[\]\n`).ReplaceAllString(string(text), "")
 	plain = regexp.MustCompile(`(?m)^# (\[\[|[a-z_]+ = )`).ReplaceAllString(plain, "$1")
 	var got config
 	if err := conf.Load([]byte(plain), &got); err != nil {
 		t.Fatal(err)
 	}
 	got.SIP.Trunks[0].PasswordFile = ""
+	got.Webhooks.Subscriptions[0].SecretFile = secretFile(t)
 	if err := got.complete(); err != nil {
 		t.Error(err)
 	}
@@ -96,5 +99,43 @@ func TestDemoConfig(t *testing.T) {
 	}
 	if !strings.HasPrefix(c.HTTP.Listen, "127.0.0.1:") || !c.hasAgent(demoAgent) {
 		t.Errorf("the demo listens on %s", c.HTTP.Listen)
+	}
+}
+
+// secretFile holds a secret of webhooks.
+func secretFile(t *testing.T) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(name, []byte(hooksig.New().Reveal()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestMasterKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys", "webhooks.key")
+	one, err := masterKey(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := masterKey(file)
+	if err != nil || string(again) != string(one) {
+		t.Errorf("read back: %v, the same %t", err, string(again) == string(one))
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := masterKey(file); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("a key others can read: %v", err)
+	}
+	bad := filepath.Join(t.TempDir(), "bad")
+	if err := os.WriteFile(bad, []byte("abc"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := masterKey(bad); err == nil {
+		t.Error("half a key was taken")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ import (
 	"github.com/cordboard/cordboard/signaling/agentapi"
 	"github.com/cordboard/cordboard/signaling/auth"
 	"github.com/cordboard/cordboard/signaling/siptrunk"
+	"github.com/cordboard/cordboard/signaling/webhook"
 	"github.com/cordboard/cordboard/signaling/wire"
 	"github.com/cordboard/cordboard/web"
 )
@@ -66,6 +68,8 @@ type node struct {
 	keys     *auth.Keys
 	audit    *audit.Log
 	api      *agentapi.Server
+	webhooks *webhook.Hooks
+	master   []byte // secrets of webhooks are derived from it
 	listener net.Listener
 	restored uint64 // the newest event the store had
 
@@ -105,6 +109,12 @@ func build(cfg config) (_ *node, err error) {
 		return nil, err
 	}
 	n.restored = n.bus.Last()
+	if n.master, err = masterKey(filepath.Join(cfg.KeyDir, "webhooks.key")); err != nil {
+		return nil, err
+	}
+	if err = n.buildWebhooks(); err != nil {
+		return nil, err
+	}
 	if n.engine, err = mixer.New(mixer.Config{
 		Shards: cfg.Mixer.Shards, NoPoll: !cfg.Mixer.Poll, MaxBusy: cfg.Mixer.MaxBusy, MaxLate: cfg.Mixer.MaxLate,
 		Music: func() media.Source { return prompt.NewMusic() }, OnEffort: n.effort,
@@ -202,12 +212,14 @@ func (n *node) buildSignaling() error {
 		}),
 		RTP:      agentapi.RTPFunc(n.plainLeg),
 		Audit:    n.audit,
+		Webhooks: n.webhooks,
 		Draining: n.isDraining, Live: n.board.Live,
 		Stats: map[string]func() any{
 			"mixer":   func() any { return mixerStats(n.engine.Stats()) },
 			"call":    func() any { return n.board.Stats() },
 			"quality": func() any { return n.board.QualityStats() },
 			"webrtc":  func() any { return n.webrtc.Stats() },
+			"webhook": func() any { return n.webhooks.Stats() },
 		},
 		Rules: wire.DesktopConfig{
 			NotReadyReasons: []string{"break", "lunch", "meeting", "training"},
@@ -293,6 +305,7 @@ func (n *node) run(ctx context.Context) error {
 	start(&lowParts, low, "mixer", n.engine.Run)
 	start(&lowParts, low, "calls", n.board.Run)
 	start(&lowParts, low, "events", func(ctx context.Context) error { return n.bus.Persist(ctx, n.restored, n.events, n.log) })
+	start(&lowParts, low, "webhooks", n.webhooks.Run)
 	if n.recorder != nil {
 		start(&lowParts, low, "recorder", n.recorder.Run)
 		start(&lowParts, low, "archive check", func(ctx context.Context) error {

@@ -36,6 +36,9 @@ type Bus struct {
 	ended   []string // ended calls whose counter is kept, a ring once it is full
 	endedAt int
 	wake    chan struct{} // closed and replaced at each publish
+	lasting bool          // there is a store
+	kept    uint64        // newest event the store has
+	saved   chan struct{} // closed and replaced when kept moves
 	now     func() time.Time
 }
 
@@ -44,7 +47,7 @@ func New(size int, start uint64, now func() time.Time) *Bus {
 	start = max(start, 1)
 	return &Bus{
 		size: uint64(max(size, 1)), base: start, next: start, first: start,
-		perCall: make(map[string]uint64), wake: make(chan struct{}), now: now,
+		perCall: make(map[string]uint64), wake: make(chan struct{}), saved: make(chan struct{}), now: now,
 	}
 }
 

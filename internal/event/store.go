@@ -35,10 +35,12 @@ func (b *Bus) Restore(s Store) error {
 		if err != nil {
 			return fmt.Errorf("event: load: %w", err)
 		}
+		b.mu.Lock()
 		if len(events) == 0 {
+			b.lasting, b.kept = true, b.next-1
+			b.mu.Unlock()
 			return nil
 		}
-		b.mu.Lock()
 		for _, e := range events {
 			if e.Seq <= after {
 				b.mu.Unlock()
@@ -70,6 +72,7 @@ func (b *Bus) Persist(ctx context.Context, after uint64, s Store, log *slog.Logg
 			b.mu.Unlock()
 			log.Error("events lost to the store", "count", first-after-1)
 			after = first - 1
+			b.mark(after)
 			continue
 		case err != nil:
 			return b.flush(after, s)
@@ -85,6 +88,33 @@ func (b *Bus) Persist(ctx context.Context, after uint64, s Store, log *slog.Logg
 			wait = min(2*wait, retryMax)
 		}
 		after = events[len(events)-1].Seq
+		b.mark(after)
+	}
+}
+
+// mark says that the store has all events up to one, or never will.
+func (b *Bus) mark(seq uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept = seq
+	close(b.saved)
+	b.saved = make(chan struct{})
+}
+
+// Kept waits until an event is in the store, where there is one. It returns the context's error.
+func (b *Bus) Kept(ctx context.Context, seq uint64) error {
+	for {
+		b.mu.Lock()
+		saved, there := b.saved, !b.lasting || b.kept >= seq
+		b.mu.Unlock()
+		if there {
+			return nil
+		}
+		select {
+		case <-saved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 
@@ -103,6 +133,7 @@ func (b *Bus) flush(after uint64, s Store) error {
 			continue
 		}
 		after = events[len(events)-1].Seq
+		b.mark(after)
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ const (
 	Campaign  = "cmp"
 	Record    = "rcd"
 	List      = "lst"
+	Webhook   = "whk"
 
 	Supervision = "sup"
 )

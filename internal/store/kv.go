@@ -118,3 +118,29 @@ func (b *Bucket) Watch(ctx context.Context, pattern string, f func(Value) error)
 		}
 	}
 }
+
+// List reads the keys that begin with a prefix that ends in a dot, in no order.
+func (b *Bucket) List(ctx context.Context, prefix string) ([]Value, error) {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	w, err := b.kv.Watch(ctx, prefix+">", jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, fmt.Errorf("store: list %s: %w", prefix, err)
+	}
+	defer w.Stop() //nolint:errcheck // only fails on a closed connection
+	var out []Value
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("store: list %s: %w", prefix, ctx.Err())
+		case e, ok := <-w.Updates():
+			if !ok {
+				return nil, fmt.Errorf("store: list %s: the store has closed", prefix)
+			}
+			if e == nil { // all have been told
+				return out, nil
+			}
+			out = append(out, Value{Key: e.Key(), Data: e.Value(), Revision: e.Revision()})
+		}
+	}
+}

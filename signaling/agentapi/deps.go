@@ -190,6 +190,7 @@ type Deps struct {
 	Calls      Calls
 	Desk       Desk
 	Recordings Recordings
+	Webhooks   Webhooks
 	WebRTC     WebRTC
 	RTP        RTP
 	Audit      *audit.Log // who did what with recordings, and as a supervisor; nil: nothing is written down

@@ -690,8 +690,8 @@ func newFixture(t testing.TB, change ...func(*Config, *Deps)) *fixture {
 	}
 	cfg := DefaultConfig()
 	deps := Deps{
-		Audit: log,
-		Keys:  f.keys, Calls: f.calls, Desk: f.desk, Recordings: fakeRecordings{}, Bus: f.bus, Log: slog.New(slog.DiscardHandler),
+		Audit: log, Webhooks: fakeWebhooks{},
+		Keys: f.keys, Calls: f.calls, Desk: f.desk, Recordings: fakeRecordings{}, Bus: f.bus, Log: slog.New(slog.DiscardHandler),
 		WebRTC: WebRTCFunc(func(_ context.Context, offer string, streams bool) (WebRTCLeg, string, error) {
 			if !strings.HasPrefix(offer, "v=0") {
 				return nil, "", errors.New("no SDP")

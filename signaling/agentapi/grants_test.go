@@ -139,6 +139,16 @@ var matrix = []struct{ route, roles, act string }{
 	{"GET /v1/calls/{call}/variables/{name}", "ooy", ""},
 	{"PUT /v1/calls/{call}/variables/{name}", "ooy", "variables"},
 	{"POST /v1/wrapups/{wrapup}/cancel", "ooy", "extend_wrapup"},
+	{"GET /v1/webhooks", "--y", ""},
+	{"POST /v1/webhooks", "--y", ""},
+	{"GET /v1/webhooks/{webhook}", "--y", ""},
+	{"PATCH /v1/webhooks/{webhook}", "--y", ""},
+	{"DELETE /v1/webhooks/{webhook}", "--y", ""},
+	{"POST /v1/webhooks/{webhook}/rotate", "--y", ""},
+	{"POST /v1/webhooks/{webhook}/test", "--y", ""},
+	{"GET /v1/webhooks/{webhook}/attempts", "--y", ""},
+	{"GET /v1/webhooks/{webhook}/dead", "--y", ""},
+	{"POST /v1/webhooks/{webhook}/replay", "--y", ""},
 	{"GET /v1/wall", "-yy", ""},
 	{"POST /v1/calls/{call}/monitor", "-yy", ""},
 	{"POST /v1/calls/{call}/coach", "-yy", ""},
@@ -157,7 +167,7 @@ func pathOf(pattern string) string {
 		"{session}", "ses_1", "{agent}", "bob", "{call}", callID, "{leg}", customer, "{offer}", offerID, "{wrapup}", wrapupID,
 		"{room}", roomID, "{recording}", recID, "{track}", "customer-1", "{capture}", "cap_1", "{callback}", callbackID,
 		"{campaign}", campaignID, "{record}", recordID, "{list}", "lst_1", "{number}", "041", "{name}", "pin",
-		"{supervision}", "sup_1",
+		"{supervision}", "sup_1", "{webhook}", "whk_1",
 	).Replace(pattern)
 }
 

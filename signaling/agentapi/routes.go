@@ -47,7 +47,7 @@ const (
 
 // routes is the table.
 func routes() []Route {
-	return slices.Concat(baseRoutes(), callbackRoutes(), campaignRoutes(), handlingRoutes(), superviseRoutes())
+	return slices.Concat(baseRoutes(), callbackRoutes(), campaignRoutes(), handlingRoutes(), superviseRoutes(), webhookRoutes())
 }
 
 func baseRoutes() []Route {

@@ -37,6 +37,9 @@ var Enums = map[string][]string{
 	"CaptureState": values(CaptureOpen, CaptureComplete, CaptureTimedOut, CaptureCancelled, CaptureEnded, CaptureTaken),
 	"CaptureVoice": values(CaptureMute, CapturePass),
 
+	"WebhookState":   values(WebhookActive, WebhookFailing, WebhookDisabled),
+	"WebhookOutcome": values(WebhookDelivered, WebhookFailed, WebhookDead, WebhookTested),
+
 	"SupervisionMode":  values(Monitor, Coach, Barge),
 	"SupervisionState": values(SupervisionConnecting, SupervisionActive, SupervisionEnded),
 }

@@ -120,6 +120,9 @@ var EventTypes = map[string]any{
 
 	"config.changed": DeskConfig{},
 
+	"webhook.disabled":      Webhook{}, // nothing could be delivered for a long time
+	"webhook.dead_lettered": Webhook{},
+
 	"archive.degraded": ArchiveStatus{},
 	"archive.restored": ArchiveStatus{},
 	"spool.degraded":   SpoolStatus{},

@@ -1490,6 +1490,135 @@ export interface WrapupReason {
   label: string;
 }
 
+/** WebhookState is what a webhook does. */
+export type WebhookState = "active" | "failing" | "disabled";
+export const webhookStateValues: readonly WebhookState[] = ["active", "failing", "disabled"];
+
+/** Webhook is an address that events are sent to. */
+export interface Webhook {
+  id: string;
+  url: string;
+  description?: string;
+  /** types, or "call.*"; none: all */
+  events: string[];
+  state: WebhookState;
+  /** why it is disabled */
+  reason?: string;
+  /** stands in the configuration file and is changed there */
+  configured?: boolean;
+  created: string;
+  by?: string;
+  /** Seq is the newest event that is done with: delivered, a dead letter, or not asked for. */
+  seq: number;
+  /** events that came since */
+  behind: number;
+  /** dead letters */
+  dead: number;
+  /** Attempt and Next are of the event being tried again. */
+  attempt?: number;
+  next?: string;
+  failing_since?: string;
+  /** when something was delivered last */
+  delivered?: string;
+  /** of the last failure */
+  error?: string;
+  /** OldSecretUntil is how long events are signed with the secret before the last rotation too. */
+  old_secret_until?: string;
+}
+
+/** WebhookList lists webhooks. */
+export interface WebhookList {
+  items: Webhook[];
+}
+
+/** WebhookRequest makes a webhook. */
+export interface WebhookRequest {
+  url: string;
+  description?: string;
+  events?: string[];
+  /** begin behind this event; absent: with what happens from now on */
+  after?: number;
+}
+
+/** WebhookPatch changes a webhook; what is absent stays. */
+export interface WebhookPatch {
+  url?: string;
+  description?: string;
+  events?: string[];
+  /** true goes on where it stopped */
+  enabled?: boolean;
+}
+
+/** WebhookRotation asks for a new secret. */
+export interface WebhookRotation {
+  /** how long the old one signs too; absent: a day */
+  keep_seconds?: number;
+}
+
+/** WebhookSecret is a webhook with its secret, which is shown this once. */
+export interface WebhookSecret {
+  webhook: Webhook;
+  secret: string;
+}
+
+/** WebhookOutcome is how an attempt ended. */
+export type WebhookOutcome = "delivered" | "failed" | "dead" | "tested";
+export const webhookOutcomeValues: readonly WebhookOutcome[] = ["delivered", "failed", "dead", "tested"];
+
+/** WebhookAttempt is one request that was sent, or could not be. */
+export interface WebhookAttempt {
+  time: string;
+  event_id: string;
+  seq?: number;
+  type: string;
+  attempt: number;
+  outcome: WebhookOutcome;
+  /** of the answer, 0 without one */
+  status?: number;
+  ms: number;
+  error?: string;
+}
+
+/** WebhookAttemptList lists attempts, newest first. */
+export interface WebhookAttemptList {
+  items: WebhookAttempt[];
+}
+
+/** DeadLetter is an event that a webhook could not be given. */
+export interface DeadLetter {
+  event_id: string;
+  seq: number;
+  type: string;
+  call_id?: string;
+  /** of the event */
+  time: string;
+  /** attempt */
+  first: string;
+  died: string;
+  attempts: number;
+  status?: number;
+  error?: string;
+  /** is being tried again */
+  replay?: boolean;
+}
+
+/** DeadLetterList lists dead letters by their sequence number. */
+export interface DeadLetterList {
+  items: DeadLetter[];
+  next?: string;
+}
+
+/** ReplayRequest asks for dead letters to be sent again. */
+export interface ReplayRequest {
+  seqs?: number[];
+  all?: boolean;
+}
+
+/** ReplayAnswer says how many are sent again. */
+export interface ReplayAnswer {
+  count: number;
+}
+
 /** Call is one interaction: its legs, its room and its recordings. */
 export interface Call {
   id: string;
@@ -2034,6 +2163,8 @@ export interface EventMap {
   "queue.changed": Queue;
   "desk.alarm": Alarm;
   "config.changed": DeskConfig;
+  "webhook.disabled": Webhook;
+  "webhook.dead_lettered": Webhook;
   "archive.degraded": ArchiveStatus;
   "archive.restored": ArchiveStatus;
   "spool.degraded": SpoolStatus;
