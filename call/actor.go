@@ -418,6 +418,8 @@ func (a *actor) roomEvent(e mixer.Event) {
 		a.playEnded(e.Player)
 	case mixer.ShedChanged:
 		a.shed = e.Shed
+	case mixer.PassChanged:
+		a.passChanged(e.Member, e.Passes)
 	case mixer.Closed:
 		if e.Err != nil {
 			a.log.Error("room failed, ending its call", "room", a.call.Room, "cause", e.Err)

@@ -15,7 +15,7 @@ func (a *actor) suppression(l *leg, hear []wire.MatrixCell) denoise.Settings {
 	if l.wire.Hold.Remote {
 		return denoise.Settings{}
 	}
-	s := denoise.Settings{Level: l.wire.Denoise.In, Residual: l.wire.Denoise.Residual}
+	s := denoise.Settings{Level: l.wire.Denoise.In, Residual: l.wire.Denoise.Residual, Music: l.wire.Denoise.SuppressMusic}
 	for _, c := range hear {
 		if o := a.leg(c.Listener); c.Source == l.wire.ID && o != nil {
 			s.Level = max(s.Level, o.wire.Denoise.Out)
@@ -64,12 +64,34 @@ func (a *actor) suppress(ctx context.Context) (changed []*leg, err error) {
 			}
 		}
 		w := &l.wire.Denoise
-		if bypassed := a.shed && !s.Off(); w.Level != s.Level || w.Bypassed != bypassed {
-			w.Level, w.Bypassed = s.Level, bypassed
+		bypassed, passes := a.shed && !s.Off(), l.pass(s, a.shed)
+		if w.Level != s.Level || w.Bypassed != bypassed || w.Passes != passes {
+			w.Level, w.Bypassed, w.Passes = s.Level, bypassed, passes
 			changed = append(changed, l)
 		}
 	}
 	return changed, nil
+}
+
+// pass is why the leg's voice passes with these settings, "" where it does not, or is not to be suppressed.
+func (l *leg) pass(s denoise.Settings, shed bool) wire.Pass {
+	switch {
+	case s.Off() && l.wire.Hold.Remote && l.wire.Denoise.In > 0:
+		return wire.PassHold
+	case s.Off():
+		return ""
+	case shed:
+		return wire.PassOverload
+	}
+	return l.passes
+}
+
+// passChanged notes that what a leg says was found out to be something that is not suppressed, or no more. The next
+// resuppress shows it.
+func (a *actor) passChanged(id, why string) {
+	if l := a.leg(id); l != nil && l.joined {
+		l.passes = wire.Pass(why)
+	}
 }
 
 // resuppress is suppress after something else has changed that may matter to it: who is there, who hears whom, who
@@ -135,6 +157,7 @@ func merge(d *wire.Denoise, p wire.DenoisePatch) {
 	set(&d.In, p.In)
 	set(&d.Out, p.Out)
 	set(&d.Residual, p.Residual)
+	set(&d.SuppressMusic, p.SuppressMusic)
 }
 
 // letGo gives back what a leg had in the room that it has left.
@@ -143,7 +166,8 @@ func (l *leg) letGo() {
 		denoise.Put(l.denoiser)
 		l.denoiser = nil
 	}
-	l.wire.Denoise.Level, l.wire.Denoise.Bypassed = 0, false
+	l.passes = ""
+	l.wire.Denoise.Level, l.wire.Denoise.Bypassed, l.wire.Denoise.Passes = 0, false, ""
 }
 
 // denoiseText is a leg's suppression for people who read a timeline.
@@ -152,8 +176,8 @@ func denoiseText(d wire.Denoise) string {
 	if d.Residual {
 		text += ", residual"
 	}
-	if d.Bypassed {
-		text += ", bypassed"
+	if d.Passes != "" {
+		text += ", passes: " + string(d.Passes)
 	}
 	return text
 }

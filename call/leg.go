@@ -22,6 +22,7 @@ type leg struct {
 	media    media.Leg                  // once in the room
 	gauge    *gauge                     // likewise
 	denoiser *denoise.Denoiser          // of its voice, nil until first needed
+	passes   wire.Pass                  // what the denoiser found its voice to be
 	trunk    string                     // sip: whose it is, as far as said
 	sinks    map[string]media.RelaySink // of the voices that have a stream of their own
 	joined   bool                       // a member of the room

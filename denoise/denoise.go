@@ -25,7 +25,16 @@ type Settings struct {
 	// Residual asks for what suppression takes away in place of what it leaves, for somebody who must
 	// listen to the noise: a faulty machine, a bad line.
 	Residual bool
+	// Music says that music is noise too. Otherwise it is let through as it is, once it is known for music: what
+	// a far side plays while somebody waits.
+	Music bool
 }
+
+// Why frames pass as they are though something is to be done to the source.
+const (
+	PassMusic = "music"
+	PassTones = "tones"
+)
 
 // Off reports whether the source is to be left as it is.
 func (s Settings) Off() bool { return s.Level == 0 && !s.Residual }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"sync/atomic"
 
+	"github.com/cordboard/cordboard/denoise/music"
 	"github.com/cordboard/cordboard/internal/vec"
 	"github.com/cordboard/cordboard/media/pcm"
 )
@@ -32,10 +33,11 @@ const (
 //	   ▲                                                    │ Set off, or shed
 //	   └────────── [shift: delayed to raw] ◄── faded to as it was
 //
-// A Denoiser is about 9 kB and allocates nothing while it runs. Process, Rest, Shed and Reset belong to the one
-// goroutine that moves the audio; Set, Settings, Idle and Voice may be called from any.
+// A Denoiser is about 14 kB and allocates nothing while it runs. Process, Rest, Shed and Reset belong to the one
+// goroutine that moves the audio; Set, Settings, Idle, Voice and Passes may be called from any.
 type Denoiser struct {
-	wanted  atomic.Uint32 // level, and 1<<8 for the residual
+	wanted  atomic.Uint32 // level, 1<<8 for the residual, 1<<9 for music
+	passes  atomic.Uint32 // an index of reasons
 	voice   atomic.Uint32 // bits of a float32: the probability of speech, negative where it is not known
 	through atomic.Bool   // nothing is held back: frames pass as they are
 	shed    atomic.Bool   // off until there is time again, whatever is wanted
@@ -46,6 +48,8 @@ type Denoiser struct {
 	fresh    bool    // the windows' overlap is not of the frame before
 	net      *network
 	memory   memory
+	music    music.Detector
+	toned    int                   // frames of tones not long ago: one more for each, one less for each without
 	past     [taps - 1]lowSpectrum // the frames before, oldest first
 	late     [pcm.MaxSamples / 2]float32
 	overlap  [pcm.MaxSamples / 2]float32
@@ -67,13 +71,16 @@ func (d *Denoiser) Set(s Settings) {
 	if s.Residual {
 		v |= 1 << 8
 	}
+	if s.Music {
+		v |= 1 << 9
+	}
 	d.wanted.Store(v)
 }
 
 // Settings is what was last Set.
 func (d *Denoiser) Settings() Settings {
 	v := d.wanted.Load()
-	return Settings{Level: int(v & 0xff), Residual: v&(1<<8) != 0}
+	return Settings{Level: int(v & 0xff), Residual: v&(1<<8) != 0, Music: v&(1<<9) != 0}
 }
 
 // Shed switches suppression off while the machine is short of time, and back. It is blended like Set.
@@ -101,12 +108,55 @@ func (d *Denoiser) Voice() (p float32, ok bool) {
 	return p, p >= 0
 }
 
+// reasons are what Passes may answer.
+var reasons = [...]string{"", PassMusic, PassTones}
+
+const (
+	passMusic = 1 + iota
+	passTones
+)
+
+// Passes tells why what comes passes as it is: PassMusic, PassTones, or "" where it does not. Tones count when there
+// were half a second of them, and until there have been none for as long as ring-back pauses.
+func (d *Denoiser) Passes() string { return reasons[d.passes.Load()] }
+
+const (
+	tonesLong = 25  // frames
+	tonesGone = 300 // frames
+)
+
+// note keeps why frames pass. tones is whether this one was nothing else.
+func (d *Denoiser) note(tones, music bool) {
+	if tones {
+		d.toned = min(max(d.toned, 0)+1, tonesLong)
+	} else if d.toned > 0 && d.toned < tonesLong {
+		d.toned-- // too few so far
+	} else if d.toned >= tonesLong {
+		d.toned = -tonesGone
+	} else if d.toned < 0 {
+		d.toned++
+	}
+	now := uint32(0)
+	switch {
+	case music:
+		now = passMusic
+	case d.toned >= tonesLong || d.toned < 0:
+		now = passTones
+	}
+	if now != d.passes.Load() {
+		d.passes.Store(now)
+	}
+}
+
 func (d *Denoiser) setVoice(p float32) { d.voice.Store(math.Float32bits(p)) }
 
 // Reset forgets the source: the next frame is the first of another.
 func (d *Denoiser) Reset() {
 	d.Rest()
 	d.memory.reset()
+	d.music.Reset()
+	d.toned = 0
+	d.passes.Store(0)
 	d.through.Store(true)
 	d.dry, d.wet = 1, 0
 	d.quiet = 0
@@ -193,6 +243,7 @@ func (d *Denoiser) Process(f *pcm.Frame) {
 	if d.hush(samples) && !done {
 		d.dry, d.wet = dry, wet
 		d.pass(samples, half)
+		d.note(false, d.music.Music())
 		d.setVoice(0)
 		return
 	}
@@ -221,8 +272,7 @@ func (d *Denoiser) work(sig *signal, samples []int16, want Settings) *scratch {
 		clear(d.overlap[:])
 		vec.Overlap(d.overlap[:half], s.zeros(half), in[:half], sig.wave[half:], d.dry)
 	}
-	d.suppress(sig, s, dry, wet)
-	if want.Residual {
+	if d.suppress(sig, s, dry, wet, !want.Music) || want.Residual {
 		d.setVoice(-1)
 	}
 	return s
@@ -272,8 +322,8 @@ func (s *scratch) zeros(n int) []float32 {
 }
 
 // suppress turns s.in, half a frame of the past and a whole one, into the s.out of the same length, whose first
-// two thirds are complete.
-func (d *Denoiser) suppress(sig *signal, s *scratch, dry, wet float32) {
+// two thirds are complete. It reports whether that is music, which it does not touch where spare is set.
+func (d *Denoiser) suppress(sig *signal, s *scratch, dry, wet float32, spare bool) (music bool) {
 	half := sig.half
 	x, y := &s.spectra[0], &s.spectra[1]
 	k := (sig.bins + 7) &^ 7
@@ -294,10 +344,16 @@ func (d *Denoiser) suppress(sig *signal, s *scratch, dry, wet float32) {
 		s.answers[1].pass()
 		voice = 0
 	}
+	if spare {
+		music = d.music.Push(y.re[:], y.im[:])
+	} else {
+		d.music.Reset()
+	}
+	d.note(s.answers[1].tone, music)
 	var rest [hops]float32
 	for t := range hops {
 		a := &s.answers[t]
-		if a.tone {
+		if a.tone || music {
 			a.pass()
 		}
 		d.dry, d.wet = toward(d.dry, dry), toward(d.wet, wet)
@@ -312,6 +368,7 @@ func (d *Denoiser) suppress(sig *signal, s *scratch, dry, wet float32) {
 	vec.Overlap(out[:2*half], dx, s.in[:2*half], sig.wave, rest[0])
 	vec.Overlap(out[half:], dy, s.in[half:3*half], sig.wave, rest[1])
 	copy(d.overlap[:half], out[2*half:])
+	return music
 }
 
 func toward(now, want float32) float32 { return now + max(-ramp, min(ramp, want-now)) }

@@ -50,6 +50,7 @@ type source struct {
 	idle     int         // ticks in a row, up to fallow, without audio
 	packets  int8        // ticks in a row, up to trusted, for which the Opus payload was there
 	holds    bool        // its suppressor holds audio back
+	passes   string      // why its suppressor lets it pass
 	relays   int         // listeners its packets are handed on to
 	seated   bool        // its socket may be polled
 	polled   bool        // it is

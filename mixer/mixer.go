@@ -133,6 +133,8 @@ type Suppressor interface {
 	Inverted() bool
 	// Voice is the probability that somebody spoke in the last frame; ok is false where that is not known.
 	Voice() (p float32, ok bool)
+	// Passes is why what comes passes as it is though it is switched on, one of a few words; "" where it does not.
+	Passes() string
 }
 
 // Tap is given every member's share of every tick, in the order the members joined their seats. It must not

@@ -26,6 +26,8 @@ const (
 	// ShedChanged: processors that can do less do so since the machine is short of time (Shed), or as much as
 	// they should again.
 	ShedChanged
+	// PassChanged: what Member says passes its Suppressor as it is, for the reason in Passes, or no more ("").
+	PassChanged
 	// Closed: the room is over, Err as in Room.Err. It is the last event.
 	Closed
 )
@@ -37,6 +39,7 @@ type Event struct {
 	Member string
 	Player string
 	Shed   bool
+	Passes string
 	Err    error
 }
 

@@ -25,6 +25,7 @@ type Stats struct {
 	Dozed        uint64 // ticks that a room left out and made up for later, since all was forwarded in it
 	Polled       uint64 // sockets read by a tick
 	Suppressed   uint64 // frames led through noise suppression
+	Passed       uint64 // frames that it knew for music or tones and let through as they were
 	Mixes        uint64 // distinct mixes computed
 	Encodes      uint64 // encoder calls
 	Shared       uint64 // encoder calls saved because listeners heard the same
@@ -67,6 +68,7 @@ func (e *Engine) Stats() Stats {
 		t.Dozed += m.dozed.Load()
 		t.Polled += m.polled.Load()
 		t.Suppressed += m.suppressed.Load()
+		t.Passed += m.passed.Load()
 		t.Mixes += m.mixes.Load()
 		t.Encodes += m.encodes.Load()
 		t.Shared += m.shared.Load()
@@ -109,7 +111,7 @@ type meter struct {
 	decoded, undecoded, replans    atomic.Uint64
 	events, forwarded, polled      atomic.Uint64
 	dozed                          atomic.Uint64
-	suppressed                     atomic.Uint64
+	suppressed, passed             atomic.Uint64
 }
 
 // observe counts one tick.
@@ -136,12 +138,12 @@ type counts struct {
 	decoded, undecoded, replans    uint64
 	events, forwarded, polled      uint64
 	dozed                          uint64
-	suppressed                     uint64
+	suppressed, passed             uint64
 }
 
 // cost is about what the work counted takes, in microseconds.
 func (c *counts) cost() uint64 {
-	return 100*(c.encodes+c.primed-c.light) + 10*c.decoded + 25*c.suppressed + 2*(c.mixes+c.undecoded+c.silent+c.shared+c.forwarded)
+	return 100*(c.encodes+c.primed-c.light) + 10*c.decoded + 25*(c.suppressed+c.passed) + 2*(c.mixes+c.undecoded+c.silent+c.shared+c.forwarded)
 }
 
 func (s *scratch) flush(m *meter) {
@@ -150,6 +152,7 @@ func (s *scratch) flush(m *meter) {
 	m.dozed.Add(c.dozed)
 	m.polled.Add(c.polled)
 	m.suppressed.Add(c.suppressed)
+	m.passed.Add(c.passed)
 	m.mixes.Add(c.mixes)
 	m.encodes.Add(c.encodes)
 	m.shared.Add(c.shared)

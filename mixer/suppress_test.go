@@ -18,6 +18,7 @@ type quieter struct {
 	voice    float32
 	plain    bool // changes nothing
 	inverted bool
+	why      string // it passes
 }
 
 func (h *quieter) Idle() bool             { return (!h.on.Load() || h.shed.Load()) && h.held == nil }
@@ -25,6 +26,7 @@ func (h *quieter) Inverted() bool         { return h.inverted }
 func (h *quieter) Shed(on bool)           { h.shed.Store(on) }
 func (h *quieter) Rest()                  { h.rests++; h.held = nil }
 func (h *quieter) Voice() (float32, bool) { return h.voice, h.voice >= 0 }
+func (h *quieter) Passes() string         { return h.why }
 func (h *quieter) String() string         { return "quieter" }
 
 func (h *quieter) Process(f *pcm.Frame) {

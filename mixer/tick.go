@@ -86,6 +86,10 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 	if s.follow() || f.turned() {
 		r.ask(&sc.counts)
 	}
+	if p := f.passes(); f.suppressor != nil && p != s.passes {
+		s.passes = p
+		r.emit(Event{Kind: PassChanged, Member: s.id, Passes: p}, &sc.counts)
+	}
 	if s.polled {
 		s.poller.Poll(sc.now)
 		sc.counts.polled++
@@ -155,6 +159,14 @@ func (f *feed) turned() bool {
 	return f.dormant != nil && !f.dormant.Idle()
 }
 
+// passes is why the suppressor lets everything through, "" where it does not.
+func (f *feed) passes() string {
+	if f.suppressor == nil {
+		return ""
+	}
+	return f.suppressor.Passes()
+}
+
 // process does to a frame what is to be done, and keeps for the tap how it was.
 func (f *feed) process(frame *pcm.Frame, sc *scratch) {
 	if f.raw && len(f.processors) > 0 || f.taped && f.suppressor != nil {
@@ -170,7 +182,11 @@ func (f *feed) process(frame *pcm.Frame, sc *scratch) {
 		f.source.holds = false
 	case f.wanted:
 		f.source.holds = true
-		sc.counts.suppressed++
+		if f.passes() == "" {
+			sc.counts.suppressed++
+		} else {
+			sc.counts.passed++
+		}
 	case f.source.holds: // nobody hears it any more
 		f.source.holds = false
 		f.suppressor.Rest()

@@ -5,17 +5,9 @@ import "github.com/cordboard/cordboard/signaling/wire"
 // denoise is how the noise suppression of a leg begins: an agent's as the agent's entry says, a trunk's as the
 // trunk's, and for the customer what the call's queue says in place of that.
 func (n *node) denoise(l wire.Leg, trunk, queue string) (p wire.DenoisePatch) {
-	over := func(o wire.DenoisePatch) {
-		if o.In != nil {
-			p.In = o.In
-		}
-		if o.Out != nil {
-			p.Out = o.Out
-		}
-	}
 	for _, t := range n.cfg.SIP.Trunks {
 		if l.Kind == wire.LegSIP && (t.Name == trunk || trunk == "" && len(n.cfg.SIP.Trunks) == 1) {
-			over(t.Denoise)
+			p = t.Denoise.Over(p)
 		}
 	}
 	if n.desk == nil {
@@ -23,8 +15,7 @@ func (n *node) denoise(l wire.Leg, trunk, queue string) (p wire.DenoisePatch) {
 	}
 	customer, agent := n.desk.DenoiseOf(queue, l.Agent)
 	if l.Role == wire.RoleCustomer {
-		over(customer)
+		p = customer.Over(p)
 	}
-	over(agent)
-	return p
+	return agent.Over(p)
 }

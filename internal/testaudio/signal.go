@@ -40,10 +40,9 @@ func Noise(seed uint64, n int, dbfs float64) []int16 {
 // Speech is n samples of something that moves like speech: a buzz of changing pitch through changing
 // formants, in syllables with pauses between. It is no voice; it exercises codecs and detectors.
 func Speech(seed uint64, rate float64, n int, dbfs float64) []int16 {
-	out := make([]int16, n)
 	wave := make([]float64, n)
 	noise := Noise(seed, n, -20)
-	var phase, energy float64
+	var phase float64
 	var y [3][2]float64
 	for i := range wave {
 		t := float64(i)/rate + float64(seed%17)
@@ -64,16 +63,8 @@ func Speech(seed uint64, rate float64, n int, dbfs float64) []int16 {
 			x = 0.4*x + v
 		}
 		wave[i] = x * env
-		energy += wave[i] * wave[i]
 	}
-	if energy == 0 {
-		return out
-	}
-	a := 32767 * math.Pow(10, dbfs/20) / math.Sqrt2 / math.Sqrt(energy/float64(n))
-	for i, v := range wave {
-		out[i] = int16(max(-32768, min(32767, math.Round(a*v))))
-	}
-	return out
+	return scaled(wave, dbfs)
 }
 
 // RMS is the level in dBFS, where a full-scale sine has 0; -200 for silence.

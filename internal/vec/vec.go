@@ -66,7 +66,7 @@ func Mix(dst Rows, m []float32, x Rows, rows, heads int, add Rows) {
 
 // Gates advances gated recurrent units of n states each (a multiple of 8) that lie one after the other: x and g
 // are the input's and the state's share of their 3n gate values each, in the order reset, update, candidate,
-// biases included; h are the states, replaced.
+// biases included, and may be overwritten; h are the states, replaced.
 func Gates(h, x, g []float32, n int) {
 	if n&7 != 0 || n <= 0 || len(h)%n != 0 || len(x) != 3*len(h) || len(g) != 3*len(h) {
 		panic("vec: gates of an odd shape")

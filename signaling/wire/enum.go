@@ -27,6 +27,7 @@ var Enums = map[string][]string{
 	"TargetKind":   values(TargetAgent, TargetQueue, TargetNumber, TargetEntryPoint),
 	"ConsultState": values(ConsultRequested, ConsultReached, ConsultConnecting, ConsultAnswered, ConsultEnded),
 	"PartyRole":    values(PartyCustomer, PartyPrimary, PartyConsulted, PartyConference),
+	"Pass":         values(PassHold, PassMusic, PassTones, PassOverload),
 	"PlaySource":   values(PlayTone, PlayBeep, PlayMusic, PlayRingback, PlayFile),
 	"TonePolicy":   values(TonesOff, TonesConference, TonesAlways),
 	"RelayPolicy":  values(RelayNone, RelayAll),

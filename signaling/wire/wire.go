@@ -134,15 +134,44 @@ type Denoise struct {
 	Out int `json:"out"` // on the voices the party hears
 	// Residual: those who hear the party hear what suppression takes from its voice, in place of the voice.
 	Residual bool `json:"residual,omitempty"`
-	Level    int  `json:"level"`              // at which the party's voice is suppressed now
-	Bypassed bool `json:"bypassed,omitempty"` // not suppressed now, since the server is short of time
+	// SuppressMusic: music from the party is noise too. Otherwise it is let through once it is known for music.
+	SuppressMusic bool `json:"suppress_music,omitempty"`
+	Level         int  `json:"level"`              // at which the party's voice is suppressed now
+	Bypassed      bool `json:"bypassed,omitempty"` // not suppressed now, since the server is short of time
+	Passes        Pass `json:"passes,omitempty"`   // why it passes as it is now though it is to be suppressed
 }
+
+// Pass is why a voice passes as it came though it is to be suppressed.
+type Pass string
+
+const (
+	PassHold     Pass = "hold"     // the party holds us and plays something
+	PassMusic    Pass = "music"    // it sounds like music
+	PassTones    Pass = "tones"    // ring-back, a fax, a test tone
+	PassOverload Pass = "overload" // the server is short of time
+)
 
 // DenoisePatch changes a leg's noise suppression, or says how one begins; what is absent stays.
 type DenoisePatch struct {
 	In       *int  `json:"in,omitempty" toml:"in"`
 	Out      *int  `json:"out,omitempty" toml:"out"`
 	Residual *bool `json:"residual,omitempty" toml:"-"`
+
+	SuppressMusic *bool `json:"suppress_music,omitempty" toml:"suppress_music"`
+}
+
+// Over is o with what p says in its place.
+func (p DenoisePatch) Over(o DenoisePatch) DenoisePatch {
+	if p.In != nil {
+		o.In = p.In
+	}
+	if p.Out != nil {
+		o.Out = p.Out
+	}
+	if p.SuppressMusic != nil {
+		o.SuppressMusic = p.SuppressMusic
+	}
+	return o
 }
 
 // Valid reports whether every level lies between 0 and 100.

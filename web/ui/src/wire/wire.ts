@@ -1726,17 +1726,26 @@ export interface Denoise {
   out: number;
   /** Residual: those who hear the party hear what suppression takes from its voice, in place of the voice. */
   residual?: boolean;
+  /** SuppressMusic: music from the party is noise too. Otherwise it is let through once it is known for music. */
+  suppress_music?: boolean;
   /** at which the party's voice is suppressed now */
   level: number;
   /** not suppressed now, since the server is short of time */
   bypassed?: boolean;
+  /** why it passes as it is now though it is to be suppressed */
+  passes?: Pass;
 }
+
+/** Pass is why a voice passes as it came though it is to be suppressed. */
+export type Pass = "hold" | "music" | "tones" | "overload";
+export const passValues: readonly Pass[] = ["hold", "music", "tones", "overload"];
 
 /** DenoisePatch changes a leg's noise suppression, or says how one begins; what is absent stays. */
 export interface DenoisePatch {
   in?: number;
   out?: number;
   residual?: boolean;
+  suppress_music?: boolean;
 }
 
 /** LegStats is a leg's quality at one moment. */
