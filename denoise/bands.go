@@ -29,27 +29,37 @@ var edges = func() (e [high + 1]int) {
 	return e
 }()
 
-// between says for an upper bin which two bands' gains it lies between, and how far.
+// share is one by the number of an upper band's bins, as they are counted for its mean.
+var share = func() (s [high]float32) {
+	for k := range s {
+		s[k] = 1 / float32(edges[k+1]-edges[k])
+	}
+	return s
+}()
+
+// between are the upper bins whose gain lies between those of two bands, the one at band and the next.
 type between struct {
-	band int // and the one after
-	part float32
+	band     int
+	from, to int
 }
 
-var upper = func() (u [bins - low]between) {
+// spans are the upper bins in order, and parts how far each lies from the one band to the next.
+var spans, parts = func() (s [high]between, parts [bins]float32) {
 	var centre [high + 1]float64
 	centre[0] = low - 1
 	for k := range high {
 		centre[k+1] = float64(edges[k]+edges[k+1]-1) / 2
 	}
-	for i := range u {
-		b, j := float64(low+i), 0
-		for j < high-1 && b > centre[j+1] {
-			j++
+	b := low
+	for j := range s {
+		s[j] = between{low - 1 + j, b, b}
+		for ; b < bins && (j == high-1 || float64(b) <= centre[j+1]); b++ {
+			t := (float64(b) - centre[j]) / (centre[j+1] - centre[j])
+			parts[b] = float32(max(0, min(1, t)))
 		}
-		t := (b - centre[j]) / (centre[j+1] - centre[j])
-		u[i] = between{low - 1 + j, float32(max(0, min(1, t)))}
+		s[j].to = b
 	}
-	return u
+	return s, parts
 }()
 
 // signal is what a sample rate needs: the transform and the windows. Read only, shared.
@@ -85,14 +95,20 @@ func features(dst []float32, x *spectrum, last *[bands]float32, power *[padded]f
 		logs[b] = power[b] + floor
 	}
 	for k := range high {
-		var sum float32
-		for _, p := range power[edges[k]:edges[k+1]] {
-			sum += p
+		var sum, odd float32 // two chains of additions
+		of := power[edges[k]:edges[k+1]]
+		for len(of) >= 2 {
+			sum += of[0]
+			odd += of[1]
+			of = of[2:]
+		}
+		if len(of) > 0 {
+			sum += of[0]
 		}
 		if k == high-1 {
 			sum += power[bins-1]
 		}
-		logs[low+k] = sum/float32(edges[k+1]-edges[k]) + floor
+		logs[low+k] = (sum+odd)*share[k] + floor
 	}
 	vec.Log2(logs[:])
 	// |X| to the power of -0.7, times 4.
@@ -102,15 +118,17 @@ func features(dst []float32, x *spectrum, last *[bands]float32, power *[padded]f
 	}
 	vec.Exp2(turn)
 	const perOctave = 0.3 * 0.30102999566
-	for b, l := range logs {
-		f := 1.8 + perOctave*l
-		d := dst[inputs*b:][:inputs]
-		d[0], d[1] = f, last[b]
-		if b < low {
-			d[2], d[3] = turn[b]*x.re[b], turn[b]*x.im[b]
-		} else {
-			d[2], d[3] = 0, 0
-		}
+	all := (*[bands * inputs]float32)(dst)
+	for b := range low {
+		f := 1.8 + perOctave*logs[b]
+		d := (*[inputs]float32)(all[inputs*b:])
+		*d = [inputs]float32{f, last[b], turn[b] * x.re[b], turn[b] * x.im[b]}
+		last[b] = f
+	}
+	for b := low; b < bands; b++ {
+		f := 1.8 + perOctave*logs[b]
+		d := (*[inputs]float32)(all[inputs*b:])
+		*d = [inputs]float32{f, last[b], 0, 0}
 		last[b] = f
 	}
 }

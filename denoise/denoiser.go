@@ -381,24 +381,33 @@ func (a *answer) pass() {
 	a.tap = [taps][2][low]float32{}
 }
 
-// at is the gain of an upper bin: between those of the bands whose centres it lies between.
-func (a *answer) at(bin int) float32 {
-	u := &upper[bin-low]
-	g := a.gain[u.band]
-	return g + (a.gain[u.band+1]-g)*u.part
+// upper writes the gains of the upper bins below known, each between those of the bands whose centres it lies between,
+// less the gain of whatever is above them and times k, and returns that gain.
+func (a *answer) upper(dst *[padded]float32, known int, k float32) (last float32) {
+	end, next := 0, min(known, bins-1) // what is above the network's bins is as loud as the next one
+	for ; end+1 < high && spans[end+1].from <= next; end++ {
+	}
+	last = a.gain[spans[end].band]
+	last += (a.gain[spans[end].band+1] - last) * parts[next]
+	for _, s := range spans[:end+1] {
+		g := k * (a.gain[s.band] - last)
+		d := k * (a.gain[s.band+1] - a.gain[s.band])
+		part, to := parts[min(s.from, known):min(s.to, known)], dst[min(s.from, known):min(s.to, known)]
+		for i := range to {
+			to[i] = g + d*part[i]
+		}
+	}
+	return last
 }
 
 // apply writes what frame t's spectrum is to be changed by, beyond being made as loud as it returns: that
 // alone goes for the bins above the network's, so they are never transformed.
 func (d *Denoiser) apply(a *answer, s *scratch, t, known int) (loud float32) {
 	x, c := &s.spectra[t], &s.change[t]
-	last := a.at(min(known, bins-1))
+	last := a.upper(&s.scale, known, d.wet)
 	scale := s.scale[:]
 	for b := range low {
 		scale[b] = d.wet * (a.gain[b] - last)
-	}
-	for b := low; b < known; b++ {
-		scale[b] = d.wet * (a.at(b) - last)
 	}
 	clear(scale[known:])
 	vec.Mul(c.re[:], x.re[:], scale)

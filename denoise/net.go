@@ -78,9 +78,7 @@ func (n *network) infer(m *memory, s *[hops]spectrum, a *[hops]answer, w *work, 
 		}
 		vec.Product(x, h, rows, b.after.w, b.after.bias, from, false)
 		from = x
-		for t := range hops {
-			vec.Mix(h.From(t*frame), b.mix, x.From(t*frame), places, heads, b.mixAdd)
-		}
+		vec.Mix(h, b.mix, x, places, heads, b.mixAdd)
 		vec.Product(x, h, rows, b.out.w, b.out.bias, x, false)
 	}
 	vec.Product(wide, x, rows, n.dec.w, n.dec.bias, none, true)

@@ -20,6 +20,33 @@ type tones struct {
 	hold      int
 }
 
+// strongest is the sum of p and where its greatest value is.
+func strongest(p []float32) (total float32, at int) {
+	// Four sums and four maxima: one would be a chain of additions that wait for each other.
+	var sum, most [4]float32
+	i := 0
+	for ; i+4 <= len(p); i += 4 {
+		v := (*[4]float32)(p[i:])
+		for j := range 4 {
+			sum[j] += v[j]
+			if v[j] > most[j] {
+				most[j] = v[j]
+			}
+		}
+	}
+	total, top := sum[0]+sum[1]+sum[2]+sum[3], max(most[0], most[1], most[2], most[3])
+	for ; i < len(p); i++ {
+		total += p[i]
+		top = max(top, p[i])
+	}
+	for i, v := range p {
+		if v == top {
+			return total, i
+		}
+	}
+	return total, 0
+}
+
 // peak is the strongest of the bins from..to-1 and its power with its neighbours'; from > 0, to < len(p).
 func peak(p []float32, from, to int) (at int, sum float32) {
 	at = from
@@ -34,14 +61,8 @@ func peak(p []float32, from, to int) (at int, sum float32) {
 // tone reports whether the frame with these powers is one or two tones and nothing else to speak of. DTMF, one
 // tone from each group, is known at once; anything else once it has been steady.
 func (t *tones) tone(p *[padded]float32, known int) bool {
-	var total, most float32
-	a := 2
-	for i, v := range p[2 : known-1] {
-		total += v
-		if v > most {
-			a, most = i+2, v
-		}
-	}
+	total, a := strongest(p[2 : known-1])
+	a += 2
 	sa := p[a-1] + p[a] + p[a+1]
 	is := false
 	if a >= toneLowest && total > 1e-10 && sa > toneShare/2.2*total { // 1e-10 is about -80 dBFS

@@ -45,7 +45,7 @@ type layer struct {
 
 type block struct {
 	x, h, after, out layer
-	mix              []float32 // heads times places x places
+	mix              []float32 // heads times places x places, column after column
 	mixAdd           vec.Rows
 }
 
@@ -122,7 +122,7 @@ func parse(file []byte) (*network, error) {
 		b.x = product(p+"x", channels, gateCols)
 		b.h = product(p+"h", channels, gateCols)
 		b.after = product(p+"after", channels, channels)
-		b.mix = take(p+"mix", heads*places, places).Data
+		b.mix = columns(take(p+"mix", heads*places, places).Data)
 		b.mixAdd = vec.Rows{Data: take(p+"mix.add", places, channels).Data, Stride: channels}
 		b.out = product(p+"out", channels, channels)
 	}
@@ -132,4 +132,17 @@ func parse(file []byte) (*network, error) {
 		err = fmt.Errorf("weights: %d bytes too many", len(data))
 	}
 	return n, err
+}
+
+// columns turns matrices of places times places values, one after the other, into their columns.
+func columns(m []float32) []float32 {
+	out := make([]float32, len(m))
+	for at := 0; at+places*places <= len(m); at += places * places {
+		for r := range places {
+			for c := range places {
+				out[at+c*places+r] = m[at+r*places+c]
+			}
+		}
+	}
+	return out
 }

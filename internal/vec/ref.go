@@ -34,9 +34,20 @@ func productRef(dst, a Rows, rows int, w Matrix, bias []float32, add Rows, relu 
 }
 
 func mixRef(dst Rows, m []float32, x Rows, rows, heads int, add Rows) {
-	for h := range heads {
-		w := Matrix{x.Data[8*h:], rows, 8, x.Stride}
-		productRef(dst.From(8*h), Rows{m[h*rows*rows:], rows}, rows, w, nil, add.From(8*h), true)
+	for set := range 2 {
+		d, x := dst.From(set*rows*dst.Stride), x.From(set*rows*x.Stride)
+		for h := range heads {
+			w := m[h*rows*rows:]
+			for r := range rows {
+				for c := 8 * h; c < 8*h+8; c++ {
+					sum := add.Data[r*add.Stride+c]
+					for k := range rows {
+						sum += w[k*rows+r] * x.Data[k*x.Stride+c]
+					}
+					d.Data[r*d.Stride+c] = max(sum, 0)
+				}
+			}
+		}
 	}
 }
 

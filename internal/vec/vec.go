@@ -51,20 +51,21 @@ func Product(dst Rows, a Rows, rows int, w Matrix, bias []float32, add Rows, rel
 	product(dst, a, rows, w, bias, add, relu)
 }
 
-// Mix mixes the rows of x among themselves: columns 8h to 8h+7 of dst are max(0, m[h]*x + add) of the same columns,
-// m being heads matrices of rows times rows values, one after the other. Rows is a multiple of 8; dst is not x.
+// Mix mixes the rows of x among themselves, in two sets, one after the other, of rows rows each: columns 8h to 8h+7 of
+// a set of dst are max(0, m[h]*x + add) of the same columns of the same set of x, m being heads matrices of rows times
+// rows values, one after the other, column after column, and add the same for both sets. Rows is a multiple of 8; dst is not x.
 func Mix(dst Rows, m []float32, x Rows, rows, heads int, add Rows) {
 	if rows&7 != 0 || rows == 0 || heads <= 0 {
 		panic("vec: mix of an odd shape")
 	}
 	_ = m[heads*rows*rows-1]
-	_ = dst.Data[(rows-1)*dst.Stride+8*heads-1]
-	_ = x.Data[(rows-1)*x.Stride+8*heads-1]
+	_ = dst.Data[(2*rows-1)*dst.Stride+8*heads-1]
+	_ = x.Data[(2*rows-1)*x.Stride+8*heads-1]
 	_ = add.Data[(rows-1)*add.Stride+8*heads-1]
 	mix(dst, m, x, rows, heads, add)
 }
 
-// Gates advances gated recurrent units of n states each (a multiple of 8) that lie one after the other: x and g
+// Gates advances gated recurrent units of n states each (a multiple of 8; of 32 to be fast) that lie one after the other: x and g
 // are the input's and the state's share of their 3n gate values each, in the order reset, update, candidate,
 // biases included, and may be overwritten; h are the states, replaced.
 func Gates(h, x, g []float32, n int) {

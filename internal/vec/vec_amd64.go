@@ -19,7 +19,15 @@ type productArgs struct {
 	dst, a, w, bias, add                   *float32 // at 0, 8, 16, 24, 32
 	dstStride, aStride, wStride, addStride uintptr  // at 40, 48, 56, 64
 	inner, rows, blocks, relu              uintptr  // at 72, 80, 88, 96
-	aBlock                                 uintptr  // at 104: from one block's a to the next's, for mix8x8AVX2
+}
+
+// mixArgs is what the mix routines are handed. Strides and distances are in bytes. They count heads down to zero.
+type mixArgs struct {
+	dst, m, x, add              *float32 // at 0, 8, 16, 24
+	dstStride, mStride, xStride uintptr  // at 32, 40, 48
+	rows, addStride             uintptr  // at 56, 64
+	dstSet, xSet                uintptr  // at 72, 80: from the first set to the second
+	heads, left, mSize          uintptr  // at 88, 96, 104: from one matrix to the next
 }
 
 //go:noescape
@@ -41,7 +49,10 @@ func product4x16AVX2(p *productArgs)
 func product8x8AVX2(p *productArgs)
 
 //go:noescape
-func mix8x8AVX2(p *productArgs)
+func mix16x2x8AVX512(p *mixArgs)
+
+//go:noescape
+func mix4x2x8AVX2(p *mixArgs)
 
 //go:noescape
 func product4x8AVX2(p *productArgs)
@@ -54,6 +65,9 @@ func sigmoidAVX2(x *float32, n int)
 
 //go:noescape
 func tanhAVX512(x *float32, n int)
+
+//go:noescape
+func tanh4AVX2(x *float32, n int)
 
 //go:noescape
 func tanhAVX2(x *float32, n int)
@@ -163,21 +177,25 @@ func mix(dst Rows, m []float32, x Rows, rows, heads int, add Rows) {
 		mixRef(dst, m, x, rows, heads, add)
 		return
 	}
-	p := productArgs{
-		dst: &dst.Data[0], a: &m[0], w: &x.Data[0], add: &add.Data[0],
-		dstStride: 4 * uintptr(dst.Stride), aStride: 4 * uintptr(rows), wStride: 4 * uintptr(x.Stride),
-		addStride: 4 * uintptr(add.Stride), inner: uintptr(rows), rows: uintptr(rows), blocks: uintptr(heads), relu: 1,
-		aBlock: 4 * uintptr(rows*rows),
+	p := mixArgs{
+		dst: &dst.Data[0], m: &m[0], x: &x.Data[0], add: &add.Data[0],
+		dstStride: 4 * uintptr(dst.Stride), mStride: 4 * uintptr(rows), xStride: 4 * uintptr(x.Stride),
+		addStride: 4 * uintptr(add.Stride), rows: uintptr(rows), heads: uintptr(heads),
+		dstSet: 4 * uintptr(rows*dst.Stride), xSet: 4 * uintptr(rows*x.Stride), mSize: 4 * uintptr(rows*rows),
 	}
-	mix8x8AVX2(&p)
+	if wide && rows&15 == 0 {
+		mix16x2x8AVX512(&p)
+	} else {
+		mix4x2x8AVX2(&p)
+	}
 }
 
 func gates(h, x, g []float32, n int) {
 	switch {
-	case !vectors:
+	case !vectors || n&31 != 0:
 		gatesRef(h, x, g, n)
 	case len(h) == 0:
-	case wide && n&15 == 0:
+	case wide:
 		gatesAVX512(&h[0], &x[0], &g[0], n, len(h)/n)
 	default:
 		gatesAVX2(&h[0], &x[0], &g[0], n, len(h)/n)
@@ -189,11 +207,14 @@ func log2(x []float32)    { each(x, log2AVX2, log2Ref) }
 func exp2(x []float32)    { each(x, exp2AVX2, exp2Ref) }
 
 func tanh(x []float32) {
-	if wide && len(x)&15 == 0 {
+	switch {
+	case wide && len(x)&63 == 0:
 		each(x, tanhAVX512, tanhRef)
-		return
+	case len(x)&31 == 0:
+		each(x, tanh4AVX2, tanhRef)
+	default:
+		each(x, tanhAVX2, tanhRef)
 	}
-	each(x, tanhAVX2, tanhRef)
 }
 
 func each(x []float32, v func(*float32, int), ref func([]float32)) {

@@ -112,9 +112,9 @@ func TestMix(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))
 	for _, rows := range []int{8, 16, 24} {
 		for _, heads := range []int{1, 2, 4, 5} {
-			x, m := Rows{random(r, rows*(8*heads+3), 1), 8*heads + 3}, random(r, heads*rows*rows, 0.3)
+			x, m := Rows{random(r, 2*rows*(8*heads+3), 1), 8*heads + 3}, random(r, heads*rows*rows, 0.3)
 			add := Rows{random(r, rows*8*heads, 1), 8 * heads}
-			got, want := make([]float32, rows*(8*heads+1)), make([]float32, rows*(8*heads+1))
+			got, want := make([]float32, 2*rows*(8*heads+1)), make([]float32, 2*rows*(8*heads+1))
 			for i := range got {
 				got[i], want[i] = guard, guard
 			}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -89,31 +91,39 @@ func (g *gen) log2(x string) {
 	g.done(e, s, one)
 }
 
-// functions are routines of one slice, 8 values at a time.
 func (g *gen) functions() {
 	g.wide = true
 	fine := func(do func(string, []float64)) func(string) { return func(x string) { do(x, power5) } }
-	g.function("tanhAVX512", fine(g.tanh))
+	g.function("tanhAVX512", 4, fine(g.tanh))
 	g.wide = false
+	g.function("tanh4AVX2", 4, fine(g.tanh))
 	for _, k := range []struct {
 		name string
 		do   func(string)
 	}{{"sigmoid", fine(g.sigmoid)}, {"tanh", fine(g.tanh)}, {"log2", g.log2}, {"exp2", fine(g.pow2)}} {
-		g.function(k.name+"AVX2", k.do)
+		g.function(k.name+"AVX2", 1, k.do)
 	}
 }
 
-func (g *gen) function(name string, do func(string)) {
+// function is a routine of one slice, so many vectors at a time.
+func (g *gen) function(name string, vectors int, do func(string)) {
 	g.text(fmt.Sprintf("func %s(x *float32, n int)", name), name, 0, 16)
 	g.f("MOVQ x+0(FP), DI")
 	g.f("MOVQ n+8(FP), CX")
 	loop := g.label("loop")
 	g.f("%s:", loop)
-	x := g.load("(DI)")
-	do(x)
-	g.store(x, "(DI)")
-	g.f("ADDQ $%d, DI", g.bytes())
-	g.f("SUBQ $%d, CX", g.bytes()/4)
+	var all []func()
+	for i := range vectors {
+		all = append(all, func() {
+			at := fmt.Sprintf("%d(DI)", i*g.bytes())
+			x := g.load(at)
+			do(x)
+			g.store(x, at)
+		})
+	}
+	g.together(all...)
+	g.f("ADDQ $%d, DI", vectors*g.bytes())
+	g.f("SUBQ $%d, CX", vectors*g.bytes()/4)
 	g.f("JNZ %s", loop)
 	g.f("VZEROUPPER")
 	g.f("RET")
@@ -128,47 +138,88 @@ func (g *gen) gates(name string) {
 	g.f("MOVQ units+32(FP), R9")
 	g.f("MOVQ R8, BX")
 	g.f("SHLQ $2, BX")
-	unit, open, next := g.label("unit"), g.label("open"), g.label("next")
-	g.f("%s:", unit)
 	// First the gates of all states and the candidates' arguments, which replace x's, then the candidates: a processor
 	// that looks ahead finds more that does not wait for each other.
-	g.f("MOVQ R8, CX")
-	g.f("%s:", open)
-	r := g.load("(SI)")
-	g.f("VADDPS (DX), %s, %s", r, r)
-	z := g.load("(SI)(BX*1)")
-	g.f("VADDPS (DX)(BX*1), %s, %s", z, z)
-	g.sigmoid(r, power4)
-	c := g.load("(DX)(BX*2)")
-	g.f("VFMADD213PS (SI)(BX*2), %s, %s", r, c)
-	g.done(r)
-	g.store(c, "(SI)")
-	g.sigmoid(z, power4)
-	g.store(z, "(SI)(BX*1)")
-	g.f("ADDQ $%d, SI", g.bytes())
-	g.f("ADDQ $%d, DX", g.bytes())
-	g.f("SUBQ $%d, CX", g.bytes()/4)
-	g.f("JNZ %s", open)
-	g.f("SUBQ BX, SI")
-	g.f("MOVQ R8, CX")
-	g.f("%s:", next)
-	c = g.load("(SI)")
-	g.tanh(c, power4)
-	h := g.load("(DI)")
-	g.f("VSUBPS %s, %s, %s", c, h, h)
-	g.f("VFMADD231PS (SI)(BX*1), %s, %s", h, c)
-	g.store(c, "(DI)")
-	g.done(h)
-	g.f("ADDQ $%d, DI", g.bytes())
-	g.f("ADDQ $%d, SI", g.bytes())
-	g.f("SUBQ $%d, CX", g.bytes()/4)
-	g.f("JNZ %s", next)
-	g.f("LEAQ (SI)(BX*2), SI")
-	g.f("LEAQ (DX)(BX*2), DX")
-	g.f("DECQ R9")
-	g.f("JNZ %s", unit)
+	g.f("MOVQ SI, R10")
+	g.f("MOVQ R9, R11")
+	b := g.bytes()
+	each := func(name string, chains int, steps map[string]int, end func(), body func(off int) []func()) {
+		unit, loop := g.label("unit"), g.label(name)
+		g.f("%s:", unit)
+		g.f("MOVQ R8, CX")
+		g.f("%s:", loop)
+		var all []func()
+		for i := range chains {
+			all = append(all, body(i*b)...)
+		}
+		g.together(all...)
+		for _, r := range []string{"DI", "SI", "DX", "R10"} {
+			if steps[r] > 0 {
+				g.f("ADDQ $%d, %s", chains*b, r)
+			}
+		}
+		g.f("SUBQ $%d, CX", chains*b/4)
+		g.f("JNZ %s", loop)
+		end()
+		g.f("JNZ %s", unit)
+	}
+	each("open", 2, map[string]int{"SI": 1, "DX": 1}, func() {
+		g.f("LEAQ (SI)(BX*2), SI")
+		g.f("LEAQ (DX)(BX*2), DX")
+		g.f("DECQ R9")
+	}, func(off int) []func() {
+		return []func(){func() {
+			r := g.load(fmt.Sprintf("%d(SI)", off))
+			g.f("VADDPS %d(DX), %s, %s", off, r, r)
+			g.sigmoid(r, power4)
+			c := g.load(fmt.Sprintf("%d(DX)(BX*2)", off))
+			g.f("VFMADD213PS %d(SI)(BX*2), %s, %s", off, r, c)
+			g.store(c, fmt.Sprintf("%d(SI)", off))
+		}, func() {
+			z := g.load(fmt.Sprintf("%d(SI)(BX*1)", off))
+			g.f("VADDPS %d(DX)(BX*1), %s, %s", off, z, z)
+			g.sigmoid(z, power4)
+			g.store(z, fmt.Sprintf("%d(SI)(BX*1)", off))
+		}}
+	})
+	each("next", 128/b, map[string]int{"DI": 1, "R10": 1}, func() {
+		g.f("LEAQ (R10)(BX*2), R10")
+		g.f("DECQ R11")
+	}, func(off int) []func() {
+		return []func(){func() {
+			c := g.load(fmt.Sprintf("%d(R10)", off))
+			g.tanh(c, power4)
+			h := g.load(fmt.Sprintf("%d(DI)", off))
+			g.f("VSUBPS %s, %s, %s", c, h, h)
+			g.f("VFMADD231PS %d(R10)(BX*1), %s, %s", off, h, c)
+			g.store(c, fmt.Sprintf("%d(DI)", off))
+		}}
+	})
 	g.f("VZEROUPPER")
 	g.f("RET")
+}
+
+// together takes instructions from each body in turn, every one of which has registers of its own: a processor sees
+// some hundred instructions ahead, and in these there should be many that do not wait for each other.
+func (g *gen) together(bodies ...func()) {
+	pool, out := g.free, g.out
+	share := len(pool) / len(bodies)
+	lines := make([][]string, len(bodies))
+	for i, body := range bodies {
+		g.free, g.out = slices.Clone(pool[i*share:(i+1)*share]), bytes.Buffer{}
+		body()
+		lines[i] = slices.Collect(strings.Lines(g.out.String()))
+	}
+	g.free, g.out = pool, out
+	for at, some := 0, true; some; at++ {
+		some = false
+		for _, l := range lines {
+			if at < len(l) {
+				some = true
+				g.out.WriteString(l[at])
+			}
+		}
+	}
 }
 
 // elementwise are the small things between spectrum and samples.

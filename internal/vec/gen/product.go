@@ -1,15 +1,11 @@
 package main
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // product is a routine for blocks of r rows and v vectors of columns. Its argument is a *productArgs, whose
 // fields are read at the offsets below.
 func (g *gen) product(name string, r, v int) {
-	mix := strings.HasPrefix(name, "mix") // every block of columns has an a of its own
-	g.text(fmt.Sprintf("func %s(p *productArgs)", name), name, 24, 8)
+	g.text(fmt.Sprintf("func %s(p *productArgs)", name), name, 16, 8)
 	g.f("MOVQ p+0(FP), DI")
 	g.f("MOVQ 0(DI), R8")   // dst
 	g.f("MOVQ 8(DI), R9")   // a
@@ -23,9 +19,6 @@ func (g *gen) product(name string, r, v int) {
 	g.f("MOVQ 24(DI), R13") // bias
 	g.f("MOVQ R10, R14")
 	g.f("MOVQ 88(DI), AX") // blocks of columns
-	if mix {
-		g.f("MOVQ R9, 16(SP)")
-	}
 	g.f("%s:", cols)
 	acc := make([][]string, r)
 	for i := range acc {
@@ -55,10 +48,6 @@ func (g *gen) product(name string, r, v int) {
 	// Three rows of a from each of these: base, base+stride, base+2 strides.
 	bases := []string{"CX", "DX", "R15"}[:(r+2)/3]
 	for i, b := range bases {
-		if i == 0 && mix {
-			g.f("MOVQ 16(SP), %s", b)
-			continue
-		}
 		if i == 0 {
 			g.f("MOVQ R9, %s", b)
 			continue
@@ -104,10 +93,6 @@ func (g *gen) product(name string, r, v int) {
 	g.f("%s:", end)
 	g.f("MOVQ 8(SP), AX")
 	g.f("MOVQ 0(SP), R12")
-	if mix {
-		g.f("MOVQ 104(DI), CX")
-		g.f("ADDQ CX, 16(SP)")
-	}
 	noAdd, noRelu := g.label("noadd"), g.label("norelu")
 	g.f("TESTQ R14, R14")
 	g.f("JZ %s", noAdd)
