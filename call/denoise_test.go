@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/cordboard/cordboard/internal/testaudio"
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec/g711"
 	"github.com/cordboard/cordboard/mixer"
@@ -140,6 +142,49 @@ func TestDenoiseBegins(t *testing.T) {
 	b.until("again", at(70))
 }
 
+// TestDenoisePasses: a far side that plays music without saying that it holds is left alone and shown with the reason; when
+// music is to be suppressed, too, it is not. Music from a party that does say so is not even looked at.
+func TestDenoisePasses(t *testing.T) {
+	b := newBench(t, DefaultConfig())
+	plays, p, c := b.incoming()
+	far := c.Legs[0]
+	plays.leg.quiet = false
+	tune, at := testaudio.Music(2, 8000, 20*8000, -20), 0
+	plays.leg.say = func(dst []int16) {
+		for i := range dst {
+			dst[i] = tune[at%len(tune)]
+			at++
+		}
+	}
+	b.ok(b.Answer(b.ctx, far.ID, "agt_a"))
+	b.agent(c.ID, "")
+	passes := func(want wire.Pass, level int) func() bool {
+		return func() bool {
+			l, err := b.Leg(far.ID)
+			return err == nil && l.Denoise.Passes == want && l.Denoise.Level == level
+		}
+	}
+	_, err := b.PatchLeg(b.ctx, far.ID, LegPatch{Denoise: levels(70, 0)}, "agt_a")
+	b.ok(err)
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end) && !passes(wire.PassMusic, 70)(); {
+		time.Sleep(10 * time.Millisecond) // a second of music, however long that takes here
+	}
+	b.until("music passes", passes(wire.PassMusic, 70))
+	p.HeldRemotely(true)
+	b.until("so does what is played on hold", passes(wire.PassHold, 0))
+	p.HeldRemotely(false)
+	b.until("and music again", passes(wire.PassMusic, 70))
+	yes := true
+	_, err = b.PatchLeg(b.ctx, far.ID, LegPatch{Denoise: &wire.DenoisePatch{SuppressMusic: &yes}}, "agt_a")
+	b.ok(err)
+	b.until("music is noise", passes("", 70))
+	tl, err := b.Timeline(c.ID)
+	b.ok(err)
+	if !slices.ContainsFunc(tl.Items, func(m wire.TimelineMark) bool { return m.Detail == "in 70, out 0, level 70, passes: music" }) {
+		t.Errorf("timeline: %+v", tl.Items)
+	}
+}
+
 // TestDenoiseShed: what is bypassed for want of time says so, and says when it is back.
 func TestDenoiseShed(t *testing.T) {
 	b := newBench(t, DefaultConfig())
@@ -153,7 +198,7 @@ func TestDenoiseShed(t *testing.T) {
 	b.ok(err)
 	for _, shed := range []bool{true, false} {
 		a.post(func() { a.roomEvent(mixer.Event{Kind: mixer.ShedChanged, Shed: shed}); a.settle() })
-		b.until("the leg's picture", func() bool { l, err := b.Leg(one.ID); return err == nil && l.Denoise.Bypassed == shed })
+		b.until("the leg's picture", func() bool { l, err := b.Leg(one.ID); return err == nil && l.Denoise.Bypassed == shed && (l.Denoise.Passes == wire.PassOverload) == shed })
 	}
 	if l, err := b.Leg(two.ID); err != nil || l.Denoise.Bypassed {
 		t.Errorf("a leg without suppression: %+v, %v", l.Denoise, err)

@@ -5,12 +5,15 @@ package denoise
 // is. Music is not recognised; hold music must not be led through a Denoiser.
 
 const (
-	toneShare  = 0.86 // of the power that lies in the two strongest peaks; a tone 10 dB above noise has 0.91
-	toneBroad  = 0.97 // of the power within 150 Hz of the strongest peak
-	toneLowest = 6    // bin, 300 Hz: below, a fan hums and vowels live
-	toneHops   = 5    // that the peaks must stay where they are to be a steady tone
-	toneSure   = 15   // hops after which it is so sure that a third of them may look otherwise: two tones beat
-	toneHold   = 3    // hops that a tone outlives its last sign, so that its end is not cut
+	toneSilence = 1e-10 // power, about -80 dBFS
+	toneShare   = 0.86  // of the power that lies in the two strongest peaks; a tone 10 dB above noise has 0.91
+	toneBroad   = 0.97  // of the power within 150 Hz of the strongest peak
+	toneLowest  = 6     // bin, 300 Hz: below, a fan hums and vowels live
+	toneHops    = 5     // that the peaks must stay where they are to be a steady tone
+	toneSure    = 15    // hops after which it is so sure that a third of them may look otherwise: two tones beat
+	toneHold    = 3     // hops that a tone outlives its last sign, so that its end is not cut
+	toneRecall  = 600   // hops, 6 s, for which a steady tone is known again at once: ring-back pauses
+	toneBegin   = 4     // hops out of silence in which a tone need not be steady yet
 )
 
 // tones follows the strongest peaks of one stream.
@@ -18,6 +21,10 @@ type tones struct {
 	low, high int // bins; of a lone tone the same
 	steady    int // hops that they have been there, less two for each that looked otherwise
 	hold      int
+
+	known  [2]int // the steady tones of late
+	recall int    // hops for which they are still remembered
+	begun  int    // hops, up to toneBegin, since there was silence
 }
 
 // strongest is the sum of p and where its greatest value is.
@@ -59,13 +66,13 @@ func peak(p []float32, from, to int) (at int, sum float32) {
 }
 
 // tone reports whether the frame with these powers is one or two tones and nothing else to speak of. DTMF, one
-// tone from each group, is known at once; anything else once it has been steady.
+// tone from each group, is known at once.
 func (t *tones) tone(p *[padded]float32, known int) bool {
 	total, a := strongest(p[2 : known-1])
 	a += 2
 	sa := p[a-1] + p[a] + p[a+1]
 	is := false
-	if a >= toneLowest && total > 1e-10 && sa > toneShare/2.2*total { // 1e-10 is about -80 dBFS
+	if a >= toneLowest && total > toneSilence && sa > toneShare/2.2*total {
 		b, sb := 0, float32(0)
 		if a > 3 {
 			b, sb = peak(p[:], 2, a-2)
@@ -96,9 +103,18 @@ func (t *tones) tone(p *[padded]float32, known int) bool {
 		}
 		// 697 to 941 Hz and 1209 to 1633 Hz, neither more than 8 dB above the other.
 		digit := low >= 13 && low <= 20 && high >= 23 && high <= 34 && sb > 0.16*sa
-		is = digit && pure || t.steady >= toneHops
+		again := t.recall > 0 && near(low, t.known[0]) && near(high, t.known[1])
+		is = pure && (digit || again || t.begun < toneBegin) || t.steady >= toneHops
+		if t.steady >= toneHops {
+			t.known, t.recall = [2]int{t.low, t.high}, toneRecall
+		}
 	} else {
 		t.steady = 0
+	}
+	t.recall = max(0, t.recall-1)
+	t.begun = min(toneBegin, t.begun+1)
+	if total <= toneSilence {
+		t.begun = 0
 	}
 	if is {
 		t.hold = toneHold

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
+	"github.com/cordboard/cordboard/internal/testaudio"
 	"github.com/cordboard/cordboard/media/dtmf"
 	"github.com/cordboard/cordboard/media/pcm"
 )
@@ -108,8 +110,9 @@ func TestDigitsAreDetected(t *testing.T) {
 	}
 }
 
-// TestSteadyTonesUntouched: 1 kHz at -6 dBFS and the ring-back tones of Europe, America and Britain in their cadence,
-// in silence: behind the first 60 ms of each burst, what comes out is what went in to 0.1 dB.
+// TestSteadyTonesUntouched: a test tone, what telephone networks play and what a fax sends, in their cadences and in
+// silence: behind the first 60 ms of the first burst, what comes out is what went in to 0.1 dB, and of later ones behind
+// the first 20 ms.
 func TestSteadyTonesUntouched(t *testing.T) {
 	for _, r := range rates {
 		for _, c := range []struct {
@@ -121,24 +124,94 @@ func TestSteadyTonesUntouched(t *testing.T) {
 			{"ring-back, Europe", 1, 4, []float64{425}},
 			{"ring-back, America", 2, 4, []float64{440, 480}},
 			{"ring-back, Britain", 0.4, 0.2, []float64{400, 450}},
+			{"ring-back, Japan", 1, 2, []float64{384, 416}}, // 400 Hz modulated by 16 Hz
+			{"busy, Europe", 0.48, 0.48, []float64{425}},
+			{"busy, America", 0.5, 0.5, []float64{480, 620}},
+			{"fax, called", 2.6, 1, []float64{2100}},
+			{"fax, calling", 0.5, 3, []float64{1100}},
+			{"voicemail beep", 0.4, 1, []float64{1400}},
+			{"recording beep", 0.2, 1, []float64{1400}},
 		} {
 			dbfs := -6.0
 			if len(c.hz) > 1 {
 				dbfs = -12
 			}
 			d := New(Settings{Level: MaxLevel})
-			for range 3 {
+			for burst := range 3 {
 				in := mixed(r, c.on, dbfs, 0, c.hz...)
 				out := run(d, r, append(in, make([]int16, int(c.off*50)*r.Samples())...))
 				half := r.Samples() / 2
 				from := 6 * half
+				if burst > 0 {
+					from = 2 * half
+				}
 				a, b := in[from:], out[from+half:]
 				b = b[:min(len(b), len(a))]
 				if e := db(rms(b) / rms(a[:len(b)])); math.Abs(e) > 0.1 {
-					t.Errorf("%v, %s: %.2f dB", r, c.name, e)
+					t.Errorf("%v, %s, burst %d: %.2f dB", r, c.name, burst, e)
 				}
 			}
 		}
+	}
+}
+
+// TestMusicPasses: a tune that a far side plays comes out as it went in once it is known for music, and a voice after it
+// is cleaned again; what counts as music is suppressed where that is wanted.
+func TestMusicPasses(t *testing.T) {
+	for _, r := range rates {
+		n := int(r)
+		tune := testaudio.Music(2, float64(r), 8*n, -20)
+		noise := hiss(r, 8, 0.02)
+		d := New(Settings{Level: MaxLevel})
+		out := run(d, r, tune)
+		if got := d.Passes(); got != PassMusic {
+			t.Errorf("%v: a tune passes for the reason %q, want %q", r, got, PassMusic)
+		}
+		if _, ok := d.Voice(); ok {
+			t.Errorf("%v: voice activity is claimed to be known of music", r)
+		}
+		half := r.Samples() / 2
+		worst := 0
+		for i := 4 * n; i < 8*n; i++ {
+			worst = max(worst, int(math.Abs(float64(out[i])-float64(tune[i-half]))))
+		}
+		if worst > 2 {
+			t.Errorf("%v: a tune is up to %d steps of 16 bits off", r, worst)
+		}
+		cleaned := run(d, r, noise)
+		if got := d.Passes(); got != "" {
+			t.Errorf("%v: noise passes for the reason %q", r, got)
+		}
+		if e := db(rms(cleaned[6*n:]) / rms(noise[6*n:])); e > -6 {
+			t.Errorf("%v: noise after music is changed by %.1f dB only", r, e)
+		}
+		d = New(Settings{Level: MaxLevel, Music: true})
+		run(d, r, tune)
+		if got := d.Passes(); got != "" || !d.Settings().Music {
+			t.Errorf("%v: music that is to be suppressed passes for the reason %q", r, got)
+		}
+	}
+}
+
+// TestTonesAreShown: ring-back is shown as the reason through its pauses, a key of 80 ms is not worth showing.
+func TestTonesAreShown(t *testing.T) {
+	r := pcm.Rate8k
+	d := New(Settings{Level: MaxLevel})
+	for range 3 {
+		run(d, r, slices.Concat(mixed(r, 0.1, -13, 0, 697, 1209), make([]int16, 10*r.Samples())))
+	}
+	if got := d.Passes(); got != "" {
+		t.Errorf("keys are shown as %q", got)
+	}
+	for range 2 {
+		run(d, r, slices.Concat(mixed(r, 1, -6, 0, 425), make([]int16, 200*r.Samples())))
+		if got := d.Passes(); got != PassTones {
+			t.Errorf("ring-back is shown as %q", got)
+		}
+	}
+	run(d, r, hiss(r, 7, 0.02))
+	if got := d.Passes(); got != "" {
+		t.Errorf("noise is shown as %q", got)
 	}
 }
 

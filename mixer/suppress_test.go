@@ -164,6 +164,34 @@ func TestVoicing(t *testing.T) {
 	}
 }
 
+// TestPassingIsTold: when a suppressor finds that what it is given is none of its business, and when that is over, the
+// room says so once, and such frames are counted by themselves.
+func TestPassingIsTold(t *testing.T) {
+	h := byHand(t, rawConfig())
+	s := &quieter{voice: -1, plain: true}
+	s.on.Store(true)
+	talks := newTalker(8000, pcmu)
+	talks.on = true
+	r := h.open("r", Join{ID: "a", Leg: talks}, Join{ID: "b", Leg: newTalker(8000, pcmu)}, Suppress{ID: "a", By: s})
+	h.ticks(10)
+	for _, why := range []string{"music", ""} {
+		s.why = why
+		h.ticks(10)
+	}
+	var told []string
+	for len(r.Events()) > 0 {
+		if e := <-r.Events(); e.Kind == PassChanged {
+			told = append(told, e.Member+" "+e.Passes)
+		}
+	}
+	if !slices.Equal(told, []string{"a music", "a "}) {
+		t.Errorf("told %q", told)
+	}
+	if st := h.e.Stats(); st.Passed != 10 || st.Suppressed < 18 {
+		t.Errorf("%d frames passed and %d suppressed, want 10 and about 20", st.Passed, st.Suppressed)
+	}
+}
+
 // TestMusicIsNotSuppressed: what the room plays, to parties who talk or who are on hold, is led through nobody's
 // suppressor, and the voice of a party on hold costs nothing.
 func TestMusicIsNotSuppressed(t *testing.T) {

@@ -15,63 +15,87 @@ import (
 )
 
 type denoiseCmd struct {
-	In       string `arg:"" help:"WAV file, - for standard input."`
-	Out      string `arg:"" help:"WAV file to write, - for standard output."`
+	In       string `arg:"" help:"WAV file with integers or floats of any size, 4 to 192 kHz, - for standard input."`
+	Out      string `arg:"" help:"WAV file of 16 bits to write, - for standard output."`
 	Level    int    `default:"100" help:"How much of the noise is taken away, 0 to 100."`
 	Residual bool   `help:"Write what is taken away instead of what is left."`
+	Music    bool   `name:"suppress-music" help:"Music is noise, too, and not left as it is."`
 	Quiet    bool   `short:"q" help:"No progress bar."`
 }
 
 func (c denoiseCmd) Run(ctx context.Context) error {
-	settings := denoise.Settings{Level: c.Level, Residual: c.Residual}
+	settings := denoise.Settings{Level: c.Level, Residual: c.Residual, Music: c.Music}
 	if err := settings.Validate(); err != nil {
 		return err
 	}
-	var file []byte
-	var err error
-	if c.In == "-" {
-		file, err = io.ReadAll(os.Stdin)
-	} else {
-		file, err = os.ReadFile(c.In)
-	}
+	name, file, err := c.read()
 	if err != nil {
-		return fmt.Errorf("read %s: %w", c.In, err)
+		return err
 	}
 	sound, err := wav.Decode(file)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", c.In, err)
+		return fmt.Errorf("%s is %w", name, err)
 	}
-	bar := func(share float64) {
-		const width = 40
-		n := int(share * width)
-		fmt.Fprintf(os.Stderr, "\r[%s%s] %3.0f %%", strings.Repeat("=", n), strings.Repeat(" ", width-n), 100*share)
-	}
+	bar := progressBar(os.Stderr)
 	if info, err := os.Stderr.Stat(); c.Quiet || err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		bar = func(float64) {}
 	}
 	if err := denoised(ctx, &sound, settings, bar); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	bar(1)
-	if !c.Quiet {
-		fmt.Fprintln(os.Stderr)
-	}
 	if c.Out == "-" {
 		_, err = os.Stdout.Write(wav.Encode(sound))
 	} else {
 		err = os.WriteFile(c.Out, wav.Encode(sound), 0o644)
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", c.Out, err)
+		return fmt.Errorf("the result was not written: %w", err)
 	}
 	return nil
+}
+
+// read is the file and what to call it.
+func (c denoiseCmd) read() (name string, file []byte, err error) {
+	if c.In == "-" {
+		name = "standard input"
+		file, err = io.ReadAll(os.Stdin)
+	} else {
+		name = c.In
+		file, err = os.ReadFile(c.In)
+	}
+	if err != nil {
+		return name, nil, fmt.Errorf("%s cannot be read: %w", name, errors.Unwrap(err))
+	}
+	if len(file) == 0 {
+		return name, nil, fmt.Errorf("%s is empty", name)
+	}
+	return name, file, nil
+}
+
+// progressBar draws the share that is done, and ends the line when all is.
+func progressBar(w io.Writer) func(share float64) {
+	drawn := -1
+	return func(share float64) {
+		const width = 40
+		percent := int(100 * share)
+		if percent == drawn {
+			return
+		}
+		drawn = percent
+		n := int(share * width)
+		fmt.Fprintf(w, "\r[%s%s] %3d %%", strings.Repeat("=", n), strings.Repeat(" ", width-n), percent)
+		if percent == 100 {
+			fmt.Fprintln(w)
+		}
+	}
 }
 
 // denoised takes the noise out of each channel on its own. Rates that no stream has are worked on at the next
 // higher one that a stream can have, or at the highest.
 func denoised(ctx context.Context, s *wav.Sound, settings denoise.Settings, progress func(float64)) error {
 	if s.Rate < 4000 || s.Rate > 192000 {
-		return errors.New("the sample rate must lie between 4 and 192 kHz")
+		return fmt.Errorf("its sample rate of %d Hz does not lie between 4 and 192 kHz", s.Rate)
 	}
 	rate := pcm.Rate48k
 	for _, r := range []pcm.Rate{pcm.Rate16k, pcm.Rate8k} {

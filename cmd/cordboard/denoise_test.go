@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,5 +155,94 @@ func TestDenoise(t *testing.T) {
 	}
 	if err := (denoiseCmd{In: filepath.Join(dir, "none.wav"), Out: out}).Run(t.Context()); err == nil {
 		t.Error("a file that is not there was accepted")
+	}
+}
+
+// TestDenoisePipes: a file that comes in through a pipe and whose writer could not fill in its length goes out through
+// another, the same as from disk to disk, and nothing else is written there.
+func TestDenoisePipes(t *testing.T) {
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "in.wav"), filepath.Join(dir, "out.wav")
+	file := wav.Encode(wav.Sound{Rate: 44100, Channels: 2, Samples: testaudio.Noise(3, 2*44100, -25)})
+	if err := os.WriteFile(in, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (denoiseCmd{In: in, Out: out, Level: 100}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(file[4:8], "\xff\xff\xff\xff")
+	copy(file[40:44], "\xff\xff\xff\xff")
+	stdin, give, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	take, stdout, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wasIn, wasOut := os.Stdin, os.Stdout
+	os.Stdin, os.Stdout = stdin, stdout
+	defer func() { os.Stdin, os.Stdout = wasIn, wasOut }()
+	go func() {
+		_, _ = give.Write(file)
+		_ = give.Close()
+	}()
+	got := make(chan []byte)
+	go func() {
+		b, _ := io.ReadAll(take)
+		got <- b
+	}()
+	err = (denoiseCmd{In: "-", Out: "-", Level: 100}).Run(t.Context())
+	_ = stdout.Close()
+	if b := <-got; err != nil || !bytes.Equal(b, want) {
+		t.Errorf("%v; %d bytes through pipes, %d from disk to disk, or others", err, len(b), len(want))
+	}
+}
+
+// TestDenoiseErrors: whoever gives it something wrong is told so in one sentence.
+func TestDenoiseErrors(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name string, b []byte) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	good := put("good.wav", wav.Encode(wav.Sound{Rate: 8000, Channels: 1, Samples: make([]int16, 800)}))
+	for _, c := range []struct {
+		name string
+		cmd  denoiseCmd
+		want string
+	}{
+		{"no such file", denoiseCmd{In: filepath.Join(dir, "none.wav")}, "none.wav cannot be read: no such file or directory"},
+		{"a folder", denoiseCmd{In: dir}, "cannot be read: is a directory"},
+		{"nothing in it", denoiseCmd{In: put("empty.wav", nil)}, "empty.wav is empty"},
+		{"another kind of file", denoiseCmd{In: put("song.mp3", []byte("ID3\x04 and so on and on"))}, "song.mp3 is not a WAV file with plain samples"},
+		{"a rate nobody has", denoiseCmd{In: put("slow.wav", wav.Encode(wav.Sound{Rate: 100, Channels: 1, Samples: make([]int16, 8)}))}, "slow.wav: its sample rate of 100 Hz does not lie between 4 and 192 kHz"},
+		{"nowhere to write", denoiseCmd{In: good, Out: filepath.Join(dir, "none", "out.wav"), Level: 100}, "the result was not written: "},
+		{"too much", denoiseCmd{In: good, Level: 101}, "0 to 100"},
+	} {
+		if err := c.cmd.Run(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+// TestProgressBar: the bar grows, is drawn once for each percent, and ends its line.
+func TestProgressBar(t *testing.T) {
+	var b bytes.Buffer
+	bar := progressBar(&b)
+	for i := range 1001 {
+		bar(float64(i) / 1000)
+	}
+	bar(1)
+	steps := strings.Split(b.String(), "\r")[1:]
+	if len(steps) != 101 || !strings.Contains(steps[50], "[====================                    ]  50 %") || steps[100] != "["+strings.Repeat("=", 40)+"] 100 %\n" {
+		t.Errorf("%d steps, in the middle %q, at the end %q", len(steps), steps[len(steps)/2], steps[len(steps)-1])
 	}
 }

@@ -1,5 +1,5 @@
 // Package wav reads and writes sound files in the one container that everything can play: RIFF WAVE with plain
-// samples. It reads 16, 24 and 32-bit integers and 32-bit floats, and writes 16-bit integers.
+// samples. It reads integers of 8 to 32 bits and floats of 32 and 64, and writes 16-bit integers.
 package wav
 
 import (
@@ -10,7 +10,7 @@ import (
 )
 
 // ErrFormat: not a WAV file, or one with coded samples.
-var ErrFormat = errors.New("wav: not a WAV file with plain samples")
+var ErrFormat = errors.New("not a WAV file with plain samples")
 
 // Sound is samples, interleaved where there is more than one channel.
 type Sound struct {
@@ -24,63 +24,94 @@ const (
 	formatExtensible = 0xfffe // the real format is the first word of what follows
 )
 
+// coded are formats that people have, by name.
+var coded = map[int]string{2: "Microsoft ADPCM", 6: "A-law", 7: "mu-law", 0x11: "IMA ADPCM", 0x31: "GSM", 0x55: "MP3"}
+
 // Decode reads a file. A data length that runs past the end, as programs leave it that write to a pipe, means up
-// to the end. Errors wrap ErrFormat.
+// to the end, and so does one of 0 where the length of the whole was not filled in either. Errors wrap ErrFormat.
 func Decode(b []byte) (Sound, error) {
 	var s Sound
-	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
+	if len(b) < 12 || string(b[:4]) != "RIFF" && string(b[:4]) != "RF64" || string(b[8:12]) != "WAVE" {
 		return s, ErrFormat
 	}
 	le := binary.LittleEndian
-	var format, bits int
+	open := le.Uint32(b[4:]) == 0
+	var l layout
 	for at := 12; at+8 <= len(b); {
 		size := int(le.Uint32(b[at+4:]))
 		body := b[at+8:]
-		body = body[:min(size, len(body))]
+		if kind := string(b[at : at+4]); kind != "data" || size > 0 || !open {
+			body = body[:min(size, len(body))]
+		}
 		switch string(b[at : at+4]) {
 		case "fmt ":
 			if len(body) < 16 {
-				return s, ErrFormat
+				return s, fmt.Errorf("%w: its format is cut short", ErrFormat)
 			}
-			format, s.Channels, s.Rate, bits = int(le.Uint16(body)), int(le.Uint16(body[2:])), int(le.Uint32(body[4:])), int(le.Uint16(body[14:]))
-			if format == formatExtensible && len(body) >= 26 {
-				format = int(le.Uint16(body[24:]))
-			}
+			l = layoutOf(body)
 		case "data":
-			if s.Channels == 0 || s.Rate == 0 {
-				return s, ErrFormat
+			if l.channels == 0 || l.rate == 0 {
+				return s, fmt.Errorf("%w: it does not say how many channels or samples a second there are", ErrFormat)
 			}
-			read := reader(format, bits)
+			read := l.reader()
 			if read == nil {
-				return s, fmt.Errorf("%w: format %d with %d bits", ErrFormat, format, bits)
+				return s, fmt.Errorf("%w: %s", ErrFormat, l)
 			}
-			n := bits / 8
-			s.Samples = make([]int16, len(body)/n/s.Channels*s.Channels)
+			s.Rate, s.Channels = l.rate, l.channels
+			s.Samples = make([]int16, len(body)/l.bytes/l.channels*l.channels)
 			for i := range s.Samples {
-				s.Samples[i] = read(body[i*n:])
+				s.Samples[i] = read(body[i*l.bytes:])
 			}
 			return s, nil
 		}
 		at += 8 + size + size&1
 	}
-	return s, ErrFormat
+	return s, fmt.Errorf("%w: there is no sound in it", ErrFormat)
+}
+
+// layout is how samples lie in a file.
+type layout struct{ format, channels, rate, bits, bytes int }
+
+// layoutOf reads a format chunk. Samples with fewer bits than their bytes hold have them at the top.
+func layoutOf(body []byte) layout {
+	le := binary.LittleEndian
+	l := layout{int(le.Uint16(body)), int(le.Uint16(body[2:])), int(le.Uint32(body[4:])), int(le.Uint16(body[14:])), 0}
+	if l.format == formatExtensible && len(body) >= 26 {
+		l.format = int(le.Uint16(body[24:]))
+	}
+	l.bytes = (l.bits + 7) / 8
+	if block := int(le.Uint16(body[12:])); l.channels > 0 && block%l.channels == 0 && block/l.channels > l.bytes && block/l.channels <= 4 {
+		l.bytes = block / l.channels
+	}
+	return l
+}
+
+func (l layout) String() string {
+	if name := coded[l.format]; name != "" {
+		return "it is coded as " + name
+	}
+	return fmt.Sprintf("its format is number %d with %d bits", l.format, l.bits)
 }
 
 // reader turns one sample's bytes into 16 bits; nil where the format is not ours.
-func reader(format, bits int) func([]byte) int16 {
+func (l layout) reader() func([]byte) int16 {
 	le := binary.LittleEndian
-	switch {
-	case format == formatInteger && (bits == 16 || bits == 24 || bits == 32):
-		skip := bits/8 - 2
-		return func(b []byte) int16 { return int16(le.Uint16(b[skip:])) }
-	case format == formatFloat && bits == 32:
-		return func(b []byte) int16 {
-			v := float64(math.Float32frombits(le.Uint32(b))) * 32768
-			if math.IsNaN(v) {
-				return 0
-			}
-			return int16(max(-32768, min(32767, math.RoundToEven(v))))
+	float := func(v float64) int16 {
+		if math.IsNaN(v) {
+			return 0
 		}
+		return int16(max(-32768, min(32767, math.RoundToEven(v*32768))))
+	}
+	switch {
+	case l.format == formatInteger && l.bytes == 1:
+		return func(b []byte) int16 { return int16(b[0])<<8 ^ -0x8000 }
+	case l.format == formatInteger && l.bytes >= 2 && l.bytes <= 4:
+		skip := l.bytes - 2
+		return func(b []byte) int16 { return int16(le.Uint16(b[skip:])) }
+	case l.format == formatFloat && l.bytes == 4:
+		return func(b []byte) int16 { return float(float64(math.Float32frombits(le.Uint32(b)))) }
+	case l.format == formatFloat && l.bytes == 8:
+		return func(b []byte) int16 { return float(math.Float64frombits(le.Uint64(b))) }
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -32,6 +33,33 @@ func file(format, bits int, data []byte) []byte {
 	return append(b, data...)
 }
 
+// wide says that a sample has four bytes, whatever its bits.
+func wide(b []byte) []byte {
+	b[44] = 4
+	return b
+}
+
+// unfinished is a file as a program leaves it that cannot go back to fill in the lengths: both are zero.
+func unfinished(b []byte) []byte {
+	clear(b[4:8])
+	clear(b[52:56])
+	return b
+}
+
+// extensible is a file with the long form of the format: the real one is the first word of an identifier.
+func extensible(bits, format int, data []byte) []byte {
+	le := binary.LittleEndian
+	b := []byte("RIFF....WAVEfmt ")
+	b = le.AppendUint32(b, 40)
+	b = append(b, 0xfe, 0xff, 1, 0)
+	b = le.AppendUint32(b, 8000)
+	b = le.AppendUint32(b, uint32(1000*bits))
+	b = append(b, byte(bits/8), 0, byte(bits), 0, 22, 0, byte(bits), 0, 4, 0, 0, 0, byte(format), 0)
+	b = append(b, "\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71data"...)
+	b = le.AppendUint32(b, uint32(len(data)))
+	return append(b, data...)
+}
+
 func TestFormats(t *testing.T) {
 	float := func(v ...float32) (b []byte) {
 		for _, x := range v {
@@ -47,6 +75,14 @@ func TestFormats(t *testing.T) {
 	}{
 		{"16 bits, length unknown", file(1, 16, []byte{1, 2, 0xff, 0xff}), []int16{0x201, -1}, false},
 		{"24 bits", file(1, 24, []byte{9, 1, 2, 9, 0xff, 0xff, 5}), []int16{0x201, -1}, false},
+		{"8 bits", file(1, 8, []byte{0, 128, 255}), []int16{-32768, 0, 0x7f00}, false},
+		{"20 bits in three bytes", file(1, 20, []byte{0, 1, 2, 0x10, 0xff, 0xff}), []int16{0x201, -1}, false},
+		{"24 bits in four bytes", wide(file(1, 24, []byte{9, 9, 1, 2})), []int16{0x201}, false},
+		{"extensible, 24 bits", extensible(24, 1, []byte{9, 1, 2}), []int16{0x201}, false},
+		{"extensible, float", extensible(32, 3, float(0.5)), []int16{16384}, false},
+		{"float of 64 bits", file(3, 64, binary.LittleEndian.AppendUint64(nil, math.Float64bits(-0.5))), []int16{-16384}, false},
+		{"64-bit container", append([]byte("RF64"), file(1, 16, []byte{1, 2})[4:]...), []int16{0x201}, false},
+		{"no lengths", unfinished(file(1, 16, []byte{1, 2})), []int16{0x201}, false},
 		{"32 bits", file(1, 32, []byte{9, 9, 1, 2}), []int16{0x201}, false},
 		{"float", file(3, 32, float(0.5, -1, 2, float32(math.NaN()))), []int16{16384, -32768, 32767, 0}, false},
 		{"mu-law", file(7, 8, []byte{1, 2}), nil, true},
@@ -60,10 +96,63 @@ func TestFormats(t *testing.T) {
 	}
 }
 
+// TestErrorsSayWhat: somebody with the wrong file reads what is wrong with it.
+func TestErrorsSayWhat(t *testing.T) {
+	short := file(1, 16, nil)
+	for _, c := range []struct {
+		in   []byte
+		want string
+	}{
+		{[]byte("ID3 and no sound"), "not a WAV file with plain samples"},
+		{file(7, 8, nil), "not a WAV file with plain samples: it is coded as mu-law"},
+		{file(77, 12, nil), "not a WAV file with plain samples: its format is number 77 with 12 bits"},
+		{short[:len(short)-8], "not a WAV file with plain samples: there is no sound in it"},
+		{append([]byte("RIFF....WAVE"), "fmt \x02\x00\x00\x00aa"...), "not a WAV file with plain samples: its format is cut short"},
+		{append([]byte("RIFF....WAVE"), "data\x02\x00\x00\x00aa"...), "not a WAV file with plain samples: it does not say how many channels or samples a second there are"},
+	} {
+		if _, err := Decode(c.in); err == nil || err.Error() != c.want {
+			t.Errorf("%.20q: %v, want %s", c.in, err, c.want)
+		}
+	}
+}
+
+// TestDamagedFiles: files of every kind, cut short anywhere and with bytes changed, are read or refused, never more.
+func TestDamagedFiles(t *testing.T) {
+	g := rand.New(rand.NewPCG(1, 2))
+	whole := [][]byte{
+		Encode(Sound{8000, 2, make([]int16, 40)}), file(1, 24, make([]byte, 31)), file(3, 64, make([]byte, 64)),
+		extensible(24, 1, make([]byte, 30)), unfinished(file(1, 16, make([]byte, 8))), file(1, 8, make([]byte, 9)),
+	}
+	read := 0
+	for range 50000 {
+		b := slices.Clone(whole[g.IntN(len(whole))])
+		for range g.IntN(6) {
+			b[g.IntN(len(b))] = []byte{0, 1, 2, 0xff, 0x7f, byte(g.IntN(256))}[g.IntN(6)]
+		}
+		b = b[:g.IntN(len(b)+1)]
+		s, err := Decode(b)
+		if err != nil {
+			if !errors.Is(err, ErrFormat) {
+				t.Fatalf("%x: %v", b, err)
+			}
+			continue
+		}
+		read++
+		if s.Channels <= 0 || s.Rate <= 0 || len(s.Samples)%s.Channels != 0 || len(s.Samples) > len(b) {
+			t.Fatalf("%x: %d samples in %d channels at %d Hz", b, len(s.Samples), s.Channels, s.Rate)
+		}
+	}
+	if read < 5000 {
+		t.Errorf("%d of 50000 were read: hardly anything was tested", read)
+	}
+}
+
 // FuzzDecode: whatever comes in, what is read can be written and read again.
 func FuzzDecode(f *testing.F) {
 	f.Add(Encode(Sound{8000, 1, []int16{1, 2, 3}}))
 	f.Add(file(3, 32, make([]byte, 8)))
+	f.Add(extensible(24, 1, make([]byte, 9)))
+	f.Add(unfinished(file(1, 8, make([]byte, 3))))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := Decode(b)
 		if err != nil {

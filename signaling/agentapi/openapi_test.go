@@ -308,7 +308,7 @@ func examples() []example {
 		{"GET /v1/legs/{leg}", leg, "", "", 200},
 		{"GET /v1/legs/{leg}/stats", leg + "/stats", "", "", 200},
 		{"GET /v1/legs/{leg}/quality", leg + "/quality", "", "", 200},
-		{"PATCH /v1/legs/{leg}", leg, `{"muted":true,"gain_db":-3.5,"agc":true,"denoise":{"in":80,"out":0,"residual":false}}`, typeMerge, 200},
+		{"PATCH /v1/legs/{leg}", leg, `{"muted":true,"gain_db":-3.5,"agc":true,"denoise":{"in":80,"out":0,"residual":false,"suppress_music":false}}`, typeMerge, 200},
 		{"PATCH /v1/legs/{leg}", "/v1/legs/BROWSER", string(restart), typeMerge, 200},
 		{"PATCH /v1/legs/{leg}", "/v1/legs/BROWSER", "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=end-of-candidates\r\n", typeTrickle, 204},
 		{"DELETE /v1/legs/{leg}", leg + "?reason=hangup", "", "", 204},

@@ -225,7 +225,18 @@ export const text = {
     residual: 'Hear only the noise',
     voice: 'Hear the voice again',
     residualOn: 'You hear the noise in place of the caller’s voice.',
-    bypassed: 'The server is busy: noise is not suppressed for now.',
+    passes: {
+      hold: 'plays while you wait: left as it is',
+      music: 'music: left as it is',
+      tones: 'tones: left as they are',
+      overload: 'paused: the server is busy',
+    },
+    passesLong: {
+      hold: 'The other side has put the call on hold: what it plays is left as it is.',
+      music: 'This sounds like music: it is left as it is.',
+      tones: 'These are tones: they are left as they are.',
+      overload: 'The server is busy: noise is not suppressed for now.',
+    },
   },
 
   rec: {

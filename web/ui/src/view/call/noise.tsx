@@ -28,7 +28,7 @@ export function Noise() {
         </button>
       </div>
       <p class={css['note']} role="status" data-testid="noise-note">
-        {d.bypassed === true ? t.bypassed : d.residual === true ? t.residualOn : ''}
+        {d.passes !== undefined ? t.passesLong[d.passes] : d.residual === true ? t.residualOn : ''}
       </p>
     </fieldset>
   );
@@ -38,6 +38,7 @@ function Row({ voice, label, shortcut }: { voice: Voice; label: string; shortcut
   const t = text.noise;
   const leg = voiceLeg(voice);
   const level = leg?.denoise.level ?? 0;
+  const passes = leg?.denoise.passes;
   const off = !online.value || leg === null;
   const id = `noise-${voice}`;
   return (
@@ -54,6 +55,7 @@ function Row({ voice, label, shortcut }: { voice: Voice; label: string; shortcut
         value={level > 0 ? level : last(voice)} onChange={(e) => void setNoise(voice, Number(e.currentTarget.value))}
       />
       <output>{level > 0 ? t.percent(level) : t.off}</output>
+      {passes !== undefined && <span class={css['badge']} data-testid={`${id}-badge`} title={t.passesLong[passes]}>{t.passes[passes]}</span>}
     </div>
   );
 }
