@@ -33,7 +33,7 @@ const (
 //	   ▲                                                    │ Set off, or shed
 //	   └────────── [shift: delayed to raw] ◄── faded to as it was
 //
-// A Denoiser is about 14 kB and allocates nothing while it runs. Process, Rest, Shed and Reset belong to the one
+// A Denoiser is about 13 kB and allocates nothing while it runs. Process, Rest, Shed and Reset belong to the one
 // goroutine that moves the audio; Set, Settings, Idle, Voice and Passes may be called from any.
 type Denoiser struct {
 	wanted  atomic.Uint32 // level, 1<<8 for the residual, 1<<9 for music

@@ -44,6 +44,8 @@ func TestDenoiseSwitchesOpus(t *testing.T) {
 	var why string
 	for round := range 3 {
 		why = ""
+		// A server that is short of time suppresses nothing: the round begins when it has some.
+		waitFor(t, 40*time.Second, "time for noise suppression", func() bool { return s.metric("cordboard_mixer_shed") == 0 })
 		waitFor(t, 15*time.Second, "the tone", func() bool { return len(listener.hears([]float64{denoiseTone})) == 1 })
 		waitFor(t, 15*time.Second, "forwarding", moves("cordboard_mixer_forwarded_total"))
 		time.Sleep(time.Second)
@@ -153,7 +155,9 @@ func TestDenoiseDesktop(t *testing.T) {
 	until("switched on", func(n wire.Denoise) bool { return n.Level == 80 })
 	press("level down", "noise-caller-level", kb.ArrowLeft)
 	until("a step less", func(n wire.Denoise) bool { return n.Level == 70 })
-	until("music is known", func(n wire.Denoise) bool { return n.Passes == wire.PassMusic })
+	until("music is known, or the machine has no time for it", func(n wire.Denoise) bool {
+		return n.Passes == wire.PassMusic || n.Passes == wire.PassOverload
+	})
 	d.see("noise-caller-badge", 10*time.Second)
 	press("hear the difference", "noise-compare", "\r")
 	shows("noise-compare", "aria-pressed", "true")

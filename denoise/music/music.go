@@ -34,7 +34,7 @@ const (
 // Features is how many numbers a look makes of the sound.
 const Features = 14
 
-// Detector follows one source. It is about 5 kB, allocates nothing, and belongs to one goroutine. The zero Detector is
+// Detector follows one source. It is about 4 kB, allocates nothing, and belongs to one goroutine. The zero Detector is
 // at its beginning.
 type Detector struct {
 	past   [lag][2][width]float32 // the spectra before, their imaginary parts negative
