@@ -29,7 +29,7 @@ func TestW31_W32_W33_W43_W44_W77_ConsultByEar(t *testing.T) {
 		settles(t, "consult", hearsMusic(caller), hearsOnly(alice, toneBob), hearsOnly(bob, toneAlice))
 	}
 	ask()
-	from := place(caller)
+	from := soFar(caller)
 	_, err := alice.PostCallHold(soon(t), call)
 	refused(t, err, "call_wrong_state")
 	never(t, "consult", caller, from, toneAlice, toneBob)

@@ -127,8 +127,8 @@ func settles(t *testing.T, what string, want ...hearing) {
 	t.Fatalf("%s: %s", what, strings.Join(wrong, "; "))
 }
 
-// place is a moment in what an ear hears.
-func place(e listener) int {
+// soFar is a moment in what an ear hears.
+func soFar(e listener) int {
 	s, _ := e.sound()
 	return len(s)
 }
