@@ -100,9 +100,17 @@ denoise-soak: ## an hour of speech and noise through one stream: no drift of lev
 requirements: bin/cordboard ## which test proves which requirement; writes docs/requirements.md, fails when one is missing
 	go run ./internal/requirements
 
+SEQUENCES ?= 100000
 .PHONY: model
-model: ## the desk in 2000 random sequences of 500 steps
-	CORDBOARD_SEQUENCES=2000 go test ./desk/floor -run 'TestModel$$' -v -timeout 60m
+model: ## the desk in SEQUENCES random sequences (default 100000); writes bench/results/model
+	mkdir -p bench/results/model
+	CORDBOARD_SEQUENCES=$(SEQUENCES) CORDBOARD_MODEL_JSON=$(CURDIR)/bench/results/model/model.json go test ./desk/floor -count=1 -run 'TestModel$$' -v -timeout 4h
+
+KILLS ?= 500
+.PHONY: kill
+kill: ## kill a process with the desk in it KILLS times (default 500), and crash between any two writes; writes bench/results/model
+	mkdir -p bench/results/model
+	CORDBOARD_KILLS=$(KILLS) CORDBOARD_KILL_JSON=$(CURDIR)/bench/results/model/kill.json go test ./desk -count=1 -run 'TestKilledProcess|TestCrashBetween' -v -timeout 4h
 
 .PHONY: generate
 generate: ## the TypeScript types from signaling/wire, and the clients from the OpenAPI document

@@ -49,7 +49,7 @@ func (f *fakeLeg) hears(louder bool, than float64) func() bool {
 func levels(in, out int) *wire.DenoisePatch { return &wire.DenoisePatch{In: &in, Out: &out} }
 
 // TestDenoise: a voice is cleaned at the level of the party or of those who hear it, as long as they ask for it.
-func TestDenoise(t *testing.T) {
+func TestW2_W4_Denoise(t *testing.T) {
 	b := newBench(t, DefaultConfig())
 	c, err := b.Create(b.ctx, NewCall{})
 	b.ok(err)

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,6 +41,7 @@ type book struct {
 	failed  bool           // the last write failed
 	tried   time.Time      // when that was
 	entries int            // since the last snapshot
+	every   int            // entries after which the log is begun anew; 0: snapshotEvery
 }
 
 // read replays the log.
@@ -90,7 +92,7 @@ func (b *book) write(snapshot func() []floor.Change) error {
 	_, err := b.append(b.pending)
 	if err == nil {
 		b.pending = nil
-		if b.entries >= snapshotEvery {
+		if b.entries >= cmp.Or(b.every, snapshotEvery) {
 			if err := b.renew(snapshot()); err != nil { // the log is whole, only longer than it need be
 				b.warn("desk log not shortened", "cause", err)
 			}

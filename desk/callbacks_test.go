@@ -205,7 +205,7 @@ func TestU10_AgentHearsTheMessageThenCalls(t *testing.T) {
 	})
 }
 
-func TestW104_W107_AgentFreeCustomerCalledAndConnected(t *testing.T) {
+func TestW104_W107_U11_AgentFreeCustomerCalledConnectedAndDone(t *testing.T) {
 	calling(t, map[string]string{"041555555": "answer"}, nil, func(t *testing.T, r *rig) {
 		c := r.plan(inHours(1), "ana")
 		went(time.Hour + time.Second)
@@ -226,7 +226,7 @@ func TestW104_W107_AgentFreeCustomerCalledAndConnected(t *testing.T) {
 	})
 }
 
-func TestW105_OfferShowsTheCallback(t *testing.T) {
+func TestW18_W105_OfferShowsTheCallback(t *testing.T) {
 	calling(t, nil, nil, func(t *testing.T, r *rig) {
 		r.plan(inHours(1), "ana")
 		went(time.Hour + time.Second)
@@ -283,7 +283,7 @@ func TestW109_NoAnswerGoesBack(t *testing.T) {
 	})
 }
 
-func TestU12_U13_AgentSetsAnotherDate(t *testing.T) {
+func TestU12_U13_G12_AgentSetsAnotherDate(t *testing.T) {
 	calling(t, map[string]string{"041555555": "busy"}, nil, func(t *testing.T, r *rig) {
 		c := r.plan(inHours(1), "ana")
 		went(time.Hour + time.Second)
@@ -387,7 +387,7 @@ func TestW111_W126_ScheduledAndCalledAtThatTime(t *testing.T) {
 	})
 }
 
-func TestW112_X15_FromEveryKindOfCall(t *testing.T) {
+func TestW112_X15_G12_G16_FromEveryKindOfCall(t *testing.T) {
 	calling(t, nil, nil, func(t *testing.T, r *rig) {
 		r.ready("ana")
 		call, _ := r.talk("ana")

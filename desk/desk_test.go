@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,7 +18,13 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(killHelper); dir != "" {
+		helpKill(dir)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestFirstCall(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {

@@ -306,7 +306,7 @@ func TestW34_W42_ConsultThroughQueueAndEntryPoint(t *testing.T) {
 	})
 }
 
-func TestW51_W52_W55_W56_W57_W66_X5_ConferenceOfEight(t *testing.T) {
+func TestW51_W52_W53_W55_W56_W57_W66_X5_ConferenceOfEight(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.ready("ana", "bor")
 		call, _ := r.talk("ana")

@@ -14,9 +14,9 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-// TestPause speaks tone A, pauses, speaks tone B, lets the deadline pass and speaks tone C, in real time,
+// TestW81_W82_Pause speaks tone A, pauses, speaks tone B, lets the deadline pass and speaks tone C, in real time,
 // for a party that is encoded here and for one whose packets are reused.
-func TestPause(t *testing.T) {
+func TestW81_W82_Pause(t *testing.T) {
 	const toneA, toneB, toneC = 500, 1250, 2000
 	const limit = 1500 * time.Millisecond
 	g := newRig(t, testConfig(t.TempDir()))
@@ -90,7 +90,7 @@ func TestPause(t *testing.T) {
 	t.Logf("resumed %v after the deadline", late)
 }
 
-func TestPauseManual(t *testing.T) {
+func TestW85_PauseManual(t *testing.T) {
 	for _, policy := range []string{PauseSilence, PauseCut} {
 		t.Run(policy, func(t *testing.T) {
 			cfg := testConfig(t.TempDir())

@@ -68,10 +68,10 @@ type Callback struct {
 	Code      string        `json:"code,omitempty"` // hash of the confirmation code
 	Tries     int           `json:"tries,omitempty"`
 	// Unopened is how often in a row no call could be made for it, through no fault of customer or agent.
-	Unopened int `json:"unopened,omitempty"`
-	Created   time.Time     `json:"created"`
-	By        string        `json:"by"`
-	Version   uint64        `json:"version"`
+	Unopened int       `json:"unopened,omitempty"`
+	Created  time.Time `json:"created"`
+	By       string    `json:"by"`
+	Version  uint64    `json:"version"`
 }
 
 // Over says whether nothing more will come of it by itself.

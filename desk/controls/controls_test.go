@@ -10,7 +10,7 @@ import (
 
 // The matrix as the specification draws it: + usable, o visible but disabled, - hidden, in the order of the
 // columns. What X2 and X5 add to it stands in the columns recording and add.
-func TestW26_W29_W48_W49_W50_W57_W60_W61_W62_W83_W96_X2_X5_ControlMatrix(t *testing.T) {
+func TestW26_W29_W48_W49_W50_W57_W60_W61_W62_W63_W83_W86_W96_X2_X5_ControlMatrix(t *testing.T) {
 	columns := []string{"accept", "hold", "mute", "end", "transfer", "consult", "add", "swap", "end_consult", "conference", "exit", "drop", "recording", "wrapup"}
 	prim := func(r Row, n int) View { return View{Row: r, Primary: true, Parties: n, Customer: true} }
 	with := func(v View, f func(*View)) View { f(&v); return v }

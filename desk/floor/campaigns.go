@@ -103,6 +103,13 @@ func (f *Floor) setCampaign(c campaign.Campaign, actor string) {
 			typ = "campaign.stopped"
 		}
 	}
+	if old.State != wire.CampaignFinished && c.State == wire.CampaignFinished {
+		for _, r := range f.state.Records {
+			if r.Campaign == c.ID {
+				f.matchRecord(r)
+			}
+		}
+	}
 	f.publish(typ, "", actor, f.wireCampaign(c))
 	if typ == "campaign.started" {
 		for _, aid := range slices.Sorted(maps.Keys(f.agents)) {

@@ -713,7 +713,8 @@ func (w *world) run(seed uint64) {
 // wrap-up, consult, callback or record is stuck.
 //
 // CORDBOARD_SEQUENCES says how many sequences; a few hundred are enough to reach every kind of event, and quick
-// enough for every run. CORDBOARD_FIRST is the first seed.
+// enough for every run. CORDBOARD_FIRST is the first seed, CORDBOARD_MODEL_FOR a time after which no other is begun
+// (the result says how many there were), CORDBOARD_MODEL_JSON a file for the result.
 func TestModel(t *testing.T) {
 	n := sequences(t)
 	var first uint64
@@ -723,7 +724,15 @@ func TestModel(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	limit := time.Duration(0)
+	if s := os.Getenv("CORDBOARD_MODEL_FOR"); s != "" {
+		var err error
+		if limit, err = time.ParseDuration(s); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var mu sync.Mutex
+	done := uint64(0)
 	total, counts, began := 0, map[string]int{}, time.Now()
 	shards := uint64(min(runtime.GOMAXPROCS(0), 4))
 	t.Run("sequences", func(t *testing.T) {
@@ -731,10 +740,14 @@ func TestModel(t *testing.T) {
 			t.Run(fmt.Sprint(shard), func(t *testing.T) {
 				t.Parallel()
 				for seed := first + shard; seed < first+n; seed += shards {
+					if limit > 0 && time.Since(began) > limit {
+						return
+					}
 					w := newWorld(t, seed)
 					w.run(seed)
 					mu.Lock()
 					total += w.steps
+					done++
 					for k, n := range w.counts {
 						counts[k] += n
 					}
@@ -747,7 +760,7 @@ func TestModel(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	t.Logf("%d sequences, %d steps in %s: %v", n, total, took.Round(time.Second), counts)
+	t.Logf("%d sequences, %d steps in %s: %v", done, total, took.Round(time.Second), counts)
 	for _, k := range []string{
 		"offer.accepted", "offer.declined", "offer.expired", "offer.withdrawn", "wrapup.started", "wrapup.extended",
 		"wrapup.completed", "agent.signout_pending", "agent.signed_out", "desk.alarm", "command resume", "command record", "restart", "refused",
@@ -764,7 +777,7 @@ func TestModel(t *testing.T) {
 		}
 	}
 	if path := os.Getenv("CORDBOARD_MODEL_JSON"); path != "" && !t.Failed() {
-		data, err := json.MarshalIndent(map[string]any{"sequences": n, "first": first, "steps": total, "seconds": int(took.Seconds()), "counts": counts}, "", "  ")
+		data, err := json.MarshalIndent(map[string]any{"sequences": done, "asked": n, "first": first, "steps": total, "seconds": int(took.Seconds()), "counts": counts}, "", "  ")
 		if err != nil {
 			t.Fatal(err)
 		}
