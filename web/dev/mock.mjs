@@ -262,6 +262,9 @@ export class Mock {
         this.supervision = { id: 'sup_1', call_id: at[1], by: 'agt_1', mode: at[2], state: 'active', since: iso() };
         return [200, this.supervision];
       }
+      case 'POST agents/me/preflight': return [200, this.agent];
+      case 'GET callbacks': case 'GET campaigns': case 'GET lists': case 'GET callbacks/entry-points': return [200, { items: [] }];
+      case 'GET calls': return [200, { items: [] }];
       case 'GET queues': return [200, { items: this.queues }];
       case 'GET recordings': return [200, this.search(url.searchParams)];
       case 'GET recordings/*/markers': return [200, this.markers(this.recordings.find((r) => r.id === at[1]))];

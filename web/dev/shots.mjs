@@ -57,8 +57,10 @@ async function supervisor() {
   page.on('pageerror', (e) => { bad++; console.error(`supervisor: ${e.message}`); });
   await page.addInitScript(loopback);
   await page.goto(`${base}/#token=${jwt(['agent:self', 'supervise:*'])}`);
-  await page.getByTestId('wall').waitFor();
   await page.getByTestId('sound-done').click();
+  await page.getByTestId('page-wall').focus();
+  await page.keyboard.press('Enter');
+  await page.getByTestId('wall').waitFor();
   await page.getByTestId('wall-coach').first().focus();
   await page.keyboard.press('Enter');
   await page.waitForSelector('[data-testid=watching][data-mode=coach]');

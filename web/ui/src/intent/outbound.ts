@@ -1,6 +1,8 @@
 // Callbacks and campaigns: the lists this page shows, and what is asked of the server.
 
 import { computed, effect, signal, untracked } from '@preact/signals';
+import { Problem } from '../link/problem';
+import { faults, none, type Faults } from '../model/faults';
 import { signedIn, state } from '../model/store';
 import type { Callback, CallbackList, CallbackRequest, Campaign, CampaignList, EntryPoint, EntryPointList, CampaignRecord, Event, RecordReschedule, Slot, SlotList } from '../wire/wire';
 import { join } from './call';
@@ -92,9 +94,20 @@ async function act(method: string, path: string, body?: unknown): Promise<boolea
   return true;
 }
 
-export const schedule = (r: CallbackRequest) => act('POST', '/v1/callbacks', r);
-export const changeCallback = (id: string, r: CallbackRequest) => act('PUT', `/v1/callbacks/${id}`, r);
-export const moveCallback = (id: string, r: CallbackRequest) => act('POST', `/v1/callbacks/${id}/reschedule`, r);
+/** store saves a form; the answer is what the server found wrong with it, none when it is saved. */
+async function store(method: string, path: string, body: object): Promise<Faults> {
+  try {
+    await http.json(method, path, body);
+  } catch (err) {
+    return faults(Problem.of(err));
+  }
+  await refreshOutbound();
+  return none;
+}
+
+export const schedule = (r: CallbackRequest) => store('POST', '/v1/callbacks', r);
+export const changeCallback = (id: string, r: CallbackRequest) => store('PUT', `/v1/callbacks/${id}`, r);
+export const moveCallback = (id: string, r: CallbackRequest) => store('POST', `/v1/callbacks/${id}/reschedule`, r);
 export const cancelCallback = (id: string) => act('DELETE', `/v1/callbacks/${id}`);
 export const dialCallback = (id: string) => act('POST', `/v1/callbacks/${id}/dial`, {});
 export const completeCallback = (id: string) => act('POST', `/v1/callbacks/${id}/complete`, {});
@@ -130,7 +143,7 @@ export async function playMessage(id: string): Promise<void> {
 
 export const dialRecord = (id: string, number: string) => act('POST', `/v1/records/${id}/dial`, { number });
 export const doneRecord = (id: string, disposition: string, stop: boolean) => act('POST', `/v1/records/${id}/done`, { disposition, stop });
-export const moveRecord = (id: string, r: RecordReschedule) => act('POST', `/v1/records/${id}/reschedule`, r);
+export const moveRecord = (id: string, r: RecordReschedule) => store('POST', `/v1/records/${id}/reschedule`, r);
 export const leaveRecord = (id: string, how: 'reject' | 'cancel' | 'do-not-call') => act('POST', `/v1/records/${id}/${how}`);
 
 /** readSlots asks which slots of a day can be chosen. */

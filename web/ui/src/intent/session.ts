@@ -34,8 +34,8 @@ export async function preflight(notifications: boolean): Promise<void> {
   }
 }
 
-/** What a token that is no agent's may come for: the configuration, recordings of others, the audit log. */
-const office = ['config:read', 'config:write', 'recording:read', 'audit:read'];
+/** What a token that is no agent's may come for. */
+const office = ['config:read', 'config:write', 'recording:read', 'audit:read', 'supervise:wall', 'campaign:write'];
 
 /** administers starts the office with a token that is no agent's. */
 export function administers(t: string): boolean {

@@ -3,9 +3,10 @@
 import { computed, effect, signal } from '@preact/signals';
 import { Problem } from '../link/problem';
 import * as tokens from '../link/token';
-import { signedIn } from '../model/store';
-import type { LegAnswer, LegRequest, Supervision, SupervisionMode, Wall } from '../wire/wire';
-import { command, fail, http, iceServers, readState, token } from './link';
+import { allows } from '../model/grants';
+import { admin, signedIn } from '../model/store';
+import type { Alarm, LegAnswer, LegRequest, Supervision, SupervisionMode, Wall } from '../wire/wire';
+import { fail, http, iceServers, readState, token, watch } from './link';
 import * as sound from './sound';
 
 export const wall = signal<Wall | null>(null);
@@ -13,6 +14,28 @@ export const wall = signal<Wall | null>(null);
 export const watching = signal<Supervision | null>(null);
 /** A supervisor's act is under way, so that its buttons are pressed once. */
 export const acting = signal(false);
+
+/** What the supervisors' acts are called in grants. */
+export type Act = SupervisionMode | 'takeover' | 'end' | 'state' | 'wrapup' | 'signout' | 'wall';
+
+/** may says whether the token covers one act; controls it does not cover are not shown. */
+export const may = (what: Act): boolean => allows(tokens.grants(token.value), `supervise:${what}`);
+
+/** Taking over needs an agent to take over. */
+export const takes = computed(() => signedIn.value && may('takeover'));
+
+export interface Alert {
+  key: number;
+  time: string;
+  alarm: Alarm;
+}
+const ALERTS = 20;
+/** What an operator or supervisor should look at, newest first. */
+export const alerts = signal<Alert[]>([]);
+
+watch((e) => {
+  if (e.type === 'desk.alarm') alerts.value = [{ key: e.seq, time: e.time, alarm: e.data }, ...alerts.value].slice(0, ALERTS);
+});
 
 /** allowed says whether the token is a supervisor's. The server checks every act by itself. */
 export const allowed = computed(() => tokens.grants(token.value).some((g) => g === 'admin:*' || g.startsWith('supervise:')));
@@ -57,7 +80,7 @@ export async function supervise(callID: string, mode: SupervisionMode): Promise<
   await act(async () => {
     const other = watching.value;
     if (other !== null && other.call_id !== callID) await end(other);
-    const s = (await command('POST', `/v1/calls/${callID}/${mode}`, {})) as Supervision;
+    const s = (await http.json('POST', `/v1/calls/${callID}/${mode}`, {})) as Supervision;
     const joined = watching.value?.id === s.id;
     watching.value = s;
     if (!joined) await join(s);
@@ -94,23 +117,23 @@ export async function leave(): Promise<void> {
 /** takeOver makes the call mine; its audio goes on where it runs already. */
 export async function takeOver(callID: string): Promise<void> {
   await act(async () => {
-    await command('POST', `/v1/calls/${callID}/takeover`, {});
+    await http.json('POST', `/v1/calls/${callID}/takeover`, {});
     watching.value = null;
     await readState();
   });
 }
 
-export const endCall = (callID: string) => act(() => command('POST', `/v1/calls/${callID}/force-end`));
-export const forceState = (agent: string, state: 'ready' | 'not_ready') => act(() => command('POST', `/v1/agents/${agent}/force-state`, { state }));
-export const forceWrapup = (agent: string) => act(() => command('POST', `/v1/agents/${agent}/force-wrapup`, {}));
-export const forceSignOut = (agent: string) => act(() => command('POST', `/v1/agents/${agent}/force-signout`));
+export const endCall = (callID: string) => act(() => http.json('POST', `/v1/calls/${callID}/force-end`));
+export const forceState = (agent: string, state: 'ready' | 'not_ready') => act(() => http.json('POST', `/v1/agents/${agent}/force-state`, state === 'ready' ? { state } : { state, reason: 'supervisor' }));
+export const forceWrapup = (agent: string) => act(() => http.json('POST', `/v1/agents/${agent}/force-wrapup`, {}));
+export const forceSignOut = (agent: string) => act(() => http.json('POST', `/v1/agents/${agent}/force-signout`, {}));
 
 /** start keeps the wall fresh while a supervisor is signed in; called once. */
 export function start(): void {
   let timer: ReturnType<typeof setInterval> | undefined;
   effect(() => {
     clearInterval(timer);
-    if (!signedIn.value || !allowed.value) {
+    if (!(signedIn.value || admin.value) || !may('wall')) {
       wall.value = null;
       watching.value = null;
       return;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Problem } from '../link/problem';
 import type { Callback, CampaignRecord, Control, Controls, Handling, Offer } from '../wire/wire';
 import { controlsOf, plain } from './controls';
+import { readDispositions, writeDispositions } from './dispositions';
 import { Drafts, type Store } from './drafts';
 import { faults } from './faults';
 import { agent, event, offer, signedIn } from './fixture';
@@ -132,4 +133,13 @@ describe('controls', () => {
     expect((Object.values(controlsOf(h({}), 'agt_me')) as Control[]).some((c) => c.visible)).toBe(false);
   });
   it('are the plain ones where the desk does not handle the call', () => expect(controlsOf(null, 'agt_me')).toBe(plain));
+});
+
+describe('dispositions', () => {
+  it('are lines of code and words, and come back as they were', () => {
+    const lines = 'sold = Sold it\nlater\n';
+    const read = readDispositions(` sold = Sold it \n\nlater\n = nothing`);
+    expect(read).toEqual([{ code: 'sold', label: 'Sold it' }, { code: 'later', label: '' }]);
+    expect(`${writeDispositions(read)}\n`).toBe(lines);
+  });
 });

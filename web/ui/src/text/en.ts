@@ -1,9 +1,11 @@
 // Every word the desktop shows. A translation is a second file of the same shape.
 
+import { office } from './en.office';
 import { work } from './en.work';
 
 export const text = {
   ...work,
+  ...office,
 
   product: 'cordboard',
 
@@ -76,6 +78,8 @@ export const text = {
     connection_lost: 'Connection was lost',
     restart: 'The server was restarted',
     preflight: 'The sound check failed',
+    supervisor: 'Set by a supervisor',
+    done: 'Done',
     break: 'Break',
     lunch: 'Lunch',
     meeting: 'Meeting',
@@ -331,14 +335,6 @@ export const text = {
     noPeaks: 'no waveform available',
   },
 
-  office: {
-    title: 'Pages',
-    desk: 'Calls',
-    recordings: 'Recordings',
-    audit: 'Audit log',
-    config: 'Configuration',
-  },
-
   library: {
     title: 'Recordings',
     from: 'From day',
@@ -483,7 +479,12 @@ export const text = {
     drop: 'Not in this campaign',
     doNotCall: 'Never call again',
     save: 'Save',
-    saveLead: 'Only Save changes anything; closing leaves all as it was.',
+    saveLead: 'Only Save changes anything; closing leaves all as it was and keeps what you typed.',
+    close: 'Close',
+    kinds: { courtesy: 'place kept', voice: 'voice message', web: 'web', scheduled: 'scheduled' },
+    history: (n: number) => (n === 1 ? '1 attempt so far' : `${n} attempts so far`),
+    callBack: 'Callback',
+    callBackAt: (at: string) => `Callback set: ${at}`,
     number: 'Phone number',
     name: 'Name',
     queue: 'Queue',
@@ -510,7 +511,7 @@ export const text = {
     close: 'Close',
     rows: {
       ready: 'Turn ready',
-      notReady: 'Turn not ready',
+      notReady: 'Turn not ready, or stay so after a missed call',
       accept: 'Accept the call',
       decline: 'Decline the call',
       mute: 'Mute or unmute',
@@ -520,7 +521,7 @@ export const text = {
       noise: 'Suppress noise in the caller’s voice, or not',
       hangUp: 'Hang up',
       search: 'Find a wrap-up reason',
-      extend: 'More time for wrap-up',
+      extend: 'More time for wrap-up, or stop its countdown',
       submit: 'Finish wrap-up',
       sound: 'Sound check',
       help: 'This list',

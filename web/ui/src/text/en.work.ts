@@ -49,7 +49,6 @@ export const work = {
     },
     title1: (what: string, who: string, queue: string) => (queue === '' ? `${what}: ${who}` : `${what}: ${who}, ${queue}`),
     popover: 'Request',
-    acceptAll: (n: number) => `Accept ${n} requests`,
   },
 
   leaving: {
@@ -72,7 +71,6 @@ export const work = {
     byHandTill: 'Ends by itself at',
     cancel: 'Stop the countdown',
     extendBy: (s: number) => `${s} s more`,
-    favourite: 'Often used',
   },
 
   drafts: {

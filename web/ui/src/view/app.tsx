@@ -22,7 +22,7 @@ import { SignIn } from './signin/signin';
 import { Preflight, SoundDialog } from './sound/sound';
 import { TaskPopover, Tasks } from './tasks/tasks';
 import { Top } from './top/top';
-import { Wall } from './wall/wall';
+import { WatchBar } from './wall/wall';
 import { Wrapup } from './wrapup/wrapup';
 import css from './app.module.css';
 
@@ -40,6 +40,7 @@ function Desktop() {
       <a class={css['skip']} href="#main">{text.skip}</a>
       <LinkBanner />
       <Top />
+      <WatchBar />
       <div class={css['columns']}>
         <aside class={css['side']} aria-label={text.tasks.title}><Tasks /><Queues /></aside>
         <main id="main" class={css['main']} tabIndex={-1}>
@@ -50,7 +51,6 @@ function Desktop() {
           {shown.value === 'call' && <CallCard />}
           {shown.value === 'wrapup' && <Wrapup key={state.value.wrapup?.id} />}
           {shown.value === 'idle' && (beside ? <OfficePage /> : <><Idle /><Preflight /></>)}
-          {!beside && <Wall />}
         </main>
         <aside class={css['side']} aria-label={text.recordings.title}><Callbacks /><Campaigns /><Recordings /></aside>
       </div>

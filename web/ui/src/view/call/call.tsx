@@ -2,13 +2,15 @@
 
 import { clock as write, elapsed, mask } from '../../model/format';
 import { since } from '../../model/state';
-import { controls, customerLeg, held, muted, now, online, queueName, state } from '../../model/store';
+import { agent, controls, customerLeg, held, muted, now, online, queueName, state } from '../../model/store';
 import { bring, elsewhere, hangUp, setMuted, toggleHold } from '../../intent/call';
 import { blocked, callerMeter, micMeter, mutedSpeaking, phone, unblock } from '../../intent/sound';
 import { text } from '../../text/en';
 import { keypadOpen } from '../keys';
 import { Icon } from '../parts/icon';
 import { card, cls, danger, Key, Meter, primary } from '../parts/parts';
+import { entryPoints } from '../../intent/outbound';
+import { CallbackButton } from '../outbound/outbound';
 import { Handling } from './handling';
 import { Keypad } from './keypad';
 import { Network } from './network';
@@ -56,6 +58,7 @@ export function CallCard() {
             <Icon name="keypad" size={24} /><span>{t.keypad} <Key>K</Key></span>
           </button>
         )}
+        {(agent.value?.queues.length ?? 0) > 0 && entryPoints.value.length > 0 && <CallbackButton call={call.id} class={css['act']} />}
         {c.end.visible && (
           <button data-testid="hangup" class={cls(danger, css['act'])} onClick={() => void hangUp()} disabled={off || !c.end.enabled} aria-keyshortcuts="Shift+E">
             <Icon name="phoneOff" size={24} /><span>{t.hangUp} <Key>⇧E</Key></span>

@@ -6,10 +6,13 @@ import { useEffect } from 'preact/hooks';
 import { http } from '../../intent/link';
 import { Problem } from '../../link/problem';
 import { text } from '../../text/en';
-import type { ConfigChange, DeskConfig, DeskConfigAnswer, DeskConfigList, DryRun, Finding } from '../../wire/wire';
+import type { ConfigChange, ConfigDiff, DeskConfig, DeskConfigAnswer, DeskConfigList, DryRun, Finding } from '../../wire/wire';
+import { Dialog } from '../dialog';
+import { primary } from '../parts/parts';
 import css from './config.module.css';
 
 const t = text.config;
+const vs = text.versions;
 
 export function ConfigPage() {
   const base = useSignal<DeskConfig | null>(null);
@@ -20,6 +23,8 @@ export function ConfigPage() {
   const done = useSignal('');
   const findings = useSignal<Finding[]>([]);
   const changes = useSignal<ConfigChange[] | null>(null);
+  const diff = useSignal<ConfigDiff | null>(null);
+  const sure = useSignal<number | null>(null); // the version to roll back to, asked for twice
 
   const run = async (f: () => Promise<void>) => {
     trouble.value = '';
@@ -56,6 +61,10 @@ export function ConfigPage() {
     changes.value = a.changes;
     done.value = t.saved(a.saved.version);
   });
+  const differ = (version: number) => run(async () => {
+    const q = new URLSearchParams({ from: String(version), to: String(base.value?.version ?? 0) });
+    diff.value = (await http.json('GET', `/v1/config/desk/diff?${q.toString()}`)) as ConfigDiff;
+  });
   useEffect(() => { void read(); }, []);
 
   return (
@@ -71,7 +80,7 @@ export function ConfigPage() {
       <label>{t.note} <input value={note.value} maxLength={500} onInput={(e) => (note.value = e.currentTarget.value)} /></label>
       <p class={css['buttons']}>
         <button onClick={() => void put(true)} data-testid="config-check">{t.check}</button>
-        <button onClick={() => void put(false)} data-testid="config-save">{t.save}</button>
+        <button class={primary} onClick={() => void put(false)} data-testid="config-save">{t.save}</button>
         <button onClick={() => void read()}>{t.reload}</button>
       </p>
       <p role="alert" data-testid="config-trouble">{trouble.value}</p>
@@ -79,7 +88,7 @@ export function ConfigPage() {
       {findings.value.length > 0 && (
         <section aria-labelledby="findings">
           <h2 id="findings">{t.findings}</h2>
-          <ul>{findings.value.map((f) => <li key={f.pointer + f.code}><code>{f.pointer}</code> {f.detail}</li>)}</ul>
+          <ul>{findings.value.map((f) => <li key={f.pointer + f.code} data-testid="config-finding"><strong>{f.warning ? vs.warning : vs.error}</strong> <code>{f.pointer}</code> {f.detail}</li>)}</ul>
         </section>
       )}
       {changes.value !== null && <Changes list={changes.value} />}
@@ -89,21 +98,35 @@ export function ConfigPage() {
           {versions.value.map((v) => (
             <li key={v.version}>
               {t.version(v.version, v.actor ?? '')} {v.note}{' '}
-              {v.version !== base.value?.version && <button onClick={() => void back(v.version)}>{t.rollBack(v.version)}</button>}
+              {v.version !== base.value?.version && (
+                <>
+                  <button onClick={() => void differ(v.version)} data-testid="config-compare">{vs.with(v.version)}</button>{' '}
+                  <button onClick={() => (sure.value = v.version)} data-testid="config-rollback">{t.rollBack(v.version)}</button>
+                </>
+              )}
             </li>
           ))}
         </ul>
       </section>
+      {diff.value !== null && <Changes list={diff.value.changes} title={vs.differs(diff.value.from, diff.value.to)} id="diff" />}
       <WhoGets source={source.value} />
+      {sure.value !== null && (
+        <Dialog title={vs.rollBackSure(sure.value)} lead={vs.rollBackLead} close={() => (sure.value = null)} testid="config-sure">
+          <p class={css['buttons']}>
+            <button onClick={() => { const v = sure.value; sure.value = null; if (v !== null) void back(v); }} data-testid="config-sure-yes">{t.rollBack(sure.value)}</button>
+            <button onClick={() => (sure.value = null)}>{vs.no}</button>
+          </p>
+        </Dialog>
+      )}
     </main>
   );
 }
 
-function Changes({ list }: { list: ConfigChange[] }) {
+function Changes({ list, title = t.changes, id = 'changes' }: { list: ConfigChange[]; title?: string; id?: string }) {
   const show = (v: unknown) => (v === undefined ? '' : JSON.stringify(v));
   return (
-    <section aria-labelledby="changes" data-testid="config-changes">
-      <h2 id="changes">{t.changes}</h2>
+    <section aria-labelledby={id} data-testid={`config-${id}`}>
+      <h2 id={id}>{title}</h2>
       {list.length === 0 && <p>{t.nothing}</p>}
       <ul>{list.map((c) => <li key={c.pointer}><code>{c.pointer}</code> <del>{show(c.from)}</del> <ins>{show(c.to)}</ins></li>)}</ul>
     </section>

@@ -1,20 +1,27 @@
-// The pages beside the calls: recordings, the audit log, and for those without calls the configuration. Each is
-// offered to whom the token lets see it.
+// The pages beside the calls: an agent's own history, supervision, campaigns, recordings, the audit log, and for those
+// without calls the configuration. Each is offered to whom the token lets see it.
 
 import { computed } from '@preact/signals';
+import { manages } from '../../intent/campaigns';
 import { seesAudit, seesConfig, seesRecordings } from '../../intent/library';
+import { may } from '../../intent/supervise';
 import { admin, type Page, page } from '../../model/store';
 import { text } from '../../text/en';
+import { CampaignsPage } from '../campaigns/campaigns';
 import { ConfigPage } from '../config/config';
+import { HistoryPage } from '../history/history';
 import { AuditPage } from '../library/audit';
 import { LibraryPage } from '../library/library';
 import { Notice } from '../notice';
 import { cls, quiet } from '../parts/parts';
+import { WallPage, WatchBar } from '../wall/wall';
 import css from './office.module.css';
 
 const pages = computed<Page[]>(() => {
-  const list: Page[] = admin.value ? [] : ['desk'];
+  const list: Page[] = admin.value ? [] : ['desk', 'history'];
   if (admin.value && seesConfig.value) list.push('config');
+  if (may('wall')) list.push('wall');
+  if (manages.value) list.push('campaigns');
   if (seesRecordings.value) list.push('recordings');
   if (seesAudit.value) list.push('audit');
   return list;
@@ -27,10 +34,10 @@ export const pageShown = computed<Page>(() => (pages.value.includes(page.value) 
 export function Pages() {
   if (pages.value.length < 2) return null;
   return (
-    <nav class={css['nav']} aria-label={text.office.title}>
+    <nav class={css['nav']} aria-label={text.pages.title}>
       {pages.value.map((p) => (
         <button key={p} class={cls(quiet, css['link'])} aria-current={pageShown.value === p ? 'page' : undefined} data-testid={`page-${p}`} onClick={() => (page.value = p)}>
-          {text.office[p]}
+          {text.pages[p]}
         </button>
       ))}
     </nav>
@@ -40,6 +47,9 @@ export function Pages() {
 /** OfficePage is the page that is shown, without what is around it. */
 export function OfficePage() {
   switch (pageShown.value) {
+    case 'history': return <HistoryPage />;
+    case 'wall': return <WallPage />;
+    case 'campaigns': return <CampaignsPage />;
     case 'recordings': return <LibraryPage />;
     case 'audit': return <AuditPage />;
     case 'config': return <ConfigPage />;
@@ -55,6 +65,7 @@ export function Office() {
         <span class={css['brand']}><img src="/icon.svg" alt="" />{text.product}</span>
         <Pages />
       </header>
+      <WatchBar />
       {pageShown.value === 'config' ? <OfficePage /> : <main class={css['main']}><Notice /><OfficePage /></main>}
     </div>
   );

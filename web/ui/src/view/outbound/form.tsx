@@ -1,15 +1,20 @@
-// The two forms. Only Save commits; Escape or the close button leaves everything as it was.
+// The two forms. Only Save commits; closing leaves everything as it was and keeps what was typed for the next time.
 
 import { useSignal } from '@preact/signals';
-import { changeCallback, entryPoints, moveCallback, moveRecord, readSlots, schedule, slots } from '../../intent/outbound';
+import { useEffect, useMemo } from 'preact/hooks';
+import { draft } from '../../intent/drafts';
+import { campaigns, changeCallback, entryPoints, moveCallback, moveRecord, readSlots, schedule, slots } from '../../intent/outbound';
+import { none } from '../../model/faults';
 import { agent, customerLeg, queueName, state } from '../../model/store';
 import { text } from '../../text/en';
-import type { Callback, CallbackRequest, CampaignRecord, RecordReschedule } from '../../wire/wire';
+import type { Callback, CallbackRequest, CampaignRecord, ContactNumber, RecordReschedule } from '../../wire/wire';
 import { Dialog } from '../dialog';
+import { Field, Input } from '../parts/field';
 import { cls, primary } from '../parts/parts';
 import css from './outbound.module.css';
 
 const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const zones = Intl.supportedValuesOf('timeZone');
 const two = (n: number) => String(n).padStart(2, '0');
 
 /** wall is a moment's date and time as the clocks of a zone show them. */
@@ -20,52 +25,69 @@ function wall(iso: string | undefined, zone: string): { date: string; time: stri
   return { date: `${part('year')}-${part('month')}-${part('day')}`, time: `${part('hour')}:${part('minute')}` };
 }
 
-export function CallbackForm({ callback, close }: { callback: Callback | null; close: () => void }) {
-  const t = text.outbound;
-  const zone0 = callback?.zone ?? here;
-  const start = wall(callback?.start, zone0);
+/** About is a contact a callback is made for. */
+export interface About {
+  number: string;
+  name: string;
+  queue: string;
+  call?: string;
+}
+
+function first(c: Callback | null, about: About | undefined): CallbackRequest {
+  const zone = c?.zone === undefined || c.zone === '' ? here : c.zone;
+  const start = wall(c?.start, zone);
   const call = customerLeg.value === null ? null : state.value.call;
-  const r = useSignal<CallbackRequest>({
-    number: callback?.number ?? call?.from ?? '', name: callback?.name ?? call?.from_name ?? '', queue: callback?.queue ?? agent.value?.queues[0] ?? '',
-    date: start.date, from: start.time, till: wall(callback?.end, zone0).time, zone: zone0, reason: callback?.reason ?? '',
-    assignee: callback?.assignee ?? '', ...(call === null ? {} : { call_id: call.id }),
-  });
-  const set = (change: Partial<CallbackRequest>) => {
-    r.value = { ...r.value, ...change };
-    if (change.date !== undefined || change.queue !== undefined || change.zone !== undefined) void readSlots(r.value.queue, r.value.date, r.value.zone);
+  const of = about ?? (call === null ? undefined : { number: call.direction === 'inbound' ? call.from : call.to, name: call.from_name ?? '', queue: call.queue ?? '', call: call.id });
+  const queues = agent.value?.queues ?? [];
+  const queue = c?.queue ?? of?.queue ?? '';
+  return {
+    number: c?.number ?? of?.number ?? '', name: c?.name ?? of?.name ?? '', queue: queues.includes(queue) ? queue : (queues[0] ?? ''),
+    date: start.date, from: start.time, till: wall(c?.end, zone).time, zone, reason: c?.reason ?? '',
+    assignee: c?.assignee ?? '', ...(of?.call === undefined ? {} : { call_id: of.call }),
   };
+}
+
+export function CallbackForm({ callback, about, close }: { callback: Callback | null; about?: About | undefined; close: () => void }) {
+  const t = text.outbound;
+  const key = `callback.${callback?.id ?? about?.call ?? state.value.call?.id ?? 'new'}`;
+  const kept = useMemo(() => draft<CallbackRequest>(key), [key]);
+  const start = useMemo(() => first(callback, about), [key]);
+  const faults = useSignal(none);
+  const r = kept.value.value ?? start;
+  const bad = faults.value.fields;
+  useEffect(() => void readSlots(r.queue, r.date, r.zone), [r.queue, r.date, r.zone]);
+  const set = (change: Partial<CallbackRequest>) => kept.type({ ...r, ...change });
   const save = async (e: Event) => {
     e.preventDefault();
-    const ok = callback === null ? await schedule(r.value) : callback.allowed.includes('change') ? await changeCallback(callback.id, r.value) : await moveCallback(callback.id, r.value);
-    if (ok) close();
+    faults.value = callback === null ? await schedule(r) : callback.allowed.includes('change') ? await changeCallback(callback.id, r) : await moveCallback(callback.id, r);
+    if (faults.value !== none) return;
+    kept.forget();
+    close();
   };
-  const field = (name: 'number' | 'name' | 'date' | 'from' | 'till' | 'zone', label: string, extra: object) => (
-    <label>{label}<input required value={r.value[name]} onInput={(e) => set({ [name]: e.currentTarget.value })} data-testid={`callback-${name}`} {...extra} /></label>
-  );
   return (
-    <Dialog title={t.schedule} lead={t.saveLead} close={close} testid="callback-form">
-      <form class={css['fields']} onSubmit={(e) => void save(e)}>
-        {field('number', t.number, { minLength: 7, maxLength: 16, inputMode: 'tel', autocomplete: 'off' })}
-        {field('name', t.name, { minLength: 3, maxLength: 250, autocomplete: 'off' })}
-        <label>{t.queue}
-          <select required value={r.value.queue} onChange={(e) => set({ queue: e.currentTarget.value })} data-testid="callback-queue">
+    <Dialog title={callback === null ? t.schedule : t.change} lead={t.saveLead} close={close} testid="callback-form">
+      <form class={css['fields']} onSubmit={(e) => void save(e)} noValidate>
+        <Input label={t.number} name="number" type="tel" required maxLength={30} value={r.number} set={(number) => set({ number })} fault={bad['number']} testid="callback-number" />
+        <Input label={t.name} name="name" type="text" required maxLength={300} value={r.name} set={(name) => set({ name })} fault={bad['name']} testid="callback-name" />
+        <Field label={t.queue} name="queue" fault={bad['queue']}>
+          <select required value={r.queue} onChange={(e) => set({ queue: e.currentTarget.value })} data-testid="callback-queue">
             {(agent.value?.queues ?? []).map((q) => <option key={q} value={q}>{queueName(q)}</option>)}
           </select>
-        </label>
-        {field('zone', t.zone, { list: 'zones' })}
-        <datalist id="zones">{Intl.supportedValuesOf('timeZone').map((z) => <option key={z} value={z} />)}</datalist>
-        {field('date', t.date, { type: 'date' })}
-        {field('from', t.from, { type: 'time' })}
-        {field('till', t.till, { type: 'time' })}
+        </Field>
+        <Input label={t.zone} name="zone" type="text" list="zones" required value={r.zone} set={(zone) => set({ zone })} fault={bad['zone']} testid="callback-zone" />
+        <datalist id="zones">{zones.map((z) => <option key={z} value={z} />)}</datalist>
+        <Input label={t.date} name="date" type="date" required value={r.date} set={(date) => set({ date })} fault={bad['date']} testid="callback-date" />
+        <Input label={t.from} name="from" type="time" required value={r.from} set={(from) => set({ from })} fault={bad['from']} testid="callback-from" />
+        <Input label={t.till} name="till" type="time" required value={r.till} set={(till) => set({ till })} fault={bad['till']} testid="callback-till" />
         {slots.value.length > 0 && (
           <fieldset class={css['slots']}>
             <legend>{t.slots}</legend>
             {slots.value.map((s) => {
-              const from = wall(s.start, r.value.zone).time;
-              const till = wall(s.end, r.value.zone).time;
+              const from = wall(s.start, r.zone).time;
+              const till = wall(s.end, r.zone).time;
               return (
                 <button
-                  key={s.start} type="button" class={cls(css['slot'], s.available && css['free'])} disabled={!s.available} aria-pressed={r.value.from === from}
+                  key={s.start} type="button" class={cls(css['slot'], s.available && css['free'])} disabled={!s.available} aria-pressed={r.from === from}
                   onClick={() => set({ from, till })} data-testid="slot"
                 >{from}–{till}{s.available ? '' : ` (${t.why[s.why ?? ''] ?? s.why ?? ''})`}</button>
               );
@@ -73,18 +95,24 @@ export function CallbackForm({ callback, close }: { callback: Callback | null; c
           </fieldset>
         )}
         {entryPoints.value.length > 1 && (
-          <label>{t.entryPoint}
-            <select value={r.value.entry_point ?? ''} onChange={(e) => set({ entry_point: e.currentTarget.value })}>
+          <Field label={t.entryPoint} name="entry_point" fault={bad['entry_point']}>
+            <select value={r.entry_point ?? ''} onChange={(e) => set({ entry_point: e.currentTarget.value })}>
               <option value="" />
               {entryPoints.value.map((p) => <option key={p.number} value={p.number}>{p.name}</option>)}
             </select>
-          </label>
+          </Field>
         )}
-        <label>{t.reason}<textarea maxLength={250} value={r.value.reason} onInput={(e) => set({ reason: e.currentTarget.value })} /></label>
+        <Field label={t.reason} name="reason" fault={bad['reason']}>
+          <textarea rows={2} maxLength={300} value={r.reason} onInput={(e) => set({ reason: e.currentTarget.value })} data-testid="callback-reason" />
+        </Field>
         <label class={css['check']}>
-          <input type="checkbox" checked={r.value.assignee === state.value.me} onChange={(e) => set({ assignee: e.currentTarget.checked ? state.value.me : '' })} data-testid="callback-personal" />{t.personal}
+          <input type="checkbox" checked={r.assignee === state.value.me} onChange={(e) => set({ assignee: e.currentTarget.checked ? state.value.me : '' })} data-testid="callback-personal" />{t.personal}
         </label>
-        <button class={primary} type="submit" data-testid="callback-save">{t.save}</button>
+        <p role="alert" class={css['trouble']} data-testid="callback-trouble">{faults.value.detail}{bad['assignee'] === undefined ? '' : ` ${bad['assignee']}`}</p>
+        <div class={css['buttons']}>
+          <button class={primary} type="submit" data-testid="callback-save">{t.save}</button>
+          <button type="button" onClick={close}>{t.close}</button>
+        </div>
       </form>
     </Dialog>
   );
@@ -93,36 +121,56 @@ export function CallbackForm({ callback, close }: { callback: Callback | null; c
 export function RecordForm({ record, close }: { record: CampaignRecord; close: () => void }) {
   const t = text.outbound;
   const zone0 = record.zone === undefined || record.zone === '' ? here : record.zone;
-  const soon = new Date(Date.now() + 24 * 3600_000);
-  const r = useSignal<RecordReschedule>({
-    date: `${soon.getFullYear()}-${two(soon.getMonth() + 1)}-${two(soon.getDate())}`, time: '10:00', zone: zone0, personal: false, number: record.numbers[record.at]?.number ?? '',
-  });
-  const fresh = useSignal({ number: '', medium: '', from: '', till: '' });
+  const policy = campaigns.value.find((c) => c.id === record.campaign)?.setup.personal ?? '';
+  const kept = useMemo(() => draft<RecordReschedule>(`record.${record.id}`), [record.id]);
+  const start = useMemo((): RecordReschedule => {
+    const soon = new Date(Date.now() + 24 * 3600_000);
+    return {
+      date: `${soon.getFullYear()}-${two(soon.getMonth() + 1)}-${two(soon.getDate())}`, time: '10:00', zone: zone0, personal: policy === 'personal',
+      number: record.numbers[record.at]?.number ?? '',
+    };
+  }, [record.id]);
+  const faults = useSignal(none);
+  const r = kept.value.value ?? start;
+  const set = (change: Partial<RecordReschedule>) => kept.type({ ...r, ...change });
+  const add: ContactNumber = r.add ?? { number: '' };
+  const bad = faults.value.fields;
   const save = async (e: Event) => {
     e.preventDefault();
-    const add = fresh.value.number === '' ? {} : { add: fresh.value };
-    if (await moveRecord(record.id, { ...r.value, ...add })) close();
+    const { add: extra, ...rest } = r;
+    faults.value = await moveRecord(record.id, extra === undefined || extra.number === '' ? rest : r);
+    if (faults.value !== none) return;
+    kept.forget();
+    close();
   };
   return (
     <Dialog title={t.reschedule} lead={t.saveLead} close={close} testid="record-form">
-      <form class={css['fields']} onSubmit={(e) => void save(e)}>
-        <label>{t.date}<input type="date" required value={r.value.date} onInput={(e) => (r.value = { ...r.value, date: e.currentTarget.value })} data-testid="record-date" /></label>
-        <label>{t.time}<input type="time" required value={r.value.time} onInput={(e) => (r.value = { ...r.value, time: e.currentTarget.value })} data-testid="record-time" /></label>
-        <label>{t.zone}<input required value={r.value.zone} onInput={(e) => (r.value = { ...r.value, zone: e.currentTarget.value })} /></label>
-        <label>{t.number}
-          <select value={r.value.number} onChange={(e) => (r.value = { ...r.value, number: e.currentTarget.value })}>
+      <form class={css['fields']} onSubmit={(e) => void save(e)} noValidate>
+        <Input label={t.date} name="date" type="date" required value={r.date} set={(date) => set({ date })} fault={bad['date']} testid="record-date" />
+        <Input label={t.time} name="time" type="time" required value={r.time} set={(time) => set({ time })} fault={bad['time']} testid="record-time" />
+        <Input label={t.zone} name="zone" type="text" value={r.zone ?? ''} set={(zone) => set({ zone })} fault={bad['zone']} />
+        <Field label={t.number} name="number" fault={bad['number']}>
+          <select value={r.number} onChange={(e) => set({ number: e.currentTarget.value })} data-testid="record-number">
             {record.numbers.map((n) => <option key={n.number} value={n.number}>{n.number} {n.medium ?? ''}</option>)}
           </select>
-        </label>
+        </Field>
         <fieldset class={css['fields']}>
           <legend>{t.newNumber}</legend>
-          <label>{t.number}<input value={fresh.value.number} maxLength={16} onInput={(e) => (fresh.value = { ...fresh.value, number: e.currentTarget.value })} /></label>
-          <label>{t.medium}<input value={fresh.value.medium} maxLength={40} onInput={(e) => (fresh.value = { ...fresh.value, medium: e.currentTarget.value })} /></label>
-          <label>{t.earliest}<input type="time" value={fresh.value.from} onInput={(e) => (fresh.value = { ...fresh.value, from: e.currentTarget.value })} /></label>
-          <label>{t.latest}<input type="time" value={fresh.value.till} onInput={(e) => (fresh.value = { ...fresh.value, till: e.currentTarget.value })} /></label>
+          <Input label={t.number} name="add.number" type="tel" maxLength={20} value={add.number} set={(number) => set({ add: { ...add, number } })} fault={bad['add.number']} testid="record-add" />
+          <Input label={t.medium} name="add.medium" type="text" maxLength={40} value={add.medium ?? ''} set={(medium) => set({ add: { ...add, medium } })} fault={bad['add.medium']} />
+          <Input label={t.earliest} name="add.from" type="time" value={add.from ?? ''} set={(from) => set({ add: { ...add, from } })} fault={bad['add.from']} />
+          <Input label={t.latest} name="add.till" type="time" value={add.till ?? ''} set={(till) => set({ add: { ...add, till } })} fault={bad['add.till']} />
         </fieldset>
-        <label class={css['check']}><input type="checkbox" checked={r.value.personal ?? false} onChange={(e) => (r.value = { ...r.value, personal: e.currentTarget.checked })} data-testid="record-personal" />{t.personal}</label>
-        <button class={primary} type="submit" data-testid="record-save">{t.save}</button>
+        {policy !== 'campaign' && (
+          <label class={css['check']}>
+            <input type="checkbox" checked={policy === 'personal' || (r.personal ?? false)} disabled={policy === 'personal'} onChange={(e) => set({ personal: e.currentTarget.checked })} data-testid="record-personal" />{t.personal}
+          </label>
+        )}
+        <p role="alert" class={css['trouble']} data-testid="record-trouble">{faults.value.detail}</p>
+        <div class={css['buttons']}>
+          <button class={primary} type="submit" data-testid="record-save">{t.save}</button>
+          <button type="button" onClick={close}>{t.close}</button>
+        </div>
       </form>
     </Dialog>
   );

@@ -1,6 +1,8 @@
 // Callbacks and campaigns beside the call: what waits for me, what runs, and the record I have before me.
 
 import { useSignal } from '@preact/signals';
+import { useMemo } from 'preact/hooks';
+import { draft } from '../../intent/drafts';
 import {
   announced, assignCallback, callbacks, campaigns, cancelCallback, completeCallback, dialCallback, dialRecord, doneRecord, leaveRecord, moveCampaign,
   manages, nextRecord, playMessage, record, refreshOutbound,
@@ -38,8 +40,8 @@ function CallbackRow({ c, edit }: { c: Callback; edit: () => void }) {
   const may = (what: string) => c.allowed.includes(what);
   const due = c.next ?? c.start ?? c.queued;
   return (
-    <li data-testid="callback" data-state={c.state}>
-      <strong>{c.name}</strong> <span>{mask(c.number)}</span>
+    <li data-testid="callback" data-state={c.state} data-callback={c.id}>
+      <strong>{c.name}</strong> <span>{mask(c.number)}</span> <span class={css['state']}>{t.kinds[c.kind]}</span>
       <div class={css['soft']}>
         {t.states[c.state]} · {queueName(c.queue)}{due === undefined ? '' : ` · ${when.format(new Date(due))}`}
         {c.assignee === undefined ? '' : ` · ${c.assignee === state.value.me ? t.mine : c.assignee}`}
@@ -91,16 +93,22 @@ function CampaignRow({ c }: { c: Campaign }) {
 /** RecordCard is the record the agent has before them: its data, its numbers and what can be done. */
 export function RecordCard() {
   const r = record.value;
-  const disposition = useSignal('');
+  const id = r?.id ?? '';
+  const kept = useMemo(() => draft<string>(`disposition.${id}`), [id]);
   const moving = useSignal(false);
   if (r === null) return null;
+  const disposition = kept.value.value ?? '';
   const t = text.outbound;
   const may = (what: string) => r.allowed.includes(what);
   const known = campaigns.value.find((c) => c.id === r.campaign)?.setup.dispositions ?? [];
-  const done = (stop: boolean) => void doneRecord(r.id, disposition.value, stop);
+  const done = (stop: boolean) => void doneRecord(r.id, disposition, stop).then((ok) => ok && kept.forget());
   return (
     <section class={cls(card, css['record'])} aria-labelledby="record" data-testid="record" data-state={r.state}>
-      <h2 id="record">{r.name === '' ? t.contact : r.name}</h2>
+      <div class={css['head']}>
+        <h2 id="record">{r.name === '' ? t.contact : r.name}</h2>
+        <span class={css['state']} data-testid="record-state">{text.campaigns.recordStates[r.state]}</span>
+        <span class={css['soft']}>{campaigns.value.find((c) => c.id === r.campaign)?.setup.name ?? ''}</span>
+      </div>
       <dl>{Object.entries(r.fields ?? {}).map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{v}</dd></div>)}</dl>
       <ul>
         {r.numbers.map((n, i) => (
@@ -110,14 +118,19 @@ export function RecordCard() {
           </li>
         ))}
       </ul>
-      {r.history.length > 0 && <p class={css['soft']}>{r.history.map((h) => `${when.format(new Date(h.time))}: ${h.result.replaceAll('_', ' ')}`).join('; ')}</p>}
+      {r.history.length > 0 && (
+        <details class={css['soft']} data-testid="record-history">
+          <summary>{t.history(r.history.length)}</summary>
+          <ul>{r.history.map((h) => <li key={h.time}>{when.format(new Date(h.time))}: {mask(h.number)}, {h.result.replaceAll('_', ' ')}</li>)}</ul>
+        </details>
+      )}
       {may('done') && (
         <form class={css['fields']} onSubmit={(e) => { e.preventDefault(); done(false); }}>
           <label>{t.disposition}
             {known.length === 0
-              ? <input required maxLength={100} value={disposition.value} onInput={(e) => (disposition.value = e.currentTarget.value)} data-testid="record-disposition" />
+              ? <input required maxLength={100} value={disposition} onInput={(e) => kept.type(e.currentTarget.value)} data-testid="record-disposition" />
               : (
-                <select required value={disposition.value} onChange={(e) => (disposition.value = e.currentTarget.value)} data-testid="record-disposition">
+                <select required value={disposition} onChange={(e) => kept.type(e.currentTarget.value)} data-testid="record-disposition">
                   <option value="" />
                   {known.map((d) => <option key={d.code} value={d.code}>{d.label === '' ? d.code : d.label}</option>)}
                 </select>
@@ -125,17 +138,33 @@ export function RecordCard() {
           </label>
           <div class={css['buttons']}>
             <button class={primary} type="submit" data-testid="record-done">{t.done}</button>
-            <button class={quiet} type="button" disabled={disposition.value === ''} onClick={() => done(true)} data-testid="record-done-stop">{t.doneStop}</button>
+            <button class={quiet} type="button" disabled={disposition === ''} onClick={() => done(true)} data-testid="record-done-stop">{t.doneStop}</button>
           </div>
         </form>
       )}
       <div class={css['buttons']}>
         {may('reschedule') && <button class={quiet} onClick={() => (moving.value = true)} data-testid="record-reschedule">{t.reschedule}</button>}
         {may('reject') && <button class={quiet} onClick={() => void leaveRecord(r.id, 'reject')} data-testid="record-reject">{t.reject}</button>}
-        {may('cancel') && <button class={quiet} onClick={() => void leaveRecord(r.id, 'cancel')}>{t.drop}</button>}
+        {may('cancel') && <button class={quiet} onClick={() => void leaveRecord(r.id, 'cancel')} data-testid="record-cancel">{t.drop}</button>}
         {may('do_not_call') && <button class={danger} onClick={() => void leaveRecord(r.id, 'do-not-call')} data-testid="record-dnc">{t.doNotCall}</button>}
       </div>
       {moving.value && <RecordForm record={r} close={() => (moving.value = false)} />}
     </section>
+  );
+}
+
+/** CallbackButton schedules a callback from the call, and shows when one is set. */
+export function CallbackButton({ call, class: name }: { call: string; class: string | undefined }) {
+  const open = useSignal(false);
+  const t = text.outbound;
+  const set = callbacks.value.find((c) => c.origin === call && c.state === 'scheduled');
+  const due = set?.next ?? set?.start;
+  return (
+    <>
+      <button class={name} aria-haspopup="dialog" aria-pressed={set !== undefined} data-testid="call-callback" onClick={() => (open.value = true)}>
+        <Icon name="clock" size={24} /><span>{due === undefined ? t.callBack : t.callBackAt(when.format(new Date(due)))}</span>
+      </button>
+      {open.value && <CallbackForm callback={set ?? null} close={() => (open.value = false)} />}
+    </>
   );
 }

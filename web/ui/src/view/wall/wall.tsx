@@ -1,64 +1,130 @@
-// The supervisor's wall: calls and agents with their times, and what can be done about them. Plain tables of
-// buttons, so that everything is reached by keyboard.
+// The supervisor's wall: alerts, queues, calls and agents with their times, and what can be done about them. Plain
+// lists of buttons, so that everything is reached by keyboard; what cannot be taken back is asked for twice.
 
-import { clock as write, elapsed } from '../../model/format';
-import { now, online, queueName, state } from '../../model/store';
-import { acting, allowed, endCall, forceSignOut, forceState, forceWrapup, leave, supervise, takeOver, wall, watching } from '../../intent/supervise';
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { acting, alerts, endCall, forceSignOut, forceState, forceWrapup, leave, look, may, supervise, takeOver, takes, wall, watching } from '../../intent/supervise';
+import { clock as write, elapsed, mask } from '../../model/format';
+import { admin, now, online, state } from '../../model/store';
 import { reason, text } from '../../text/en';
-import type { Agent, WallCall } from '../../wire/wire';
+import type { Agent, Queue, WallCall } from '../../wire/wire';
+import { Dialog } from '../dialog';
 import { Icon } from '../parts/icon';
 import { card, cls, danger } from '../parts/parts';
 import css from './wall.module.css';
 
-export function Wall() {
+/** Question is an act that is asked for twice. */
+interface Question {
+  title: string;
+  lead: string;
+  yes: string;
+  act: () => unknown;
+}
+
+const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+
+/** off says whether acts cannot be sent just now; the office has no event link, and needs none for them. */
+const off = (): boolean => acting.value || !(online.value || admin.value);
+
+export function WallPage() {
+  const asked = useSignal<Question | null>(null);
+  useEffect(() => void look(), []);
   const w = wall.value;
-  if (!allowed.value || w === null) return null;
   const t = text.wall;
+  const s = text.supervise;
+  const ask = (q: Question) => (asked.value = q);
   return (
     <section class={cls(card, css['wall'])} aria-labelledby="wall" data-testid="wall">
-      <h2 id="wall"><Icon name="people" />{t.title}</h2>
+      <h1 id="wall"><Icon name="people" />{t.title}</h1>
       <p role="status" class={css['soft']} data-testid="watching" data-mode={watching.value?.mode ?? 'none'}>
         {watching.value === null ? t.notWatching : t.modes[watching.value.mode]}
       </p>
-      <h3>{t.calls(w.calls.length)}</h3>
-      {w.calls.length === 0 ? <p class={css['soft']}>{t.noCalls}</p> : (
-        <ul>{w.calls.map((c) => <CallRow key={c.call_id} c={c} agents={w.agents} />)}</ul>
+      {alerts.value.length > 0 && (
+        <div class={css['alerts']} role="log" aria-label={s.alerts} data-testid="wall-alerts">
+          <h2>{s.alerts}</h2>
+          <ul>{alerts.value.map((a) => <li key={a.key}><Icon name="bell" size={16} /> {time.format(new Date(a.time))} {a.alarm.detail}{a.alarm.queue === undefined ? '' : ` (${nameOf(w?.queues ?? [], a.alarm.queue)})`}</li>)}</ul>
+        </div>
       )}
-      <h3>{t.agents(w.agents.length)}</h3>
-      <ul>{w.agents.map((a) => <AgentRow key={a.id} a={a} />)}</ul>
+      {w !== null && (
+        <>
+          <h2>{s.queues(w.queues.length)}</h2>
+          <ul class={css['queues']}>
+            {w.queues.map((q) => (
+              <li key={q.id} data-testid="wall-queue">
+                <strong>{q.name}</strong> <span class={cls(q.waiting > 0 && css['some'])}>{s.waiting(q.waiting)}</span>
+                <span class={css['soft']}>{q.oldest_since === undefined ? '' : `${text.queues.oldest(write(elapsed(q.oldest_since, now.value)))} · `}{text.queues.ready(q.ready)}</span>
+              </li>
+            ))}
+          </ul>
+          <h2>{t.calls(w.calls.length)}</h2>
+          {w.calls.length === 0 ? <p class={css['soft']}>{t.noCalls}</p> : (
+            <ul>{w.calls.map((c) => <CallRow key={c.call_id} c={c} agents={w.agents} queues={w.queues} ask={ask} />)}</ul>
+          )}
+          <h2>{t.agents(w.agents.length)}</h2>
+          <ul>{w.agents.map((a) => <AgentRow key={a.id} a={a} ask={ask} />)}</ul>
+        </>
+      )}
+      {asked.value !== null && <Confirm q={asked.value} close={() => (asked.value = null)} />}
     </section>
   );
 }
 
-function CallRow({ c, agents }: { c: WallCall; agents: Agent[] }) {
-  const t = text.wall;
-  const who = agents.find((a) => a.id === c.agent)?.name ?? '';
-  const off = acting.value || !online.value;
-  const mine = watching.value?.call_id === c.call_id ? watching.value.mode : null;
-  const own = c.agent === state.value.me;
-  const since = c.since ?? c.entered;
+function nameOf(queues: Queue[], id: string | undefined): string {
+  return queues.find((q) => q.id === id)?.name ?? id ?? '';
+}
+
+function Confirm({ q, close }: { q: Question; close: () => void }) {
   return (
-    <li data-testid="wall-call" data-state={c.state}>
-      <div class={css['row']}>
-        <strong>{c.name ?? c.number}</strong>
-        <span>{t.states[c.state] ?? c.state}{who !== '' && `: ${who}`}</span>
-        <span class={css['soft']}>{queueName(c.queue)}{since !== undefined && ` · ${write(elapsed(since, now.value))}`}</span>
+    <Dialog title={q.title} lead={q.lead} close={close} testid="wall-confirm">
+      <div class={css['acts']}>
+        <button class={danger} onClick={() => { close(); void q.act(); }} data-testid="wall-yes">{q.yes}</button>
+        <button onClick={close} data-testid="wall-no">{text.supervise.confirm.no}</button>
       </div>
-      <div class={css['acts']} role="group" aria-label={t.actsOn(c.name ?? c.number)}>
-        {(['monitor', 'coach', 'barge'] as const).map((m) => (
-          <button key={m} data-testid={`wall-${m}`} aria-pressed={mine === m} disabled={off || own} onClick={() => void supervise(c.call_id, m)}>{t.acts[m]}</button>
+    </Dialog>
+  );
+}
+
+/** The states of a call in which there is an agent to listen to. */
+const spoken = new Set(['connected', 'held', 'consult_requested', 'consulting', 'conference', 'post_call', 'away']);
+
+function CallRow({ c, agents, queues, ask }: { c: WallCall; agents: Agent[]; queues: Queue[]; ask: (q: Question) => void }) {
+  const t = text.wall;
+  const q = text.supervise.confirm;
+  const who = agents.find((a) => a.id === c.agent)?.name ?? '';
+  const mine = watching.value?.call_id === c.call_id ? watching.value.mode : null;
+  const own = c.agent === state.value.me && state.value.me !== '';
+  const since = c.since ?? c.entered;
+  const name = c.name ?? mask(c.number);
+  const heard = spoken.has(c.state) && !own;
+  return (
+    <li data-testid="wall-call" data-state={c.state} data-call={c.call_id}>
+      <div class={css['row']}>
+        <strong>{name}</strong>
+        <span>{t.states[c.state] ?? c.state}{who !== '' && `: ${who}`}</span>
+        <span class={css['soft']}>{nameOf(queues, c.queue)}{since !== undefined && ` · ${write(elapsed(since, now.value))}`}</span>
+      </div>
+      <div class={css['acts']} role="group" aria-label={t.actsOn(name)}>
+        {heard && (['monitor', 'coach', 'barge'] as const).filter(may).map((m) => (
+          <button key={m} data-testid={`wall-${m}`} aria-pressed={mine === m} disabled={off()} onClick={() => void supervise(c.call_id, m)}>{t.acts[m]}</button>
         ))}
-        {mine !== null && <button data-testid="wall-leave" disabled={off} onClick={() => void leave()}>{t.acts.leave}</button>}
-        <button data-testid="wall-takeover" disabled={off || own} onClick={() => void takeOver(c.call_id)}>{t.acts.takeOver}</button>
-        <button data-testid="wall-end" class={danger} disabled={off} onClick={() => void endCall(c.call_id)}>{t.acts.end}</button>
+        {mine !== null && <button data-testid="wall-leave" disabled={off()} onClick={() => void leave()}>{t.acts.leave}</button>}
+        {takes.value && heard && (
+          <button data-testid="wall-takeover" disabled={off()} onClick={() => ask({ title: q.takeOver(name), lead: q.takeOverLead, yes: t.acts.takeOver, act: () => takeOver(c.call_id) })}>{t.acts.takeOver}</button>
+        )}
+        {may('end') && (
+          <button data-testid="wall-end" class={danger} disabled={off()} onClick={() => ask({ title: q.end(name), lead: q.endLead, yes: t.acts.end, act: () => endCall(c.call_id) })}>{t.acts.end}</button>
+        )}
       </div>
     </li>
   );
 }
 
-function AgentRow({ a }: { a: Agent }) {
+function AgentRow({ a, ask }: { a: Agent; ask: (q: Question) => void }) {
   const t = text.wall;
-  const off = acting.value || !online.value || a.state === 'offline' || a.id === state.value.me;
+  const q = text.supervise.confirm;
+  const acts = a.state !== 'offline' && a.id !== state.value.me;
+  const wraps = a.wrapup_id !== undefined;
+  const talks = a.state === 'busy' || (a.state === 'signout_pending' && a.call_id !== undefined && a.offer_id === undefined);
   return (
     <li data-testid="wall-agent" data-agent={a.id} data-state={a.state}>
       <div class={css['row']}>
@@ -66,14 +132,29 @@ function AgentRow({ a }: { a: Agent }) {
         <span>{text.states[a.state]}{a.reason !== undefined && a.reason !== '' && `: ${reason(a.reason)}`}</span>
         <span class={css['soft']}>{write(elapsed(a.since, now.value))}</span>
       </div>
-      <div class={css['acts']} role="group" aria-label={t.actsOn(a.name)}>
-        <button data-testid="force-ready" disabled={off || a.state === 'ready'} onClick={() => void forceState(a.id, 'ready')}>{t.acts.ready}</button>
-        <button data-testid="force-not-ready" disabled={off || a.state === 'not_ready'} onClick={() => void forceState(a.id, 'not_ready')}>{t.acts.notReady}</button>
-        <button data-testid="force-wrapup" disabled={off || (a.state !== 'busy' && a.state !== 'wrapup')} onClick={() => void forceWrapup(a.id)}>
-          {a.state === 'wrapup' ? t.acts.endWrapup : t.acts.wrapup}
-        </button>
-        <button data-testid="force-signout" disabled={off} onClick={() => void forceSignOut(a.id)}>{t.acts.signOut}</button>
-      </div>
+      {acts && (
+        <div class={css['acts']} role="group" aria-label={t.actsOn(a.name)}>
+          {may('state') && a.state !== 'ready' && <button data-testid="force-ready" disabled={off()} onClick={() => void forceState(a.id, 'ready')}>{t.acts.ready}</button>}
+          {may('state') && a.state !== 'not_ready' && <button data-testid="force-not-ready" disabled={off()} onClick={() => void forceState(a.id, 'not_ready')}>{t.acts.notReady}</button>}
+          {may('wrapup') && (talks || wraps) && <button data-testid="force-wrapup" disabled={off()} onClick={() => void forceWrapup(a.id)}>{wraps ? t.acts.endWrapup : t.acts.wrapup}</button>}
+          {may('signout') && a.signout === undefined && (
+            <button data-testid="force-signout" disabled={off()} onClick={() => ask({ title: q.signOut(a.name), lead: q.signOutLead, yes: t.acts.signOut, act: () => forceSignOut(a.id) })}>{t.acts.signOut}</button>
+          )}
+        </div>
+      )}
     </li>
+  );
+}
+
+/** WatchBar stands on every page while a supervisor is in somebody's call, so that leaving is never far. */
+export function WatchBar() {
+  const s = watching.value;
+  if (s === null) return null;
+  return (
+    <aside class={css['bar']} aria-label={text.wall.title} data-testid="watch-bar" data-mode={s.mode}>
+      <Icon name="people" size={18} />
+      <span>{text.wall.modes[s.mode]}</span>
+      <button disabled={off()} onClick={() => void leave()} data-testid="watch-leave">{text.wall.acts.leave}</button>
+    </aside>
   );
 }
