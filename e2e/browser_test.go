@@ -69,6 +69,12 @@ const ear = `(() => {
 // newDesktop opens the desktop with a token in its address. wav is the microphone: 48 kHz mono 16 bit, it loops.
 func newDesktop(t *testing.T, s *server, agent, wav string) *desktop {
 	t.Helper()
+	return newPage(t, s, agent, wav, s.token("--agent", agent), `body[data-screen="idle"][data-link-state="open"]`)
+}
+
+// newPage opens the page with any token, and waits for what a selector names. name is for what is kept of a failure.
+func newPage(t *testing.T, s *server, name, wav, token, ready string) *desktop {
+	t.Helper()
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox,
 		chromedp.Flag("disable-gpu", true),
@@ -102,20 +108,20 @@ func newDesktop(t *testing.T, s *server, agent, wav string) *desktop {
 	})
 	t.Cleanup(func() {
 		if t.Failed() {
-			d.screenshot(filepath.Join(os.TempDir(), strings.ReplaceAll(t.Name(), "/", "-")+"-"+agent+".png"))
+			d.screenshot(filepath.Join(os.TempDir(), strings.ReplaceAll(t.Name(), "/", "-")+"-"+name+".png"))
 			d.mu.Lock()
-			t.Logf("desktop of %s: %v", agent, d.console)
+			t.Logf("desktop of %s: %v", name, d.console)
 			d.mu.Unlock()
 		}
 	})
-	d.run(20*time.Second, "open the desktop",
+	d.run(60*time.Second, "open the desktop",
 		browser.GrantPermissions([]browser.PermissionType{browser.PermissionTypeAudioCapture, browser.PermissionTypeNotifications}).WithOrigin(s.http),
 		chromedp.ActionFunc(func(ctx context.Context) error {
 			_, err := page.AddScriptToEvaluateOnNewDocument(ear).Do(ctx)
 			return err
 		}),
-		chromedp.Navigate(s.http+"/#token="+s.token("--agent", agent)),
-		chromedp.WaitVisible(`body[data-screen="idle"][data-link-state="open"]`, chromedp.ByQuery),
+		chromedp.Navigate(s.http+"/#token="+token),
+		chromedp.WaitVisible(ready, chromedp.ByQuery),
 	)
 	return d
 }
