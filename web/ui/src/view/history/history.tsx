@@ -3,6 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { calls, look, looking, next, trouble } from '../../intent/history';
+import { entryPoints } from '../../intent/outbound';
 import { clock as write, mask } from '../../model/format';
 import { now, queueName } from '../../model/store';
 import { reason, text } from '../../text/en';
@@ -41,7 +42,7 @@ export function HistoryPage() {
                   <td>{queueName(c.queue)}</td>
                   <td>{c.answered === undefined ? '–' : write((c.ended === undefined ? now.value : Date.parse(c.ended)) - Date.parse(c.answered))}</td>
                   <td>{c.state === 'ended' ? (t.causes[c.cause ?? ''] ?? reason(c.cause ?? '')) : t.running}</td>
-                  <td><button class={quiet} onClick={() => (again.value = c)} aria-label={`${t.callBack}: ${c.from_name ?? mask(customer(c))}`} data-testid="history-callback">{t.callBack}</button></td>
+                  <td>{entryPoints.value.length > 0 && <button class={quiet} onClick={() => (again.value = c)} aria-label={`${t.callBack}: ${c.from_name ?? mask(customer(c))}`} data-testid="history-callback">{t.callBack}</button>}</td>
                 </tr>
               ))}
             </tbody>

@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import { draft } from '../../intent/drafts';
 import {
-  announced, assignCallback, callbacks, campaigns, cancelCallback, completeCallback, dialCallback, dialRecord, doneRecord, leaveRecord, moveCampaign,
+  announced, assignCallback, callbacks, campaigns, cancelCallback, completeCallback, dialCallback, dialRecord, doneRecord, entryPoints, leaveRecord, moveCampaign,
   manages, nextRecord, playMessage, record, refreshOutbound,
 } from '../../intent/outbound';
 import { mask } from '../../model/format';
@@ -25,9 +25,10 @@ export function Callbacks() {
     <section class={cls(card, css['list'])} aria-labelledby="callbacks" data-testid="callbacks">
       <div class={css['head']}>
         <h2 id="callbacks">{t.callbacks}</h2>
-        <button class={quiet} onClick={() => (form.value = 'new')} data-testid="callback-new">{t.schedule}</button>
+        {entryPoints.value.length > 0 && <button class={quiet} onClick={() => (form.value = 'new')} data-testid="callback-new">{t.schedule}</button>}
         <button class={quiet} onClick={() => void refreshOutbound()} aria-label={t.refresh}><Icon name="refresh" size={18} /></button>
       </div>
+      {entryPoints.value.length === 0 && <p class={css['soft']}>{t.noEntryPoint}</p>}
       {callbacks.value.length === 0 && <p class={css['soft']}>{t.noCallbacks}</p>}
       <ul>{callbacks.value.map((c) => <CallbackRow key={c.id} c={c} edit={() => (form.value = c)} />)}</ul>
       {form.value !== null && <CallbackForm callback={form.value === 'new' ? null : form.value} close={() => (form.value = null)} />}
