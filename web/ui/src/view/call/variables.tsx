@@ -9,7 +9,7 @@ import { online, state } from '../../model/store';
 import { text } from '../../text/en';
 import type { Variable } from '../../wire/wire';
 import { Icon } from '../parts/icon';
-import { primary } from '../parts/parts';
+import { cls, primary } from '../parts/parts';
 import css from './handling.module.css';
 
 /** Typed is a value and the version it was typed over. */
@@ -55,7 +55,7 @@ function Field({ v, call }: { v: Variable; call: string }) {
   const id = `var-${v.name}`;
   const input = { id, 'data-testid': id, value: shown, 'aria-describedby': `${id}-note` };
   return (
-    <form class={css['choose']} data-dirty={typed !== null} onSubmit={(e) => { e.preventDefault(); void store(typed?.version ?? v.version); }}>
+    <form class={cls(css['choose'], css['variable'])} data-dirty={typed !== null} onSubmit={(e) => { e.preventDefault(); void store(typed?.version ?? v.version); }}>
       <label for={id}>{v.secure && <Icon name="lock" size={16} />} {v.label}{v.secure ? ` (${t.secure})` : ''}</label>
       {v.type === 'yes_no'
         ? <select {...input} disabled={!v.editable} onChange={(e) => type(e.currentTarget.value)}>{['', 'yes', 'no'].map((x) => <option key={x} value={x}>{t.words[x] ?? x}</option>)}</select>
