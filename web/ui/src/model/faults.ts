@@ -5,7 +5,7 @@ import type { Problem } from '../link/problem';
 export interface Faults {
   /** By the first part of the pointer: "/from" is "from", "/add/number" is "add.number". */
   fields: Record<string, string>;
-  /** The server's sentence about the whole. */
+  /** The server's sentence about the whole; empty where it stands at a field already. */
   detail: string;
 }
 
@@ -15,8 +15,9 @@ export function faults(p: Problem): Faults {
   const fields: Record<string, string> = {};
   for (const e of p.errors) {
     const name = e.pointer.split('/').filter((x) => x !== '').join('.');
-    const said = e.detail === undefined || e.detail === '' ? e.code.replaceAll('_', ' ') : e.detail;
-    fields[name] = fields[name] === undefined ? said : `${fields[name]}; ${said}`;
+    const words = e.detail === undefined || e.detail === '' ? e.code.replaceAll('_', ' ') : e.detail;
+    fields[name] = fields[name] === undefined ? words : `${fields[name]}; ${words}`;
   }
-  return { fields, detail: p.detail === '' && p.errors.length === 0 ? p.code : p.detail };
+  const said = Object.values(fields).includes(p.detail); // the only fault's own sentence, which stands at its field
+  return { fields, detail: said ? '' : p.detail === '' && p.errors.length === 0 ? p.code : p.detail };
 }

@@ -123,6 +123,14 @@ describe('faults', () => {
   });
 });
 
+describe('a single fault', () => {
+  it('stands at its field alone', () => {
+    const p = new Problem(422, 'invalid', 'a text is needed', [{ pointer: '/name', code: 'required', detail: 'a text is needed' }]);
+    expect(faults(p)).toEqual({ fields: { name: 'a text is needed' }, detail: '' });
+    expect(faults(new Problem(409, 'campaign_wrong_state', ''))).toEqual({ fields: {}, detail: 'campaign_wrong_state' });
+  });
+});
+
 describe('controls', () => {
   const h = (controls: Record<string, Controls>): Handling => ({ call_id: 'call_1', state: 'held', participants: [], controls });
   it('W29 W96 are the server’s: a held call cannot be ended', () => {
