@@ -304,7 +304,7 @@ func TestG23_G24_G31_X20_CampaignFromAFile(t *testing.T) {
 // TestW70_X7_SupervisionWallByKeyboard: a supervisor listens, coaches, makes an agent not ready, ends the call and
 // signs the agent out, all from the wall and without a mouse.
 func TestW70_X7_SupervisionWallByKeyboard(t *testing.T) {
-	s := newServer(t, "").start()
+	s := unhurried(t, newServer(t, ""), "1m").start()
 	p := newPhone(t, phoneOpts{user: "caller", wav: toneFile(t, 500, 8000, 1, 60), codec: "PCMU/8000/1"})
 	var a wire.SessionAnswer
 	if st, err := s.request(s.token("--agent", "alice"), http.MethodPost, "/v1/sessions", map[string]any{}, &a); err != nil || st != http.StatusCreated {

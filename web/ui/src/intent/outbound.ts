@@ -1,13 +1,12 @@
 // Callbacks and campaigns: the lists this page shows, and what is asked of the server.
 
-import { computed, effect, signal, untracked } from '@preact/signals';
+import { effect, signal, untracked } from '@preact/signals';
 import { Problem } from '../link/problem';
 import { faults, none, type Faults } from '../model/faults';
 import { signedIn, state } from '../model/store';
 import type { Callback, CallbackList, CallbackRequest, Campaign, CampaignList, EntryPoint, EntryPointList, CampaignRecord, Event, RecordReschedule, Slot, SlotList } from '../wire/wire';
 import { join } from './call';
-import { claims } from '../link/token';
-import { fail, http, readState, token, watch } from './link';
+import { fail, http, readState, watch } from './link';
 
 const SHOWN = 50;
 const SETTLE_MS = 300; // several events make one request
@@ -20,8 +19,6 @@ export const slots = signal<Slot[]>([]);
 export const record = signal<CampaignRecord | null>(null);
 /** What the last campaign message said; a campaign has started. */
 export const announced = signal<string | null>(null);
-/** The token may start and stop campaigns. */
-export const manages = computed(() => (claims(token.value)?.grants ?? []).some((g) => g === 'admin:*' || g === 'campaign:*' || g === 'campaign:write'));
 export const message = signal<HTMLAudioElement | null>(null);
 
 /** refreshOutbound reads both lists. */

@@ -141,8 +141,6 @@ export const text = {
     left: (s: number) => `${s} s to answer`,
     spoken: (who: string, queue: string) => `Incoming call from ${who}${queue === '' ? '' : `, queue ${queue}`}.`,
     gone: 'The call stopped ringing.',
-    missed: 'You did not answer in time. You are now not ready.',
-    tab: 'Incoming call',
     silent: 'Ring silently',
   },
 

@@ -2,10 +2,11 @@
 
 import { useSignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
+import { manages } from '../../intent/campaigns';
 import { draft } from '../../intent/drafts';
 import {
   announced, assignCallback, callbacks, campaigns, cancelCallback, completeCallback, dialCallback, dialRecord, doneRecord, entryPoints, leaveRecord, moveCampaign,
-  manages, nextRecord, playMessage, record, refreshOutbound,
+  nextRecord, playMessage, record, refreshOutbound,
 } from '../../intent/outbound';
 import { mask } from '../../model/format';
 import { agent, queueName, state } from '../../model/store';
