@@ -66,7 +66,7 @@ func (b *Board) StartCapture(ctx context.Context, callID string, req wire.Captur
 		if a.capture != nil && a.capture.wire.State == wire.CaptureOpen {
 			return problem.Conflict("capture_open", string(wire.CaptureOpen), []string{"cancel"}, "keys of this call are being captured already")
 		}
-		l := a.captured(req.LegID)
+		l := a.capturable(req.LegID)
 		if l == nil || !l.alive() {
 			return problem.NotFound("leg", req.LegID)
 		}
@@ -151,8 +151,8 @@ func newCapture(req wire.CaptureRequest) (*capture, error) {
 	return c, nil
 }
 
-// captured is the leg a request means: the one it names, else the customer's.
-func (a *actor) captured(legID string) *leg {
+// capturable is the leg a request means: the one it names, else the customer's.
+func (a *actor) capturable(legID string) *leg {
 	if legID != "" {
 		return a.leg(legID)
 	}

@@ -19,6 +19,58 @@ const (
 	longestKey  = time.Second
 )
 
+// A key counts as pressed in a pause, or in a capture, when it was pressed before this long after its end: its
+// packets come late, and keys are told when they are let go.
+const (
+	afterPause   = 200 * time.Millisecond
+	afterCapture = time.Second // somebody may press one key more than was asked for
+)
+
+// digit takes a key that a party has pressed. While a recording is paused the customer may be keying a card
+// number: the digit itself must reach no event, log or store (PCI DSS 3.3.1).
+func (l *leg) digit(e media.Event) {
+	a := l.a
+	if a.rec != nil {
+		a.rec.Key(l.wire.ID)
+	}
+	d := wire.Digit{LegID: l.wire.ID, CallID: a.id, DurationMS: e.Duration.Milliseconds()}
+	began := e.Began(a.b.now())
+	switch {
+	case a.capturing(l):
+		a.captureKey(l, e.Digit)
+	case a.captured(l, began):
+	default:
+		if !a.paused(began, began.Add(e.Duration)) {
+			d.Digit = string(e.Digit)
+		}
+		defer a.relayDigit(l, e)
+	}
+	a.publish("leg.dtmf", string(l.wire.Role), d)
+}
+
+// captured reports whether a key of a leg that is not being captured any more was pressed for its capture.
+func (a *actor) captured(l *leg, began time.Time) bool {
+	c := a.capture
+	return c != nil && c.wire.LegID == l.wire.ID && c.wire.Ended != nil && began.Before(c.wire.Ended.Add(afterCapture))
+}
+
+// paused reports whether the recording is paused, or was while a key was held.
+func (a *actor) paused(began, ended time.Time) bool {
+	if a.rec == nil {
+		return false
+	}
+	s := a.rec.Snapshot()
+	if s.State == wire.RecordingPaused {
+		return true
+	}
+	for _, g := range s.Gaps {
+		if g.Cause == "pause" && g.Till != nil && began.Before(g.Till.Add(afterPause)) && ended.After(g.From) {
+			return true
+		}
+	}
+	return false
+}
+
 // relayDigit sends a key that a party pressed on to the others who are not on hold, as the call wants it: as
 // an RFC 4733 event where the leg agreed to those, else as the tones themselves. Neither is kept anywhere,
 // so it goes on while a recording is paused: that is when somebody keys in a card number for a machine

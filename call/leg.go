@@ -103,22 +103,7 @@ func (l *leg) mediaEvent(e media.Event) {
 	}
 	switch e.Kind {
 	case media.EventDigit:
-		// While a recording is paused the customer may be keying a card number: the digit itself must
-		// reach no event, log or store (PCI DSS 3.3.1).
-		if l.a.rec != nil {
-			l.a.rec.Key(l.wire.ID)
-		}
-		if l.a.capturing(l) {
-			l.a.captureKey(l, e.Digit)
-			l.a.publish("leg.dtmf", string(l.wire.Role), wire.Digit{LegID: l.wire.ID, CallID: l.a.id, DurationMS: e.Duration.Milliseconds()})
-			return
-		}
-		d := wire.Digit{LegID: l.wire.ID, CallID: l.a.id, Digit: string(e.Digit), DurationMS: e.Duration.Milliseconds()}
-		if l.a.rec != nil && l.a.rec.Snapshot().State == wire.RecordingPaused {
-			d.Digit = ""
-		}
-		l.a.publish("leg.dtmf", string(l.wire.Role), d)
-		l.a.relayDigit(l, e)
+		l.digit(e)
 	case media.EventReconnecting:
 		if l.wire.State != wire.LegReconnecting {
 			l.wire.State = wire.LegReconnecting

@@ -284,6 +284,15 @@ type Event struct {
 	Digit    byte          // EventDigit: one of 0-9 * # A-D
 	Duration time.Duration // EventDigit: how long the key was held
 	Inband   bool          // EventDigit: heard in the audio, where the room hears it too
+	At       time.Time     // EventDigit: when the key had been let go, as far as is known; zero: just now
+}
+
+// Began is when the key of an EventDigit was pressed; now is the time.
+func (e Event) Began(now time.Time) time.Time {
+	if e.At.IsZero() {
+		e.At = now
+	}
+	return e.At.Add(-e.Duration)
 }
 
 // Stats counts what passed through a leg. All counts are totals since the leg began.

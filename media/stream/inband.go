@@ -34,7 +34,7 @@ func (r *Receiver) listen(k media.Kind) {
 		return
 	}
 	if e, ok := r.inband.hear(k, r.fifo[:r.rate.Samples()], r.rate); ok {
-		e.Inband = true
+		e.Inband, e.At = true, r.clock().Add(-r.Age())
 		r.emit(e)
 	}
 }

@@ -136,7 +136,7 @@ func (r *Receiver) PushPacket(buf []byte, arrival time.Time) bool {
 	switch {
 	case t.eventPT != 0 && h.pt == t.eventPT:
 		p.Skip = true
-		r.event(t, h)
+		r.event(t, h, arrival)
 	case c != 0:
 		d, err := codec.Duration(c, h.payload)
 		if err != nil {
@@ -148,6 +148,7 @@ func (r *Receiver) PushPacket(buf []byte, arrival time.Time) bool {
 		p.Payload = h.payload
 		if r.digits.Down() && p.Clock == r.digits.ClockRate {
 			if e, ok := r.digits.Idle(h.ts); ok { // its end was lost
+				e.At = arrival
 				r.emit(e)
 			}
 		}
@@ -191,14 +192,16 @@ func (r *Receiver) count(h *header, p *jitter.Packet, arrival time.Time) {
 }
 
 // event takes a telephone event.
-func (r *Receiver) event(t *payloadTypes, h *header) {
+func (r *Receiver) event(t *payloadTypes, h *header, arrival time.Time) {
 	if r.source != h.ssrc || r.digits.ClockRate != t.eventClock {
 		if e, ok := r.digits.Reset(); ok {
+			e.At = arrival
 			r.emit(e)
 		}
 		r.source, r.digits.ClockRate = h.ssrc, t.eventClock
 	}
 	if e, ok := r.digits.Push(h.payload, h.marker, h.ts); ok {
+		e.At = arrival
 		r.emit(e)
 	}
 }
