@@ -189,12 +189,12 @@ func (b *bench) types() []string {
 
 func (b *bench) until(what string, ok func() bool) {
 	b.t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if ok() {
 			return
 		}
 	}
-	b.t.Fatalf("not within 5 s: %s; events %v", what, b.types())
+	b.t.Fatalf("not within 30 s: %s; events %v", what, b.types())
 }
 
 func (b *bench) ok(err error) {
