@@ -121,3 +121,16 @@ describe('snapshot', () => {
     expect([s.call, s.offer, s.wrapup]).toEqual([null, null, null]);
   });
 });
+
+describe('a capture', () => {
+  const open = { id: 'cap_1', call_id: 'call_1', leg_id: 'leg_c', state: 'open' as const, count: 0, voice: 'mute' as const, by: 'shop', started: '2026-03-02T10:00:00Z', deadline: '2026-03-02T10:01:00Z' };
+  const talking = run(signedIn(), event(15, 'agent.state_changed', agent({ state: 'busy', call_id: 'call_1', version: 3 })), event(16, 'call.connected', call()));
+  it('is shown with the number of its keys, and goes', () => {
+    const s = run(talking, event(17, 'capture.started', open), event(18, 'capture.changed', { ...open, count: 3 }));
+    expect(s.call?.capture?.count).toBe(3);
+    expect(run(s, event(19, 'capture.ended', { ...open, count: 3, state: 'complete' })).call?.capture).toBeUndefined();
+  });
+  it("of another call is nobody's business here", () => {
+    expect(run(talking, event(17, 'capture.started', { ...open, call_id: 'call_2' })).call?.capture).toBeUndefined();
+  });
+});

@@ -1,7 +1,7 @@
 // What the desktop knows of the server, and how news changes it. Pure: the same state and the same news
 // give the same next state, so every screen can be reached in a test without a server.
 
-import type { Agent, Call, Event, Handling, Leg, Offer, Queue, Recording, Snapshot, Variable, Wrapup } from '../wire/wire';
+import type { Agent, Call, Capture, Event, Handling, Leg, Offer, Queue, Recording, Snapshot, Variable, Wrapup } from '../wire/wire';
 
 export interface State {
   seq: number; // the newest event this state has seen
@@ -104,6 +104,10 @@ function change(s: State, e: Event): State {
     case 'recording.recovered':
     case 'recording.failed':
       return recording(s, e.data);
+    case 'capture.started':
+    case 'capture.changed':
+    case 'capture.ended':
+      return capture(s, e.data);
     case 'wrapup.started':
     case 'wrapup.extended':
     case 'wrapup.completed':
@@ -139,9 +143,6 @@ function change(s: State, e: Event): State {
     case 'callback.failed':
     case 'callback.requested': // these, campaigns and records: intent/outbound reads them
     case 'callback.scheduled':
-    case 'capture.changed':
-    case 'capture.ended':
-    case 'capture.started':
     case 'config.changed':
     case 'message.started':
     case 'record.opened':
@@ -222,6 +223,14 @@ function leg(s: State, l: Leg): State {
   const known = s.call.legs.some((x) => x.id === l.id);
   const legs = known ? s.call.legs.map((x) => (x.id === l.id ? l : x)) : [...s.call.legs, l];
   return { ...s, call: { ...s.call, legs } };
+}
+
+/** capture shows the entry of keys that is open in my call: how many there are, nobody here knows which. */
+function capture(s: State, c: Capture): State {
+  if (s.call === null || s.call.id !== c.call_id) return s;
+  const now = { ...s.call, capture: c };
+  if (c.state !== 'open') delete (now as Call).capture;
+  return { ...s, call: now };
 }
 
 function running(r: Recording): boolean {

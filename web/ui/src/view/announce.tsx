@@ -31,6 +31,7 @@ export function Announce() {
       follow(() => (state.value.call === null ? null : (customerLeg.value?.hold.local ?? false)), (on) =>
         on === null ? '' : on ? text.call.heldSpoken : text.call.resumedSpoken),
       follow(() => muted.value, (on) => (state.value.call === null ? '' : on ? text.call.mutedSpoken : text.call.unmutedSpoken)),
+      follow(() => state.value.call?.capture?.id, (id) => (id === undefined ? '' : text.rec.captureSpoken)),
       follow(() => state.value.recording?.state, (s) => (s === 'paused' ? text.rec.pausedSpoken : s === 'recording' ? text.rec.resumedSpoken : '')),
       follow(() => state.value.wrapup?.id, (id) => (id === undefined ? '' : text.wrapup.spoken(seconds(state.value.wrapup?.deadline, clock.now())))),
       follow(() => state.value.agent?.state, (s) => (s === undefined ? '' : text.states[s])),

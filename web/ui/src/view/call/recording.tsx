@@ -1,4 +1,5 @@
-// The state of the recording, in words and with the seconds a pause still has.
+// The state of the recording, in words and with the seconds a pause still has, by the server's clock; and of the secure entry
+// of keys, with their number.
 
 import { toggleRecording } from '../../intent/call';
 import { seconds } from '../../model/format';
@@ -11,6 +12,19 @@ import css from './recording.module.css';
 export function RecordingBar() {
   const r = state.value.recording;
   const t = text.rec;
+  const c = state.value.call?.capture;
+  if (c !== undefined) { // it ends by itself, and the pause with it
+    return (
+      <div class={cls(css['bar'], css['paused'])}>
+        <span class={css['state']} data-testid="rec-state" data-state="capture">
+          <Icon name="hold" size={18} />
+          <strong>{t.capture}</strong>
+        </span>
+        <span data-testid="capture-count" data-count={c.count} class={css['left']}>{'•'.repeat(c.count)} {t.keys(c.count)}</span>
+        <span data-testid="rec-remaining">{t.left(seconds(c.deadline, now.value))}</span>
+      </div>
+    );
+  }
   if (r === null) {
     return <div class={css['bar']}><span class={css['state']} data-testid="rec-state" data-state="none">{t.none}</span></div>;
   }
