@@ -194,9 +194,9 @@ func heard(t *testing.T, path string) (first, last time.Time, n int) {
 // stored ten seconds after the start at the latest, and verifies. The slow suite does it 200 times with 20
 // recordings.
 func TestRecordKilled(t *testing.T) {
-	kills, calls, bound := 2, 4, 2*time.Second // a machine that runs all tests at once may be late
+	kills, calls, bound, live := 2, 4, 2*time.Second, 2*time.Second // a machine that runs all tests at once may be late
 	if report.Slow() {
-		kills, calls, bound = 200, 20, time.Second
+		kills, calls, bound, live = 200, 20, time.Second, 6*time.Second // rooms doze after some four seconds
 		if n, err := strconv.Atoi(os.Getenv("FAULT_KILLS")); err == nil {
 			kills = n
 		}
@@ -211,7 +211,7 @@ func TestRecordKilled(t *testing.T) {
 	unreadable, twice, tracks, short := 0, 0, 0, 0
 	for n := range kills {
 		k, ids := s.speak(calls)
-		time.Sleep(700*time.Millisecond + rand.N(2*time.Second))
+		time.Sleep(700*time.Millisecond + rand.N(live))
 		killed := s.kill()
 		k.stop()
 		began := time.Now()

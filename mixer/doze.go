@@ -9,7 +9,8 @@ import (
 
 // A room in which everybody's packets are handed on has nothing to do in a tick that could not wait. After a
 // while it dozes: it runs every few ticks, and makes up for those that it left out as if each had been run
-// in its time, so that nobody can tell the difference. A plan, digits to be sent or new terms wake it.
+// in its time, so that nobody can tell the difference. A plan, digits to be sent, new terms or a tap that cannot
+// wait wake it. A tap gets the packets of the ticks that were left out, for nothing is decoded then.
 //
 //	awake --(2 s of nothing but forwarding)--> dozing --(plan, alarm, anything else than forwarding)--> awake
 
@@ -46,6 +47,9 @@ func (r *Room) makeUp(sc *scratch, last time.Duration) {
 		sc.ago = last + time.Duration(r.doze.owed-1)*Period
 		r.tick++
 		r.gather(r.plan, sc)
+		if r.plan.tap != nil {
+			r.report(r.plan, sc)
+		}
 		sc.counts.dozed++
 		sc.counts.forwarded += uint64(len(r.plan.ears))
 	}
@@ -78,14 +82,14 @@ func (r *Room) drowse(p *plan, sc *scratch, forwarded int) {
 	}
 }
 
-// doze asks the legs whether they can do without ticks.
+// doze asks the legs and the tap whether they can do without ticks.
 func (p *plan) doze(wake *atomic.Bool) bool {
 	for i := range p.feeds {
-		if f := &p.feeds[i]; f.polled || !f.dozer.Doze(wake) {
+		if f := &p.feeds[i]; f.polled || f.taped && f.packets < trusted || !f.dozer.Doze(wake) {
 			return false
 		}
 	}
-	return true
+	return p.tap == nil || p.dozer.Doze(wake)
 }
 
 // calms reports whether a room with this plan may doze at all: there are members, nothing but members, nobody
@@ -96,7 +100,7 @@ func (p *plan) calms() bool {
 			return false
 		}
 	}
-	return p.tap == nil && p.forwards > 0 && p.forwards == len(p.ears) && len(p.ears) == len(p.feeds)
+	return (p.tap == nil || p.dozer != nil) && p.forwards > 0 && p.forwards == len(p.ears) && len(p.ears) == len(p.feeds)
 }
 
 // guess is the level of a frame that was left out: the sender's own figure, else that of the last one

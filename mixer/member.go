@@ -26,6 +26,8 @@ const (
 	// trusted is how many ticks in a row a source must have shown an Opus payload before a tap alone no
 	// longer has it decoded: 1 s.
 	trusted = 50
+	// mistrust is how many lost packets in a row end that: 200 ms, as long as concealment lasts.
+	mistrust = 10
 )
 
 // source is one voice as the ticks know it: a member's, a player's or hold music. But for id and the
@@ -49,6 +51,7 @@ type source struct {
 	finished atomic.Bool // a player that is done
 	idle     int         // ticks in a row, up to fallow, without audio
 	packets  int8        // ticks in a row, up to trusted, for which the Opus payload was there
+	missed   int8        // ticks in a row, up to mistrust, for which it was missing since
 	holds    bool        // its suppressor holds audio back
 	passes   string      // why its suppressor lets it pass
 	relays   int         // listeners its packets are handed on to

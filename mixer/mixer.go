@@ -144,6 +144,17 @@ type Tap interface {
 	Tick(tick uint64, frames []media.Tapped)
 }
 
+// DozingTap is a Tap that can do without ticks for a while. What it is told is told in the goroutine of the ticks.
+type DozingTap interface {
+	Tap
+	// Doze says what to ring to be given the ticks that were left out, in the next one, and reports whether the tap
+	// can do without ticks now. With nil there is nobody to ring any more.
+	Doze(wake *atomic.Bool) bool
+	// TickPast is Tick for a tick that was left out and should have been some time ago. They come in order, right
+	// before a Tick.
+	TickPast(tick uint64, ago time.Duration, frames []media.Tapped)
+}
+
 // Engine runs rooms. All methods are safe for concurrent use.
 type Engine struct {
 	cfg    Config

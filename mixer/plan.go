@@ -26,6 +26,7 @@ type plan struct {
 	stock    []stocked
 	calm     bool // the room may doze
 	tap      Tap
+	dozer    DozingTap      // the tap, where it can do without ticks
 	tapped   []media.Tapped // scratch for the tap, one entry for each member
 
 	// What install does between two ticks, and gives back.
@@ -56,6 +57,7 @@ type feed struct {
 // is not changed. The caller holds the room's lock.
 func build(e *Engine, s *shard, sc *scene, old *plan) (*plan, error) {
 	p := &plan{tap: sc.tap}
+	p.dozer, _ = sc.tap.(DozingTap)
 	p.addFeeds(sc)
 	for i := range sc.seats {
 		if sc.seats[i].member != nil {
@@ -231,6 +233,9 @@ func (p *plan) install(r *Room, e *Engine) {
 		if f := &r.plan.feeds[i]; f.member && p.slot(f.source) < 0 {
 			f.seat(false)
 		}
+	}
+	if d := r.plan.dozer; d != nil && r.plan.tap != p.tap {
+		d.Doze(nil)
 	}
 	seats := 0
 	for i := range p.feeds {

@@ -366,6 +366,9 @@ func (r *Room) part() {
 			r.err = fmt.Errorf("mixer: room %s: panic: %v", r.id, v)
 		}
 	}()
+	if d := r.plan.dozer; d != nil {
+		d.Doze(nil)
+	}
 	for i := range r.plan.ears {
 		r.plan.ears[i].detach(r.tick + 1)
 	}

@@ -62,7 +62,9 @@ func (r *Room) report(p *plan, sc *scratch) {
 		if f.payload != nil && len(f.processors) == 0 && t.Kind == media.Audio {
 			t.Codec, t.Payload = f.payload.Payload()
 		}
-		r.trust(f, t)
+		if !f.trust(t) {
+			r.doze.wake.Store(true)
+		}
 		if t.Codec != media.Opus && spoken > 0 {
 			t.Codec, t.Payload = media.Opus, sc.spoken[slot].buf[:spoken]
 		}
@@ -70,7 +72,11 @@ func (r *Room) report(p *plan, sc *scratch) {
 			f.asItCame(t, sc)
 		}
 	}
-	p.tap.Tick(r.tick, p.tapped)
+	if sc.ago > 0 {
+		p.dozer.TickPast(r.tick, sc.ago, p.tapped)
+	} else {
+		p.tap.Tick(r.tick, p.tapped)
+	}
 	for i := range p.feeds {
 		if f := &p.feeds[i]; f.taped && len(f.processors) > 0 {
 			sc.raw[f.slot] = pcm.Frame{}
@@ -96,15 +102,34 @@ func (f *feed) asItCame(t *media.Tapped, sc *scratch) {
 	}
 }
 
-// trust watches whether the tap could do without the decoded voice.
-func (r *Room) trust(f *feed, t *media.Tapped) {
+// carried is the codec of the packet behind the last frame, 0 where there is none of its own.
+func (s *source) carried() media.Codec {
+	if s.payload == nil {
+		return 0
+	}
+	c, _ := s.payload.Payload()
+	return c
+}
+
+// trust watches whether the tap could do without the decoded voice, and reports false when it no longer can. A hole
+// now and then is no reason: what would be made up for it is not recorded where packets are. Two frames in a row
+// without a packet of their own that are no hole are: the packets have become longer.
+func (f *feed) trust(t *media.Tapped) bool {
 	switch {
+	case t.Kind == media.Silence && f.carried() == media.Opus && f.packets < trusted:
+		f.packets++
 	case t.Kind == media.Silence || t.Kind == media.Absent:
 	case t.Codec == media.Opus && t.Payload != nil:
+		f.missed = 0
 		if f.packets < trusted {
 			f.packets++
 		}
+	case f.packets == trusted && (f.missed < 1 || t.Kind == media.Concealed && f.missed < mistrust):
+		f.missed++ // lost, or stretched to another delay
 	default:
-		f.packets = 0
+		was := f.packets
+		f.packets, f.missed = 0, 0
+		return was < trusted
 	}
+	return true
 }

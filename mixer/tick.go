@@ -98,7 +98,7 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 	frame := &sc.frames[f.slot]
 	frame.SetRate(f.rate)
 	var kind media.Kind
-	if s.skipper != nil && sc.needed&bit == 0 && (!f.taped || s.packets == trusted && len(f.processors) == 0) {
+	if sc.ago > 0 || s.skipper != nil && sc.needed&bit == 0 && (!f.taped || s.packets == trusted && len(f.processors) == 0) {
 		if sc.ago > 0 {
 			kind = s.dozer.SkipPast(sc.ago)
 		} else {
@@ -137,6 +137,8 @@ func (r *Room) read(f *feed, sc *scratch) bool {
 	}
 	s.gate.update(level, sc.gate, f.voicing())
 	if sounds := kind == media.Audio || kind == media.Concealed; sounds {
+		s.idle = 0
+	} else if kind == media.Silence && s.carried() != 0 { // a packet that holds nothing
 		s.idle = 0
 	} else if s.idle < fallow {
 		s.idle++

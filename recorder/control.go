@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"runtime"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
@@ -48,11 +47,7 @@ func (rec *Recording) Pause(ctx context.Context, p PauseRequest) (wire.Recording
 	fresh := !rec.gated.Load()
 	if fresh {
 		rec.scrub(true)
-		rec.cut.Store(rec.lastTick.Load())
-		rec.gated.Store(true)
-		for rec.ticking.Load() { // a tick that began before; it takes microseconds
-			runtime.Gosched()
-		}
+		rec.gate()
 	}
 	now := rec.rec.now()
 	till := now.Add(p.Max).UTC().Truncate(time.Millisecond)
@@ -243,6 +238,7 @@ func (rec *Recording) endGap(pos int64) {
 func (rec *Recording) Stop(ctx context.Context, reason string) (wire.Recording, error) {
 	rec.ctl.Lock()
 	if !rec.over.Load() {
+		rec.catchUp()
 		rec.disarm()
 		rec.mu.Lock()
 		rec.finish(reason)

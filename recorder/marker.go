@@ -45,6 +45,7 @@ type keyRun struct {
 // of the same type and leg that is already there goes on. LegID names the party; offset and length are filled
 // in, and so are role, agent and track of a party.
 func (rec *Recording) Mark(m wire.Marker, span bool) {
+	rec.catchUp()
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	if rec.over.Load() {
@@ -66,6 +67,7 @@ func (rec *Recording) Mark(m wire.Marker, span bool) {
 
 // EndMark ends a span that Mark began.
 func (rec *Recording) EndMark(t wire.MarkerType, legID string) {
+	rec.catchUp()
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	if rec.over.Load() {
@@ -81,6 +83,7 @@ func (rec *Recording) EndMark(t wire.MarkerType, legID string) {
 
 // Key counts a key that a party has pressed. Which one it was is nobody's business.
 func (rec *Recording) Key(legID string) {
+	rec.catchUp()
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	if rec.over.Load() {

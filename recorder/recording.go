@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -74,6 +73,7 @@ type Recording struct {
 	cut      atomic.Uint64
 	lastTick atomic.Uint64
 	dropped  atomic.Uint64
+	nap      nap
 	missed   int   // ticks dropped since the last record; the producer's own
 	opened   int64 // ticks since the last pause, the producer's own; maxAge before the first
 
@@ -244,6 +244,10 @@ func (rec *Recording) put(t *track, kind form, detail int, body []int16) error {
 	case formPrime:
 		samples(&rec.frame, body, detail)
 		return t.prime(&rec.frame, rec.scratch[:])
+	case formLost:
+		if !t.behind && (t.last == madeReused || t.last == madeMissing) && t.missing < maxMissing {
+			return t.conceal(c)
+		}
 	case formPresent:
 		return t.quiet(&rec.frame, rec.scratch[:], c)
 	}
@@ -343,9 +347,7 @@ func (rec *Recording) gapLength() int64 {
 func (rec *Recording) finish(reason string) {
 	rec.over.Store(true)
 	rec.scrub(false)
-	for rec.ticking.Load() {
-		runtime.Gosched()
-	}
+	rec.ticked()
 	rec.drain()
 	rec.endTurns()
 	for key, at := range rec.marks.open {

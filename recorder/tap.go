@@ -43,16 +43,15 @@ const (
 	formOpus                    // an Opus payload of 20 ms
 	formPCM                     // 20 ms of samples
 	formConceal                 // as formPCM, but made up for a lost packet
+	formLost                    // a packet that never came, of a party whose packets are taken: nothing follows
 	formPrime                   // as formPCM: a frame before this tick, kept as a payload then, to warm up an encoder with
 )
 
 // maxTapped bounds the members of one tick, twice what a room may hold.
 const maxTapped = 16
 
-// Tick takes one tick of a room. It copies what it needs into the ring and returns: it never blocks,
-// allocates, logs or reads a clock. When the ring is full the tick is dropped and becomes a gap. Called by
-// the room's shard; a call that overlaps another one, from a second room, is dropped too.
-func (rec *Recording) Tick(tick uint64, frames []media.Tapped) {
+// take puts a tick into the ring, without audio where it is gated.
+func (rec *Recording) take(tick uint64, frames []media.Tapped, gated bool) {
 	if !rec.ticking.CompareAndSwap(false, true) {
 		rec.dropped.Add(1)
 		return
@@ -61,7 +60,6 @@ func (rec *Recording) Tick(tick uint64, frames []media.Tapped) {
 	if rec.over.Load() {
 		return
 	}
-	gated := rec.gated.Load()
 	seats := *rec.seats.Load()
 	frames = frames[:min(len(frames), maxTapped)]
 	need := headWords
@@ -176,7 +174,7 @@ func formOf(f *media.Tapped) form {
 	}
 	switch {
 	case f.In == nil:
-		return formAbsent
+		return formLost
 	case f.Kind == media.Concealed:
 		return formConceal
 	}

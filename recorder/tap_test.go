@@ -61,6 +61,48 @@ func TestRing(t *testing.T) {
 	<-done
 }
 
+// TestRingStaysSmall: a ring that is emptied again and again uses its beginning only, and one that is not all of it.
+func TestRingStaysSmall(t *testing.T) {
+	r := newRing(1 << 10)
+	for i := range 1000 {
+		w := r.begin(100)
+		w[0] = int16(i)
+		r.commit(100)
+		if w := r.peek(); w == nil || w[0] != int16(i) {
+			t.Fatalf("record %d: %v", i, w)
+		}
+		r.take()
+		if r.peek() != nil || r.used() != 0 {
+			t.Fatal("not empty")
+		}
+		if i%7 == 0 { // an offer taken back, and one that comes too late
+			r.begin(100)[0] = 1
+			r.peek()
+			r.commit(100)
+			if w := r.peek(); w == nil || w[0] != 1 {
+				t.Fatalf("record behind %d: %v", i, w)
+			}
+			r.take()
+		}
+	}
+	if at := r.write.Load(); at > 303 {
+		t.Errorf("up to word %d of the ring has been used", at)
+	}
+	n := 0
+	for ; r.begin(100) != nil; n++ {
+		r.commit(100)
+	}
+	if n < 7 {
+		t.Errorf("a ring of 1024 words takes %d records of 101", n)
+	}
+	for ; n > 0; n-- {
+		if r.peek() == nil {
+			t.Fatal("a record is missing")
+		}
+		r.take()
+	}
+}
+
 // TestMixedPackets changes between a party's own packets, our encoder and silence, and listens: the tone
 // is there throughout, and nothing is much louder than it.
 func TestMixedPackets(t *testing.T) {

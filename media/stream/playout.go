@@ -281,17 +281,13 @@ func (r *Receiver) audio(it *jitter.Item) media.Kind {
 			ahead = &next
 		}
 	}
-	if r.gate.shut(it, ahead) {
+	if shut := r.gate.shut(it, ahead); shut || r.skipping {
 		r.pass(c, it, n)
-		r.quiet = true
-		return media.Silence
-	}
-	if r.skipping {
-		r.pass(c, it, n)
-		if r.gate.closed {
+		r.quiet = r.quiet || shut
+		if r.gate.declared == calm || !r.skipping {
 			return media.Silence
 		}
-		return media.Audio
+		return media.Audio // nobody is going to look whether it is
 	}
 	if r.dec == nil {
 		return r.conceal(n)

@@ -266,3 +266,27 @@ func FuzzPacketSamples(f *testing.F) {
 		}
 	})
 }
+
+// TestChecksum holds the checksum against RFC 3533's definition, bit by bit.
+func TestChecksum(t *testing.T) {
+	b := make([]byte, 700)
+	for i := range b {
+		b[i] = byte(i*i + 7*i)
+	}
+	for n := range b {
+		var want uint32
+		for _, x := range b[:n] {
+			want ^= uint32(x) << 24
+			for range 8 {
+				if want&0x80000000 != 0 {
+					want = want<<1 ^ 0x04c11db7
+				} else {
+					want <<= 1
+				}
+			}
+		}
+		if got := checksum(checksum(0, b[:n/3]), b[n/3:n]); got != want {
+			t.Fatalf("%d bytes: %08x, want %08x", n, got, want)
+		}
+	}
+}

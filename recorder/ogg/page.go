@@ -10,6 +10,8 @@ package ogg
 import (
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
+	"math/bits"
 )
 
 // Header type flags of a page (RFC 3533 section 6).
@@ -28,27 +30,26 @@ const (
 // noGranule is the position of a page on which no packet ends.
 const noGranule = ^uint64(0)
 
-var crcTable = func() (t [256]uint32) {
-	for i := range t {
-		r := uint32(i) << 24
-		for range 8 {
-			if r&0x80000000 != 0 {
-				r = r<<1 ^ 0x04c11db7
-			} else {
-				r <<= 1
-			}
-		}
-		t[i] = r
-	}
-	return t
-}()
-
-// checksum is the CRC of RFC 3533: polynomial 0x04c11db7, not reflected, from 0.
+// checksum is the CRC of RFC 3533: polynomial 0x04c11db7, not reflected, from 0. That is the one of Ethernet of
+// bytes read from the other end, which processors have instructions for.
 func checksum(crc uint32, b []byte) uint32 {
-	for _, x := range b {
-		crc = crc<<8 ^ crcTable[byte(crc>>24)^x]
+	var turned [256]byte
+	crc = ^bits.Reverse32(crc)
+	for len(b) > 0 {
+		n := min(len(b), len(turned))
+		i := 0
+		for ; i+8 <= n; i += 8 {
+			x := bits.ReverseBytes64(bits.Reverse64(binary.LittleEndian.Uint64(b[i:])))
+			binary.LittleEndian.PutUint64(turned[i:], x)
+		}
+		for ; i < n; i++ {
+			turned[i] = bits.Reverse8(b[i])
+		}
+		crc = crc32.Update(crc, crc32.IEEETable, turned[:n])
+		b = b[n:]
 	}
-	return crc
+	clear(turned[:])
+	return bits.Reverse32(^crc)
 }
 
 // Page is one page of a stream, borrowed from the reader until its next call.
