@@ -1,6 +1,7 @@
 package mixer
 
 import (
+	"encoding/binary"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,7 +17,9 @@ type sleeper struct {
 	wake   *atomic.Bool
 	never  bool // it has to be awake
 	gone   bool // it sends nothing
+	lost   int  // packets that do not come
 	ago    []time.Duration
+	hole   bool
 	writes int
 }
 
@@ -37,7 +40,21 @@ func (l *sleeper) Skip() media.Kind {
 	if l.gone {
 		return media.Absent
 	}
-	return l.line.Skip()
+	kind := l.line.Skip()
+	if l.lost > 0 {
+		l.lost--
+		l.hole = true
+		return media.Concealed
+	}
+	l.hole = false
+	return kind
+}
+
+func (l *sleeper) Payload() (media.Codec, []byte) {
+	if l.hole {
+		return 0, nil
+	}
+	return l.line.Payload()
 }
 
 func (l *sleeper) ReadFrame(f *pcm.Frame) media.Kind {
@@ -168,6 +185,135 @@ func TestRoomsThatDoNotDoze(t *testing.T) {
 		h.ticks(3 * dozeAfter)
 		if n := h.e.Stats().Dozed; n > 0 || !l[0].relaying {
 			t.Errorf("%s: %d ticks left out, forwarding %v", c.name, n, l[0].relaying)
+		}
+	}
+}
+
+// napTap is a tap that can do without ticks, and keeps what it is given.
+type napTap struct {
+	t      *testing.T
+	never  bool
+	wake   *atomic.Bool
+	ticks  []uint64
+	past   int
+	packet [2]uint32 // of each party, the last
+}
+
+func (n *napTap) Doze(wake *atomic.Bool) bool {
+	n.wake = wake
+	return !n.never
+}
+
+func (n *napTap) TickPast(tick uint64, ago time.Duration, frames []media.Tapped) {
+	if ago <= 0 || ago > dozeTicks*Period {
+		n.t.Errorf("tick %d should have been %v ago", tick, ago)
+	}
+	n.past++
+	n.Tick(tick, frames)
+}
+
+func (n *napTap) Tick(tick uint64, frames []media.Tapped) {
+	n.ticks = append(n.ticks, tick)
+	for i, f := range frames[:2] {
+		if len(f.Payload) != 4 {
+			n.t.Fatalf("tick %d: %v of party %d has %d bytes", tick, f.Kind, i, len(f.Payload))
+		}
+		packet := binary.LittleEndian.Uint32(f.Payload)
+		if last := n.packet[i]; last > 0 && packet != last+1 {
+			n.t.Errorf("tick %d: packet %d of party %d behind %d", tick, packet, i, last)
+		}
+		n.packet[i] = packet
+	}
+}
+
+func napRoom(t *testing.T, tap *napTap) (*hand, *Room, [2]*sleeper) {
+	h := byHand(t, rawConfig())
+	l := [2]*sleeper{{line: newLine("0", media.Opus), t: t}, {line: newLine("1", media.Opus), t: t}}
+	r := h.open("r", Join{ID: "0", Leg: l[0]}, Join{ID: "1", Leg: l[1]}, SetTap{Tap: tap})
+	h.ticks(3 * dozeAfter)
+	return h, r, l
+}
+
+// TestRecordedRoomDozes: a tap that can wait is given every tick and every packet, ten at a time, until it rings,
+// cannot wait or is taken off.
+func TestRecordedRoomDozes(t *testing.T) {
+	for owed := range dozeTicks {
+		tap := &napTap{t: t}
+		h, r, l := napRoom(t, tap)
+		if r.doze.nap != dozeTicks || tap.past == 0 {
+			t.Fatalf("does not doze: %+v", r.doze)
+		}
+		decoded := h.e.Stats().Decoded
+		for r.doze.owed != owed {
+			h.ticks(1)
+		}
+		before := len(tap.ticks)
+		tap.wake.Store(true)
+		h.ticks(1)
+		if n := len(tap.ticks) - before; n != owed+1 || r.doze.nap != 0 {
+			t.Errorf("%d owed: %d ticks when it rang: %+v", owed, n, r.doze)
+		}
+		tap.never = true // as a paused recording is
+		h.ticks(2 * dozeAfter)
+		if r.doze.nap != 0 || l[1].relaying != true {
+			t.Errorf("%d owed: dozes against the tap's will", owed)
+		}
+		tap.never = false
+		h.ticks(dozeAfter)
+		for r.doze.owed != owed {
+			h.ticks(1)
+		}
+		h.do(r, SetTap{})
+		if n := tap.ticks[len(tap.ticks)-1]; n != r.tick || tap.wake != nil {
+			t.Errorf("%d owed: taken off behind tick %d of %d, may ring: %v", owed, n, r.tick, tap.wake != nil)
+		}
+		for i, n := range tap.ticks[1:] {
+			if n != tap.ticks[i]+1 {
+				t.Fatalf("tick %d behind %d", n, tap.ticks[i])
+			}
+		}
+		if n := h.e.Stats().Decoded; n != decoded {
+			t.Errorf("%d frames decoded", n-decoded)
+		}
+	}
+}
+
+// TestRecordedRoomWakesForAudio: a lost packet does not wake the room of a tap, packets that are no longer one to a
+// tick do: what is in them has to be decoded.
+func TestRecordedRoomWakesForAudio(t *testing.T) {
+	tap := &holes{}
+	h := byHand(t, rawConfig())
+	l := [2]*sleeper{{line: newLine("0", media.Opus), t: t}, {line: newLine("1", media.Opus), t: t}}
+	r := h.open("r", Join{ID: "0", Leg: l[0]}, Join{ID: "1", Leg: l[1]}, SetTap{Tap: tap})
+	h.ticks(3 * dozeAfter)
+	l[0].lost = 1
+	h.ticks(2 * dozeTicks)
+	if r.doze.nap == 0 {
+		t.Error("awake for a lost packet")
+	}
+	if tap.concealed != 1 {
+		t.Errorf("%d lost packets, want 1", tap.concealed)
+	}
+	l[0].codec = media.PCMU
+	before := l[0].reads
+	h.ticks(3 * dozeTicks)
+	if r.doze.nap > 0 || l[0].reads-before < dozeTicks {
+		t.Errorf("%d frames decoded of another codec: %+v", l[0].reads-before, r.doze)
+	}
+}
+
+// holes counts what was lost.
+type holes struct{ concealed int }
+
+func (*holes) Doze(*atomic.Bool) bool { return true }
+func (c *holes) TickPast(tick uint64, _ time.Duration, frames []media.Tapped) {
+	c.Tick(tick, frames)
+}
+
+func (c *holes) Tick(_ uint64, frames []media.Tapped) {
+	for i := range frames {
+		if frames[i].Kind == media.Concealed {
+			c.concealed++
 		}
 	}
 }
