@@ -58,10 +58,10 @@ test: bin/cordboard ## everything CI runs: unit tests with the race detector and
 
 FAULT_RESULTS := $(CURDIR)/bench/results/fault
 .PHONY: fault
-fault: web/dist/app/index.html ## the slow suite of recording: kills, full, slow and broken disks, stores that fail (about an hour); writes bench/results/fault
+fault: web/dist/app/index.html ## the slow suite of recording: kills, full, slow and broken disks, stores that fail (about an hour; FAULT_KILLS=n kills, store away for FAULT_DOWN=10m); writes bench/results/fault
 	scripts/setup.sh build peers
 	FAULT_DIR=$(FAULT_RESULTS) FAULT_COMMAND='make fault' go test -count=1 -timeout 60m -run 'TestDisk|TestStore|TestProve' ./recorder ./recorder/proof
-	FAULT_DIR=$(FAULT_RESULTS) FAULT_COMMAND='make fault' go test -count=1 -timeout 60m -run 'TestRecordKilled' ./e2e
+	FAULT_DIR=$(FAULT_RESULTS) FAULT_COMMAND='make fault' go test -count=1 -timeout 60m -run 'TestRecordKilled|TestRecordStoreRefused' ./e2e
 
 .PHONY: bench
 bench: bin/cordboard ## load and delay beside Janus and rtpengine; writes bench/results (quiet machine, about 12 minutes)
