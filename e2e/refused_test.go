@@ -38,12 +38,14 @@ func (s *server) resident() float64 {
 	return 0
 }
 
-// hang ends all calls of talkers and their recordings with them.
+// hang ends the calls of recordings, and these with them.
 func (s *server) hang(recs []string) {
 	s.t.Helper()
 	for _, id := range recs {
-		if st := s.call(http.MethodPost, "/v1/recordings/"+id+"/stop", nil, nil); st/100 != 2 {
-			s.t.Errorf("stop %s: %d", id, st)
+		var w wire.Recording
+		s.call(http.MethodGet, "/v1/recordings/"+id, nil, &w)
+		if st := s.call(http.MethodPost, "/v1/calls/"+w.CallID+"/end", map[string]any{}, nil); st/100 != 2 {
+			s.t.Errorf("end the call of %s: %d", id, st)
 		}
 	}
 }
