@@ -28,20 +28,20 @@ func (c exportCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout)
 func (c exportCmd) run(ctx context.Context, out io.Writer) error {
 	open := c.open
 	if !c.All {
-		open = func(ctx context.Context) (recorder.Config, []site, error) { return c.openOne(ctx, ", or say --all") }
+		open = func(ctx context.Context) (opened, error) { return c.openOne(ctx, ", or say --all") }
 	}
-	cfg, places, err := open(ctx)
+	d, err := open(ctx)
 	if err != nil {
 		return err
 	}
-	keeper, err := cfg.Keys.Keeper()
+	keeper, err := d.cfg.Keys.Keeper()
 	if err != nil {
 		return err
 	}
-	a := places[0].archive
-	list := []string{places[0].folder}
+	a := d.sites[0].archive
+	list := []string{d.sites[0].folder}
 	if c.All {
-		if list, err = proof.Find(ctx, a, places[0].folder); err != nil {
+		if list, err = proof.Find(ctx, a, d.sites[0].folder); err != nil {
 			return err
 		}
 	}
@@ -53,7 +53,7 @@ func (c exportCmd) run(ctx context.Context, out io.Writer) error {
 	}
 	o := proof.ExportOptions{Copy: listen.Format(c.Copy), Pauses: c.Pauses, Marker: c.Marker}
 	for _, f := range list {
-		if err := c.writeAudit("recording.exported", recordingAt(ctx, a, f)); err != nil {
+		if err := d.note(ctx, "recording.exported", site{a, f}, nil); err != nil {
 			return explain(f, err)
 		}
 		files, err := proof.Export(ctx, a, f, keeper, c.To, o)
@@ -86,24 +86,16 @@ func explain(folder string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// recordingAt is the id of the recording in a folder, or the folder where that is not told.
-func recordingAt(ctx context.Context, a archive.Archive, folder string) string {
-	if recID, err := proof.ID(ctx, a, folder); err == nil {
-		return recID
-	}
-	return folder
-}
-
 type rewrapCmd struct{ placeFlags }
 
 func (c rewrapCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
 
 func (c rewrapCmd) run(ctx context.Context, out io.Writer) error {
-	cfg, places, err := c.open(ctx)
+	d, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
-	keeper, err := cfg.Keys.Keeper()
+	keeper, err := d.cfg.Keys.Keeper()
 	if err != nil {
 		return err
 	}
@@ -111,9 +103,11 @@ func (c rewrapCmd) run(ctx context.Context, out io.Writer) error {
 		return errors.New("rewrap: the configuration names no key in recorder.keys")
 	}
 	done, before := 0, 0
-	for _, p := range places {
-		d, b, e := proof.Rewrap(ctx, p.archive, p.folder, keeper)
-		done, before, err = done+d, before+b, errors.Join(err, e)
+	for _, p := range d.sites {
+		n, b, e := proof.Rewrap(ctx, p.archive, p.folder, keeper, func(folder string) error {
+			return d.note(ctx, "recording.key_rewrapped", site{p.archive, folder}, nil)
+		})
+		done, before, err = done+n, before+b, errors.Join(err, e)
 	}
 	fmt.Fprintf(out, "%d keys wrapped anew, %d had the current key\n", done, before)
 	if err != nil {

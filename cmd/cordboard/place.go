@@ -37,38 +37,82 @@ type site struct {
 	folder  string
 }
 
-// open reads the configuration and gives the places that are meant: one, or for a recording's id each archive
-// that has it.
-func (f placeFlags) open(ctx context.Context) (recorder.Config, []site, error) {
-	cfg, err := f.recorder()
+// opened is what every command on recordings begins with: the configuration, the places that are meant, and the log of
+// who did what.
+type opened struct {
+	cfg   recorder.Config
+	sites []site     // one, or for a recording's id one for each archive that has it
+	log   *audit.Log // nil: this machine has none
+}
+
+// open reads the configuration and finds what is meant.
+func (f placeFlags) open(ctx context.Context) (opened, error) {
+	whole, err := readConfig(f.Config, os.Environ())
 	if err != nil {
-		return cfg, nil, err
+		return opened{}, err
+	}
+	whole.completeKeys()
+	d := opened{cfg: whole.Recorder.Config}
+	if d.log, err = openAudit(whole.AuditDir); err != nil {
+		return d, err
 	}
 	switch {
 	case id.Valid(id.Recording, f.Place):
-		list, err := everywhere(ctx, cfg, f.Place)
-		return cfg, list, err
+		d.sites, err = everywhere(ctx, d.cfg, f.Place)
+		return d, err
 	case strings.HasPrefix(f.Place, "s3://"):
-		a, folder, err := openBucket(f.Place, cfg.Archive)
-		return cfg, []site{{a, folder}}, err
+		a, folder, err := openBucket(f.Place, d.cfg.Archive)
+		d.sites = []site{{a, folder}}
+		return d, err
 	}
 	info, err := os.Stat(f.Place)
 	if err != nil {
-		return cfg, nil, err
+		return d, err
 	}
 	if !info.IsDir() {
-		return cfg, nil, fmt.Errorf("%s is a file: name the recording's folder", f.Place)
+		return d, fmt.Errorf("%s is a file: name the recording's folder", f.Place)
 	}
-	return cfg, []site{{archive.NewFolder(f.Place), ""}}, nil
+	d.sites = []site{{archive.NewFolder(f.Place), ""}}
+	return d, nil
 }
 
 // openOne is open for a single recording. or is what else could be done with several.
-func (f placeFlags) openOne(ctx context.Context, or string) (recorder.Config, []site, error) {
-	cfg, list, err := f.open(ctx)
-	for i := 0; i < len(list) && err == nil; i++ {
-		list[i].folder, err = oneRecording(ctx, list[i].archive, list[i].folder, f.Place, or)
+func (f placeFlags) openOne(ctx context.Context, or string) (opened, error) {
+	d, err := f.open(ctx)
+	for i := 0; i < len(d.sites) && err == nil; i++ {
+		d.sites[i].folder, err = oneRecording(ctx, d.sites[i].archive, d.sites[i].folder, f.Place, or)
 	}
-	return cfg, list, err
+	return d, err
+}
+
+// openAudit opens the audit log, where this machine has one.
+func openAudit(dir string) (*audit.Log, error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		fmt.Fprintf(os.Stderr, "cordboard: there is no audit log in %s: nothing is written down\n", dir)
+		return nil, nil
+	}
+	return audit.Open(dir, nil)
+}
+
+// note writes down what is done to a recording from the command line; detail may be nil.
+func (d opened) note(ctx context.Context, action string, s site, detail map[string]string) error {
+	if d.log == nil {
+		return nil
+	}
+	name := "uid " + fmt.Sprint(os.Getuid())
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	_, err := d.log.Write(wire.AuditEntry{Actor: name, From: "command line", Action: action, Object: recordingAt(ctx, s), Detail: detail})
+	return err
+}
+
+// recordingAt is the id of the recording at a place, or the folder where that is not told.
+func recordingAt(ctx context.Context, s site) string {
+	if recID, err := proof.ID(ctx, s.archive, s.folder); err == nil {
+		return recID
+	}
+	return s.folder
 }
 
 // everywhere finds a recording in all archives of the configuration.
@@ -119,26 +163,4 @@ func openBucket(place string, c recorder.ArchiveConfig) (archive.Archive, string
 		return nil, "", err
 	}
 	return a, strings.Trim(path.Clean("/"+u.Path), "/"), nil
-}
-
-// writeAudit writes down what is done to a recording from the command line, where this machine has an audit log.
-func (f configFlag) writeAudit(action, recID string) error {
-	cfg, err := readConfig(f.Config, os.Environ())
-	if err != nil {
-		return err
-	}
-	if info, err := os.Stat(cfg.AuditDir); err != nil || !info.IsDir() {
-		fmt.Fprintf(os.Stderr, "cordboard: there is no audit log in %s: nothing is written down\n", cfg.AuditDir)
-		return nil
-	}
-	log, err := audit.Open(cfg.AuditDir, nil)
-	if err != nil {
-		return err
-	}
-	name := "uid " + fmt.Sprint(os.Getuid())
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	_, err = log.Write(wire.AuditEntry{Actor: name, From: "command line", Action: action, Object: recID})
-	return err
 }

@@ -43,16 +43,16 @@ type verifyCmd struct {
 func (c verifyCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
 
 func (c verifyCmd) run(ctx context.Context, out io.Writer) error {
-	cfg, places, err := c.open(ctx)
+	d, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
-	keys, err := c.keys(cfg)
+	keys, err := c.keys(d.cfg)
 	if err != nil {
 		return err
 	}
 	var list []site
-	for _, p := range places {
+	for _, p := range d.sites {
 		folders, err := proof.Find(ctx, p.archive, p.folder)
 		if err != nil {
 			return err
@@ -70,13 +70,19 @@ func (c verifyCmd) run(ctx context.Context, out io.Writer) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		found := "good"
 		switch {
 		case errors.Is(err, proof.ErrBad):
+			found = "changed"
 			changed++
 		case err != nil:
+			found = "unclear"
 			unclear++
 		}
-		if len(places) > 1 {
+		if err := d.note(ctx, "recording.verified", p, map[string]string{"archive": p.archive.Name(), "found": found}); err != nil {
+			return fmt.Errorf("verify: %w", err)
+		}
+		if len(d.sites) > 1 {
 			fmt.Fprintf(out, "%s: ", p.archive.Name())
 		}
 		tell(out, p.folder, r, err)

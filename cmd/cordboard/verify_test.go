@@ -14,6 +14,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/cordboard/cordboard/internal/audit"
+	"github.com/cordboard/cordboard/internal/id"
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/pcm"
 	"github.com/cordboard/cordboard/recorder"
@@ -218,6 +220,53 @@ func TestExportCommand(t *testing.T) {
 		}
 		if out, _, status := command(t, "verify", "-c", config, place); status != 0 || !strings.Contains(out, "note: the key of this recording has been erased") {
 			t.Errorf("verify of an erased recording: status %d: %s", status, out)
+		}
+	}
+}
+
+// TestCommandsByID: a recording's id is enough for every command, and each leaves its line in the audit log.
+func TestCommandsByID(t *testing.T) {
+	folder, config := recorded(t, 2, "")
+	dir := filepath.Dir(config)
+	log, err := audit.Open(filepath.Join(dir, "audit"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := filepath.Glob(filepath.Join(folder, "*", "*", "*", "rec_*"))
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%q, %v", list, err)
+	}
+	recID := filepath.Base(list[0])
+	ring, err := os.ReadFile(filepath.Join(dir, "seal.keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "seal.keys"), append([]byte(seal.GenerateKey()+"\n"), ring...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args   []string
+		want   string
+		action string
+	}{
+		{[]string{"verify", "-c", config, recID}, recID + ": good", "recording.verified"},
+		{[]string{"export", "-c", config, "-o", t.TempDir(), recID}, recID, "recording.exported"},
+		{[]string{"rewrap", "-c", config, recID}, "1 keys wrapped anew, 0 had", "recording.key_rewrapped"},
+		{[]string{"erase", "-c", config, "--yes", recID}, recID + ": its key is erased", "recording.key_erased"},
+	} {
+		out, msg, status := command(t, c.args...)
+		if status != 0 || !strings.Contains(out, c.want) {
+			t.Errorf("%s: status %d: %s%s", c.args[0], status, out, msg)
+		}
+		last, _, err := log.List(audit.Filter{Limit: 1})
+		if err != nil || len(last) != 1 || last[0].Action != c.action || last[0].Object != recID || last[0].Actor == "" || last[0].From != "command line" {
+			t.Errorf("%s: the audit log ends with %+v, %v", c.args[0], last, err)
+		}
+	}
+	none := id.New(id.Recording)
+	for _, name := range []string{"verify", "export", "rewrap"} {
+		if _, msg, status := command(t, name, "-c", config, none); status != 1 || !strings.Contains(msg, "no recording "+none) {
+			t.Errorf("%s of a recording that is not there: status %d: %s", name, status, msg)
 		}
 	}
 }

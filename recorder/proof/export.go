@@ -132,8 +132,9 @@ func writeNew(name string, f func(io.Writer) error) error {
 
 // Rewrap wraps the keys of all sealed recordings at or below folder with the keeper's current key. The
 // recordings themselves are not read. It returns how many were wrapped anew and how many were wrapped by the
-// current key before; with an error some may have been done.
-func Rewrap(ctx context.Context, a archive.Archive, folder string, keeper seal.Keeper) (done, before int, err error) {
+// current key before; with an error some may have been done. told, which may be nil, is asked before a key of a
+// recording's folder is stored, and its error leaves that one as it is.
+func Rewrap(ctx context.Context, a archive.Archive, folder string, keeper seal.Keeper, told func(folder string) error) (done, before int, err error) {
 	var keys []string
 	err = a.Walk(ctx, folder, func(key string) error {
 		if path.Base(key) == "key.json" {
@@ -143,7 +144,7 @@ func Rewrap(ctx context.Context, a archive.Archive, folder string, keeper seal.K
 	})
 	var errs []error
 	for _, key := range keys {
-		changed, err := rewrap(ctx, a, key, keeper)
+		changed, err := rewrap(ctx, a, key, keeper, told)
 		switch {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%s: %w", strings.TrimSuffix(key, "/key.json"), err))
@@ -156,7 +157,7 @@ func Rewrap(ctx context.Context, a archive.Archive, folder string, keeper seal.K
 	return done, before, errors.Join(append(errs, err)...)
 }
 
-func rewrap(ctx context.Context, a archive.Archive, key string, keeper seal.Keeper) (bool, error) {
+func rewrap(ctx context.Context, a archive.Archive, key string, keeper seal.Keeper, told func(folder string) error) (bool, error) {
 	dir, name := path.Split(key)
 	b, err := place{a, dir}.document(ctx, name)
 	if err != nil {
@@ -169,6 +170,11 @@ func rewrap(ctx context.Context, a archive.Archive, key string, keeper seal.Keep
 	e, changed, err := e.Rewrap(ctx, keeper)
 	if err != nil || !changed {
 		return false, err
+	}
+	if told != nil {
+		if err := told(dir); err != nil {
+			return false, err
+		}
 	}
 	return true, put(ctx, a, key, e.Encode())
 }

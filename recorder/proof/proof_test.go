@@ -427,10 +427,10 @@ func TestExport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done, before, err := Rewrap(t.Context(), s.archive(), "", both); err != nil || done != 1 || before != 0 {
+	if done, before, err := Rewrap(t.Context(), s.archive(), "", both, nil); err != nil || done != 1 || before != 0 {
 		t.Errorf("rewrap: %d, %d, %v", done, before, err)
 	}
-	if done, before, err := Rewrap(t.Context(), s.archive(), "", both); err != nil || done != 0 || before != 1 {
+	if done, before, err := Rewrap(t.Context(), s.archive(), "", both, nil); err != nil || done != 0 || before != 1 {
 		t.Errorf("rewrap again: %d, %d, %v", done, before, err)
 	}
 	left("the old key", s.keeper, seal.ErrUnknownKey)

@@ -404,6 +404,7 @@ export const text = {
       'recording.released': 'Legal hold released', 'recording.delete_asked': 'Deletion asked for', 'recording.delete_asked_refused': 'Deletion refused',
       'recording.held_refused': 'Legal hold refused', 'recording.released_refused': 'Release refused', 'recording.key_erased': 'Key erased',
       'recording.key_erased_refused': 'Erasing the key refused', 'recording.deleted': 'Deleted', 'recording.exported': 'Exported',
+      'recording.verified': 'Verified', 'recording.key_rewrapped': 'Key wrapped anew',
     } as Record<string, string>,
   },
 
