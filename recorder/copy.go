@@ -74,6 +74,12 @@ func (r *Recorder) addCopy(recID string) bool {
 		if err != nil && !errors.Is(err, context.Canceled) {
 			r.log.Warn("listening copy not made", "recording", recID, "cause", err)
 		}
+		if err != nil {
+			return
+		}
+		if _, err := r.makePeaks(ctx, recID, pace); err != nil && !errors.Is(err, context.Canceled) { // made when asked for, then
+			r.log.Warn("waveform not made", "recording", recID, "cause", err)
+		}
 	}})
 }
 

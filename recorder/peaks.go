@@ -14,6 +14,7 @@ import (
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec"
 	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/recorder/listen"
 	"github.com/cordboard/cordboard/recorder/ogg"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -24,9 +25,12 @@ const peakStep = 100 * time.Millisecond
 // maxPeaks bounds a waveform, ours and stored: two days.
 const maxPeaks = 2 * 24 * 3600 * 10
 
-// Peaks is the waveform of a recording. For one that is over it is made once, by decoding all tracks, and
-// kept beside the manifest; for a running one it is made of what is on disk. One waveform is made at a
-// time. The error is a problem.
+// peaksWait is how long somebody who asks for a waveform waits for the worker.
+const peaksWait = 3 * time.Second
+
+// Peaks is the waveform of a recording. For one that is over the worker makes it once, behind the listening copy, and
+// it is kept beside that; for a running one it is made of what is on disk. One that is not there is put to work and
+// waited for a little; the error, a problem, then says to come back.
 func (r *Recorder) Peaks(ctx context.Context, recID string) (wire.Peaks, error) {
 	w, err := r.Get(recID)
 	if err != nil {
@@ -35,19 +39,51 @@ func (r *Recorder) Peaks(ctx context.Context, recID string) (wire.Peaks, error) 
 	if w.State == wire.RecordingDeleting {
 		return wire.Peaks{}, gone(w)
 	}
+	if w.Ended != nil {
+		if p, ok := r.keptPeaks(ctx, w); ok {
+			return p, nil
+		}
+	}
+	type made struct {
+		peaks wire.Peaks
+		err   error
+	}
+	done := make(chan made, 1)
+	later := problem.New(http.StatusServiceUnavailable, "peaks_pending", "the waveform is being made")
+	later.CallID, later.RetryAfter = w.CallID, 5
+	if !r.copies.Add(listen.Job{ID: recID + "/" + peaksName, Do: func(work context.Context, pace func(context.Context) error) {
+		p, err := r.makePeaks(work, recID, pace)
+		done <- made{p, err}
+	}}) {
+		later.Detail, later.RetryAfter = "too many listening copies and waveforms wait to be made", 60
+		return wire.Peaks{}, later
+	}
+	wait, cancel := context.WithTimeout(ctx, peaksWait)
+	defer cancel()
+	select {
+	case m := <-done:
+		return m.peaks, m.err
+	case <-wait.Done(): // or somebody else has asked for the same
+		if p, ok := r.keptPeaks(ctx, w); ok {
+			return p, nil
+		}
+		later.Err = wait.Err()
+		return wire.Peaks{}, later
+	}
+}
+
+// makePeaks makes the waveform of a recording, at the worker's pace, and keeps it where the recording is over. One
+// that is kept already is taken.
+func (r *Recorder) makePeaks(ctx context.Context, recID string, pace func(context.Context) error) (wire.Peaks, error) {
+	w, err := r.Get(recID)
+	if err != nil {
+		return wire.Peaks{}, err
+	}
 	over := w.Ended != nil
 	if over {
 		if p, ok := r.keptPeaks(ctx, w); ok {
 			return p, nil
 		}
-	}
-	select {
-	case r.peaking <- struct{}{}:
-		defer func() { <-r.peaking }()
-	case <-ctx.Done():
-		e := problem.New(http.StatusServiceUnavailable, "busy", "other waveforms are being made")
-		e.Err = ctx.Err()
-		return wire.Peaks{}, e
 	}
 	p := wire.Peaks{RecordingID: w.ID, StepMS: int(peakStep.Milliseconds()), Tracks: []wire.TrackPeaks{}}
 	for _, t := range heard(w.Tracks) {
@@ -55,7 +91,7 @@ func (r *Recorder) Peaks(ctx context.Context, recID string) (wire.Peaks, error) 
 		if err != nil {
 			return p, err
 		}
-		values, err := trackPeaks(ctx, f)
+		values, err := trackPeaks(ctx, f, pace)
 		if err = errors.Join(err, f.Close()); err != nil {
 			return p, fmt.Errorf("recorder: waveform of %s/%s: %w", w.ID, t.ID, err)
 		}
@@ -99,8 +135,11 @@ func (r *Recorder) keepPeaks(ctx context.Context, w wire.Recording, p wire.Peaks
 	}
 }
 
+// paceEvery is how many packets of a waveform are decoded at once: a second.
+const paceEvery = 50
+
 // trackPeaks decodes a track and returns the loudest sample of each step, 0 to 100 of full scale.
-func trackPeaks(ctx context.Context, f io.Reader) ([]int, error) {
+func trackPeaks(ctx context.Context, f io.Reader, pace func(context.Context) error) ([]int, error) {
 	packets, err := ogg.NewPackets(f)
 	if err != nil {
 		return nil, err
@@ -115,7 +154,7 @@ func trackPeaks(ctx context.Context, f io.Reader) ([]int, error) {
 	step := int(rate) * int(peakStep/time.Millisecond) / 1000
 	values := []int{}
 	loudest, n := 0, -int(packets.Head.PreSkip)*int(rate)/48000
-	for {
+	for at := 0; ; at++ {
 		p, err := packets.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -123,8 +162,10 @@ func trackPeaks(ctx context.Context, f io.Reader) ([]int, error) {
 		if err != nil {
 			return values, err
 		}
-		if err := ctx.Err(); err != nil {
-			return values, err
+		if at%paceEvery == 0 {
+			if err := pace(ctx); err != nil {
+				return values, err
+			}
 		}
 		got, err := d.Decode(buf, p, rate)
 		if err != nil {

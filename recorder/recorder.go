@@ -69,7 +69,6 @@ type Recorder struct {
 	custody  *custody
 	deciding sync.Mutex    // held while a decision is carried out in the archives, one at a time
 	abandon  chan struct{} // closed when Run is over
-	peaking  chan struct{} // token: one waveform at a time
 	signer   *seal.Signer  // nil: manifests are not signed
 	keeper   seal.Keeper   // nil: recordings are not sealed
 	copies   *listen.Worker
@@ -106,7 +105,7 @@ func newRecorder(cfg Config, deps Deps, archives []archive.Archive) *Recorder {
 	r := &Recorder{
 		cfg: cfg, bus: deps.Bus, log: deps.Log, wall: deps.Now, audit: deps.Audit, born: time.Now(), archives: archives,
 		custody: newCustody(filepath.Join(cfg.SpoolDir, custodyName)), index: newIndex(filepath.Join(cfg.SpoolDir, indexName)), disk: osDisk{}, hurry: 1, abandon: make(chan struct{}),
-		peaking: make(chan struct{}, 1), live: make(map[string]*Recording), waiting: make(map[string]*finishedRecording),
+		live: make(map[string]*Recording), waiting: make(map[string]*finishedRecording),
 	}
 	r.copies = listen.NewWorker(maxCopies, float64(cfg.Copy.CPUPercent)/100, deps.Busy)
 	if r.audit == nil {

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -42,7 +43,9 @@ var (
 )
 
 func TestRecordToFolder(t *testing.T) {
-	g := newRig(t, testConfig(t.TempDir()))
+	cfg := testConfig(t.TempDir())
+	cfg.Copy.Format, cfg.Copy.CPUPercent = "opus", 100
+	g := newRig(t, cfg)
 	rec := start(t, g, customer, agent)
 	c := newVoice(t, "leg_c", 440, pcm.Rate8k, false)
 	a := newVoice(t, "leg_a", 1000, pcm.Rate48k, true)
@@ -114,7 +117,14 @@ func TestRecordToFolder(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
-	for range 2 { // made, then kept
+	for limit := time.Now().Add(10 * time.Second); g.copies.Waiting() > 0 && time.Now().Before(limit); {
+		time.Sleep(time.Millisecond)
+	}
+	readFile(t, g.archived(w, peaksName)) // made behind the copy, before anybody has asked
+	if err := os.Remove(g.archived(w, peaksName)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // made when asked for, then kept
 		p, err := g.Peaks(t.Context(), rec.ID())
 		if err != nil || len(p.Tracks) != 2 || len(p.Tracks[0].Peaks) != 40 || p.Tracks[0].Peaks[10] < 20 || p.Tracks[0].Peaks[39] != 0 || p.Tracks[1].OffsetMS != 1000 {
 			t.Errorf("peaks: %+v, %v", p, err)

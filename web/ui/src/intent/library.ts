@@ -10,6 +10,7 @@ import { CopyPlayer } from '../phone/copyplayer';
 import { text } from '../text/en';
 import type { AuditEntry, AuditList, Marker, MarkerList, Peaks, Recording, RecordingLink, RecordingList } from '../wire/wire';
 import { http, token } from './link';
+import { readPeaks } from './peaks';
 import { player as mine } from './recordings';
 
 const grants = computed(() => tokens.grants(token.value));
@@ -92,9 +93,9 @@ export function show(id: string | null): void {
   const rec = found.value.find((r) => r.id === id);
   // A recording without waveform or markers still plays.
   if (rec !== undefined && may('listen', rec)) {
-    void http.json('GET', `/v1/recordings/${id}/peaks`).then((v) => {
-      if (open.value === id) peaks.value = v as Peaks;
-    }, () => undefined);
+    void readPeaks(http, id, () => open.value === id).then((v) => {
+      if (open.value === id) peaks.value = v;
+    });
   }
   void http.json('GET', `/v1/recordings/${id}/markers`).then((v) => {
     if (open.value === id) markers.value = (v as MarkerList).items;

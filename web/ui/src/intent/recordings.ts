@@ -5,6 +5,7 @@ import { signedIn, state } from '../model/store';
 import { Player } from '../phone/player';
 import type { Peaks, Recording, RecordingList } from '../wire/wire';
 import { fail, http } from './link';
+import { readPeaks } from './peaks';
 
 const SHOWN = 20;
 const SETTLE_MS = 400; // several events about one recording make one request
@@ -34,18 +35,13 @@ export function show(id: string | null): void {
   player.value?.close();
   player.value = null;
   open.value = id;
-  if (id !== null) void readPeaks(id);
+  if (id !== null) void draw(id);
 }
 
-async function readPeaks(id: string): Promise<void> {
+async function draw(id: string): Promise<void> {
   if (peaks.value[id] !== undefined) return;
-  let got: Peaks | null = null;
-  try {
-    got = (await http.json('GET', `/v1/recordings/${id}/peaks`)) as Peaks;
-  } catch {
-    // a recording without a waveform still plays
-  }
-  peaks.value = { ...peaks.value, [id]: got };
+  const got = await readPeaks(http, id, () => open.value === id);
+  if (got !== null || open.value === id) peaks.value = { ...peaks.value, [id]: got }; // without one it still plays
 }
 
 /** toggle plays or pauses a recording, loading it first. */
