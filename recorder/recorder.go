@@ -237,8 +237,8 @@ func (r *Recorder) open(ctx context.Context, rec *Recording, envelope []byte) er
 		rec.spool.close()
 		return err
 	}
-	rec.scribe.add(rec, &r.writers)
-	r.syncer.add(rec.spool, &r.writers)
+	rec.scribe.crew.add(rec, &r.writers, rec.scribe.loop)
+	r.syncer.crew.add(rec.spool, &r.writers, r.syncer.loop)
 	return nil
 }
 

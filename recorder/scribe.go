@@ -17,24 +17,44 @@ const (
 	syncEvery = time.Second
 )
 
+// crew is what one goroutine looks after. The goroutine runs while there is anything.
+type crew[T comparable] struct {
+	mu      sync.Mutex
+	list    []T
+	running bool
+}
+
+// add puts something into the goroutine's care and starts it where it does not run.
+func (w *crew[T]) add(x T, wg *sync.WaitGroup, loop func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.list = append(w.list, x)
+	if !w.running {
+		w.running = true
+		wg.Go(loop)
+	}
+}
+
+// dismiss takes out what is gone.
+func (w *crew[T]) dismiss(gone func(T) bool) {
+	w.mu.Lock()
+	w.list = slices.DeleteFunc(w.list, gone)
+	w.mu.Unlock()
+}
+
+// now is all there is, in list's memory. With nothing the goroutine must end.
+func (w *crew[T]) now(list []T) []T {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running = len(w.list) > 0
+	return append(list[:0], w.list...)
+}
+
 // scribe is a goroutine that turns the rings of many recordings into pages: one timer for all of them. It
 // runs while it has recordings.
 type scribe struct {
 	wake chan struct{} // a ring is half full
-
-	mu      sync.Mutex
-	recs    []*Recording
-	running bool
-}
-
-func (s *scribe) add(rec *Recording, wg *sync.WaitGroup) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.recs = append(s.recs, rec)
-	if !s.running {
-		s.running = true
-		wg.Go(s.loop)
-	}
+	crew crew[*Recording]
 }
 
 func (s *scribe) loop() {
@@ -42,12 +62,8 @@ func (s *scribe) loop() {
 	defer ticker.Stop()
 	var recs []*Recording
 	for {
-		s.mu.Lock()
-		s.recs = slices.DeleteFunc(s.recs, func(rec *Recording) bool { return rec.over.Load() })
-		recs = append(recs[:0], s.recs...)
-		s.running = len(recs) > 0
-		s.mu.Unlock()
-		if len(recs) == 0 {
+		s.crew.dismiss(func(rec *Recording) bool { return rec.over.Load() })
+		if recs = s.crew.now(recs); len(recs) == 0 {
 			return
 		}
 		select {
@@ -74,27 +90,12 @@ type syncer struct {
 	disk disk
 	dirs []string      // a folder on each disk
 	wake chan struct{} // a recording is over
-
-	mu      sync.Mutex
-	spools  []*spool
-	running bool
-}
-
-func (y *syncer) add(s *spool, wg *sync.WaitGroup) {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	y.spools = append(y.spools, s)
-	if !y.running {
-		y.running = true
-		wg.Go(y.loop)
-	}
+	crew crew[*spool]
 }
 
 // remove takes a spool away that is finished.
 func (y *syncer) remove(s *spool) {
-	y.mu.Lock()
-	y.spools = slices.DeleteFunc(y.spools, func(x *spool) bool { return x == s })
-	y.mu.Unlock()
+	y.crew.dismiss(func(x *spool) bool { return x == s })
 	select {
 	case y.wake <- struct{}{}:
 	default:
@@ -113,10 +114,7 @@ func (y *syncer) loop() {
 		}
 	}()
 	for {
-		y.mu.Lock()
-		spools := slices.Clone(y.spools)
-		y.running = len(spools) > 0
-		y.mu.Unlock()
+		spools := y.crew.now(nil)
 		if len(spools) == 0 {
 			return
 		}
