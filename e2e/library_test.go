@@ -93,7 +93,7 @@ func TestRecordingsPage(t *testing.T) {
 		d.run(5*time.Second, "position", chromedp.Evaluate(`Number(document.querySelector('[data-testid="library-seek"]').value) > 0`, &moved))
 		return moved
 	})
-	d.picture("recordings")
+	d.keep("library")
 	d.click("library-save")
 
 	copied := "/v1/recordings/" + recs[0] + "/tracks/copy"
@@ -129,11 +129,11 @@ func TestRecordingsPage(t *testing.T) {
 	if strings.Contains(text, recs[1]) {
 		t.Error("the filter lets another recording through")
 	}
-	d.picture("audit")
+	d.keep("audit")
 }
 
-// picture keeps what the page looks like, where somebody wants to see it.
-func (d *desktop) picture(name string) {
+// keep keeps what the page looks like, where somebody wants to see it.
+func (d *desktop) keep(name string) {
 	d.t.Helper()
 	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
 		d.screenshot(filepath.Join(dir, name+".png"))
