@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -47,7 +45,7 @@ func (s *server) part(token, path string, from, to int) ([]byte, *http.Response)
 }
 
 // TestRecordingsPage: somebody who may hear recordings finds one among others, sees its waveform and markers, hears it,
-// saves it, and all that is in the audit log, which the page shows too. SCREENSHOTS is a folder for pictures of it.
+// saves it, and all that is in the audit log, which the page shows too.
 func TestRecordingsPage(t *testing.T) {
 	t.Setenv("CORDBOARD_RECORDER_COPY_CPU_PERCENT", "100")
 	t.Setenv("CORDBOARD_MIXER_MAX_BUSY", "1")
@@ -93,7 +91,7 @@ func TestRecordingsPage(t *testing.T) {
 		d.run(5*time.Second, "position", chromedp.Evaluate(`Number(document.querySelector('[data-testid="library-seek"]').value) > 0`, &moved))
 		return moved
 	})
-	d.keep("library")
+	d.picture("library")
 	d.click("library-save")
 
 	copied := "/v1/recordings/" + recs[0] + "/tracks/copy"
@@ -129,13 +127,5 @@ func TestRecordingsPage(t *testing.T) {
 	if strings.Contains(text, recs[1]) {
 		t.Error("the filter lets another recording through")
 	}
-	d.keep("audit")
-}
-
-// keep keeps what the page looks like, where somebody wants to see it.
-func (d *desktop) keep(name string) {
-	d.t.Helper()
-	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
-		d.screenshot(filepath.Join(dir, name+".png"))
-	}
+	d.picture("audit")
 }
