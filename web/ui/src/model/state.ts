@@ -169,6 +169,8 @@ function change(s: State, e: Event): State {
     case 'spool.restored':
     case 'node.draining':
     case 'node.effort_changed':
+    case 'webhook.dead_lettered':
+    case 'webhook.disabled':
       return s; // nothing the desktop shows
     default: {
       e satisfies never; // a new event must be thought about here
