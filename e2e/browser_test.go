@@ -86,6 +86,7 @@ func newPage(t *testing.T, s *server, name, wav, token, ready string) *desktop {
 		chromedp.Flag("use-file-for-fake-audio-capture", wav),
 		chromedp.Flag("allow-loopback-in-peer-connection", true),
 		chromedp.WindowSize(1280, 900),
+		chromedp.WSURLReadTimeout(time.Minute), // a busy machine starts a browser slowly
 	)
 	alloc, cancelAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
 	ctx, cancel := chromedp.NewContext(alloc)
