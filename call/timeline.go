@@ -1,6 +1,7 @@
 package call
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"time"
@@ -22,6 +23,17 @@ func (a *actor) mark(m wire.TimelineMark) {
 		a.marks = slices.Delete(a.marks, 0, len(a.marks)-keepMarks+1)
 	}
 	a.marks = append(a.marks, m)
+}
+
+// Mark writes what others have to say about a call into its timeline. A call that is over is left as it is.
+func (b *Board) Mark(callID string, m wire.TimelineMark) {
+	a, err := b.call(callID)
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = a.do(ctx, func() error { a.mark(m); return nil }) // the call has ended meanwhile
 }
 
 // markEvent writes what an event says into the timeline. Digits are left out: they are nobody's business

@@ -104,7 +104,8 @@ func (d *Desk) ConfigDiff(from, to int) (wire.ConfigDiff, error) {
 func (d *Desk) WouldGet(c *Config, q wire.DryRunRequest) (wire.DryRun, error) {
 	var r wire.DryRun
 	var err error
-	if closed := d.read(func() { r, err = d.floor.WouldGet(c, q, d.deps.Now()) }); closed != nil {
+	routed := d.dryRoute(c, q)
+	if closed := d.read(func() { r, err = d.floor.WouldGet(c, q, routed, d.deps.Now()) }); closed != nil {
 		return r, closed
 	}
 	return r, err

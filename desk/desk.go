@@ -91,6 +91,10 @@ type Deps struct {
 	Detector Detector
 	// Messenger brings codes to customers who ask for a callback; nil: they cannot.
 	Messenger Messenger
+	// Router asks routing hooks; nil: nobody is asked.
+	Router Router
+	// Mark writes into a call's timeline; nil: nothing is written.
+	Mark func(callID string, m wire.TimelineMark)
 }
 
 // Desk is the control plane. Its methods are safe for concurrent use; they wait for the actor, so Run must
@@ -106,6 +110,10 @@ type Desk struct {
 	// contacts is safe for concurrent use.
 	contacts *contacts.Book
 	settled  []wire.CampaignRecord // the actor's: closed records that are to be kept
+
+	gated  sync.Mutex     // guards held; taken before mu
+	held   gate           // calls whose routing hook is being asked
+	asking sync.WaitGroup // routing hooks
 
 	cursor uint64 // of the bus: everything after it will be read
 
@@ -132,7 +140,7 @@ func New(cfg Config, deps Deps) (*Desk, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	d := &Desk{deps: deps, book: &book{log: deps.Store, warn: deps.Log.Warn}, wake: make(chan struct{}, 1), done: make(chan struct{}), cursor: deps.Bus.Last()}
+	d := &Desk{held: gate{}, deps: deps, book: &book{log: deps.Store, warn: deps.Log.Warn}, wake: make(chan struct{}, 1), done: make(chan struct{}), cursor: deps.Bus.Last()}
 	state, err := d.book.read()
 	if err != nil {
 		return nil, err
@@ -162,6 +170,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	d.loop(ctx)
 	cancel()
 	wg.Wait()
+	d.asking.Wait()
 	d.exec.close()
 	d.mu.Lock()
 	d.closed = true
@@ -366,7 +375,7 @@ func (d *Desk) listen(ctx context.Context) {
 		for _, e := range events {
 			cursor = e.Seq
 			if in := input(e); in != nil {
-				d.post(letter{in: in})
+				d.enter(ctx, e.CallID, in)
 			}
 		}
 	}

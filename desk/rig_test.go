@@ -309,6 +309,8 @@ type rig struct {
 	messenger Messenger
 	detector  Detector
 	lists     *memory
+	router    Router
+	mark      func(string, wire.TimelineMark)
 	halt      func() error // ends the desk, once
 	n         int
 }
@@ -347,7 +349,7 @@ func (r *rig) start(calls map[string]*wire.Call) {
 	if r.cfg != nil {
 		r.cfg(&cfg)
 	}
-	d, err := New(cfg, Deps{Plane: r.plane, Voice: r.plane, Bus: bus, Store: r.store, Log: slog.New(slog.DiscardHandler), Messenger: r.messenger, Detector: r.detector, Contacts: r.log()})
+	d, err := New(cfg, Deps{Plane: r.plane, Voice: r.plane, Bus: bus, Store: r.store, Log: slog.New(slog.DiscardHandler), Messenger: r.messenger, Detector: r.detector, Contacts: r.log(), Router: r.router, Mark: r.mark})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func TestExampleTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := regexp.MustCompile(`(?m)^(trunks|queues|numbers|agents|policies|more|skills|calendars|stages|profiles|subscriptions) = \[\]\n`).ReplaceAllString(string(text), "")
+	plain := regexp.MustCompile(`(?m)^(trunks|queues|numbers|agents|policies|more|skills|calendars|stages|profiles|hooks|subscriptions) = \[\]\n`).ReplaceAllString(string(text), "")
 	plain = regexp.MustCompile(`(?m)^# (\[\[|[a-z_]+ = )`).ReplaceAllString(plain, "$1")
 	var got config
 	if err := conf.Load([]byte(plain), &got); err != nil {

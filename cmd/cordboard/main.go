@@ -3,6 +3,7 @@
 //	cordboard serve --config cordboard.toml    run
 //	cordboard demo                             a whole contact centre on this machine, with a caller
 //	cordboard token --agent alice              mint a token for the API or the desktop
+//	cordboard secret HOOK                      what a routing hook verifies requests with
 //	cordboard verify PATH|s3://…               prove that recordings are what was recorded
 //	cordboard export PATH|s3://…               take a recording out of an archive, in clear
 //	cordboard rewrap PATH|s3://…               wrap the keys of recordings with the current key
@@ -34,6 +35,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server."`
 	Demo    demoCmd    `cmd:"" help:"Run a demo contact centre on this machine, with a caller who rings when the agent is ready."`
 	Token   tokenCmd   `cmd:"" help:"Mint a token for the API or the desktop."`
+	Secret  secretCmd  `cmd:"" help:"Print the secret that requests to a routing hook are signed with."`
 	Verify  verifyCmd  `cmd:"" help:"Prove that recordings are what was recorded, or name the first chunk that is not."`
 	Export  exportCmd  `cmd:"" help:"Take a recording out of an archive, in clear."`
 	Rewrap  rewrapCmd  `cmd:"" help:"Wrap the keys of sealed recordings with the current key."`

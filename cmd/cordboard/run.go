@@ -25,6 +25,7 @@ import (
 	"github.com/cordboard/cordboard/recorder"
 	"github.com/cordboard/cordboard/signaling/agentapi"
 	"github.com/cordboard/cordboard/signaling/auth"
+	"github.com/cordboard/cordboard/signaling/routehook"
 	"github.com/cordboard/cordboard/signaling/siptrunk"
 	"github.com/cordboard/cordboard/signaling/webhook"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -34,6 +35,7 @@ import (
 const (
 	eventRing   = 1 << 16            // events a client that comes back can still be given
 	eventMaxAge = 7 * 24 * time.Hour // how long events are kept on disk
+	maxHookTime = 6 * time.Second    // above what any routing hook may take
 	closeLimit  = 15 * time.Second   // for what is left when the calls are over
 )
 
@@ -69,6 +71,7 @@ type node struct {
 	audit    *audit.Log
 	api      *agentapi.Server
 	webhooks *webhook.Hooks
+	router   *routehook.Router
 	master   []byte // secrets of webhooks are derived from it
 	listener net.Listener
 	restored uint64 // the newest event the store had
@@ -162,6 +165,8 @@ func (n *node) buildDesk() error {
 	if n.cfg.Desk.DetectHook != "" {
 		deps.Detector = detectHook{newHook(n.cfg.Desk.DetectHook)}
 	}
+	n.router = routehook.New(n.cfg.Egress.Client(maxHookTime), n.master, time.Now)
+	deps.Router, deps.Mark = n.router, n.board.Mark
 	if n.desk, err = desk.New(n.cfg.Desk.Config, deps); err != nil {
 		return err
 	}
@@ -232,6 +237,7 @@ func (n *node) buildSignaling() error {
 	}
 	if n.desk != nil {
 		deps.Desk = n.desk
+		deps.Stats["routing"] = func() any { return n.router.Stats() }
 		deps.Stats["desk"] = func() any { return n.desk.Stats() }
 		for _, r := range n.desk.WrapupReasons() {
 			deps.Rules.WrapupReasons = append(deps.Rules.WrapupReasons, r.Code)

@@ -70,11 +70,12 @@ func (f *Floor) classify(n Number, from string) (queue.Class, string) {
 }
 
 // arrive takes an inbound call to one of our numbers in.
-func (f *Floor) arrive(c contact.Contact) {
+func (f *Floor) arrive(c contact.Contact, r *wire.Routed) {
 	n, entry, ok := f.number(c.To)
 	if !ok {
 		return
 	}
+	n = f.routed(n, r)
 	l := f.queues[n.Queue]
 	c.State, c.Queue, c.Entry = contact.Queued, n.Queue, entry
 	c.Place = queue.Place{Priority: n.Priority + l.Priority, Entered: f.now}
@@ -96,6 +97,9 @@ func (f *Floor) arrive(c contact.Contact) {
 	case full:
 		f.divert(c, l.Overflow, whyFull)
 	default:
+		if r != nil && r.Agent != "" {
+			f.prefer(c, r.Agent)
+		}
 		f.queued(c, reasonNew)
 	}
 }

@@ -23,6 +23,7 @@ const (
 type CallCreated struct {
 	Call  wire.Call
 	Actor string
+	Route *wire.Routed // what its routing hook chose, nil: it was not asked
 }
 
 // CallEnded is the end of a call.
@@ -78,7 +79,7 @@ func (in CallCreated) step(f *Floor) error {
 		f.placed(c, in.Actor)
 		return nil
 	}
-	f.arrive(c)
+	f.arrive(c, in.Route)
 	return nil
 }
 

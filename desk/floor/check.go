@@ -74,6 +74,7 @@ func (c Config) Check() []Finding {
 		k.stage(i)
 	}
 	k.checkNumbers()
+	k.hooks()
 	k.rest()
 	return k.found
 }

@@ -68,6 +68,8 @@ type Config struct {
 	Stages    []Stage    `toml:"stages" json:"stages,omitempty"`
 	Profiles  []Profile  `toml:"profiles" json:"profiles,omitempty"`
 	Limits    Limits     `toml:"limits" json:"limits,omitzero"`
+	// Hooks may be asked where calls go; numbers name them.
+	Hooks []RoutingHook `toml:"hooks" json:"hooks,omitempty"`
 	// Callbacks is how customers are called back.
 	Callbacks Callbacks `toml:"callbacks" json:"callbacks,omitzero"`
 }
@@ -126,6 +128,8 @@ type Number struct {
 	// Calendar and Closed as for a queue, asked before the queue's.
 	Calendar string `toml:"calendar" json:"calendar,omitempty"`
 	Closed   Target `toml:"closed" json:"closed,omitzero"`
+	// Hook is the routing hook that is asked where its calls go; empty: none.
+	Hook string `toml:"hook" json:"hook,omitempty"`
 }
 
 // Agent is a person who takes calls.
@@ -189,6 +193,10 @@ func (c Config) withDefaults() Config {
 	c.Queues = slices.Clone(c.Queues)
 	for i := range c.Queues {
 		c.Queues[i] = c.Queues[i].withDefaults()
+	}
+	c.Hooks = slices.Clone(c.Hooks)
+	for i := range c.Hooks {
+		c.Hooks[i] = c.Hooks[i].withDefaults()
 	}
 	c.Numbers = slices.Clone(c.Numbers)
 	for i := range c.Numbers {

@@ -28,6 +28,9 @@ func newDirectory(cfg Config, version int) *Directory {
 	return d
 }
 
+// NewDirectory is that of a configuration that is not in force.
+func NewDirectory(cfg Config) *Directory { return newDirectory(cfg.withDefaults(), 0) }
+
 // Directory is that of the configuration in force.
 func (f *Floor) Directory() *Directory { return f.dir }
 

@@ -15,8 +15,8 @@ import (
 )
 
 // WouldGet says who would get a call, under a configuration (nil: the one in force), with the agents as they
-// are now, and why everybody else would not. Nothing changes.
-func (f *Floor) WouldGet(cfg *Config, q wire.DryRunRequest, now time.Time) (wire.DryRun, error) {
+// are now, and why everybody else would not. r is what the number's routing hook says, nil for none. Nothing changes.
+func (f *Floor) WouldGet(cfg *Config, q wire.DryRunRequest, r *wire.Routed, now time.Time) (wire.DryRun, error) {
 	g := f
 	if cfg != nil {
 		if err := cfg.Problem(); err != nil {
@@ -38,11 +38,15 @@ func (f *Floor) WouldGet(cfg *Config, q wire.DryRunRequest, now time.Time) (wire
 	was := g.now
 	g.now = now
 	defer func() { g.now = was }()
+	n = g.routed(n, r)
+	if r != nil && r.Agent != "" && q.Preferred == "" {
+		q.Preferred = r.Agent
+	}
 	class, stage := g.classify(n, q.From)
 	l := g.queues[n.Queue]
 	out := wire.DryRun{
 		Number: n.Number, Queue: n.Queue, Class: int(class), Stage: stage, Priority: n.Priority + l.Priority,
-		Agents: []wire.DryRunAgent{},
+		Agents: []wire.DryRunAgent{}, Routed: r,
 	}
 	closed, target := g.closed(n)
 	if closed {

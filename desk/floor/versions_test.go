@@ -146,7 +146,7 @@ func TestDryRunSaysWhoAndWhyNobodyElse(t *testing.T) {
 	before, _ := json.Marshal(p.Snapshot())
 	ask := func(c *Config, q wire.DryRunRequest) (wire.DryRun, map[string]string) {
 		t.Helper()
-		r, err := p.WouldGet(c, q, p.at)
+		r, err := p.WouldGet(c, q, nil, p.at)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,12 +171,12 @@ func TestDryRunSaysWhoAndWhyNobodyElse(t *testing.T) {
 	if r, _ = ask(&candidate, wire.DryRunRequest{To: "300"}); r.Agent != "eva" {
 		t.Errorf("a candidate: %+v", r)
 	}
-	if _, err := p.WouldGet(nil, wire.DryRunRequest{To: "999"}, p.at); problem.As(err).Status != 404 {
+	if _, err := p.WouldGet(nil, wire.DryRunRequest{To: "999"}, nil, p.at); problem.As(err).Status != 404 {
 		t.Errorf("an unknown number: %v", err)
 	}
 	bad := stageConfig()
 	bad.Stages[1].Agents = nil
-	if _, err := p.WouldGet(&bad, wire.DryRunRequest{To: "300"}, p.at); problem.As(err).Status != 422 {
+	if _, err := p.WouldGet(&bad, wire.DryRunRequest{To: "300"}, nil, p.at); problem.As(err).Status != 422 {
 		t.Errorf("a candidate that swallows calls: %v", err)
 	}
 	if after, _ := json.Marshal(p.Snapshot()); string(after) != string(before) {

@@ -2,6 +2,7 @@ package agentapi
 
 import (
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -232,6 +233,24 @@ func TestT9_EveryRouteOfEveryRole(t *testing.T) {
 	}
 	for name := range listed {
 		t.Errorf("%s is in the matrix and is no route", name)
+	}
+}
+
+// TestGrantsAreDocumented: the table of docs/integration.md is the matrix.
+func TestGrantsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/integration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := map[byte]string{'y': "yes", 'o': "own", '-': "", '*': "open"}
+	for _, row := range matrix {
+		line := "| `" + row.route + "` |"
+		for k := range 3 {
+			line += " " + words[row.roles[k]] + " |"
+		}
+		if line += " " + row.act + " |"; !strings.Contains(string(text), line+"\n") {
+			t.Errorf("the table lacks %s", line)
+		}
 	}
 }
 

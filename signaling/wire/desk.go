@@ -81,6 +81,7 @@ type DryRun struct {
 	Class    int           `json:"class"` // 1 returned call, 2 new customer, 3 service
 	Stage    string        `json:"stage,omitempty"`
 	Priority int           `json:"priority"`
+	Routed   *Routed       `json:"routed,omitempty"`   // what the number's routing hook says
 	Diverted *Diversion    `json:"diverted,omitempty"` // it would not wait for an agent at all
 	Agent    string        `json:"agent,omitempty"`    // who would get it; absent: it would wait
 	Agents   []DryRunAgent `json:"agents"`             // all, in the order they would be asked

@@ -38,6 +38,7 @@ var Enums = map[string][]string{
 	"CaptureState": values(CaptureOpen, CaptureComplete, CaptureTimedOut, CaptureCancelled, CaptureEnded, CaptureTaken),
 	"CaptureVoice": values(CaptureMute, CapturePass),
 
+	"RouteOutcome":   values(RouteChosen, RouteUnchanged, RouteTimeout, RouteFailed, RouteRefused, RouteSkipped),
 	"WebhookState":   values(WebhookActive, WebhookFailing, WebhookDisabled),
 	"WebhookOutcome": values(WebhookDelivered, WebhookFailed, WebhookDead, WebhookTested),
 

@@ -18,6 +18,7 @@ var EventTypes = map[string]any{
 	"call.ended":     Call{},
 	"call.diverted":  Diversion{}, // to another queue, a number, a message or its end
 	"call.refused":   Diversion{},
+	"call.routed":    Routed{}, // a routing hook was asked
 
 	"message.started": Diversion{}, // a caller begins to leave a message
 

@@ -585,6 +585,8 @@ export interface DryRun {
   class: number;
   stage?: string;
   priority: number;
+  /** what the number's routing hook says */
+  routed?: Routed;
   /** it would not wait for an agent at all */
   diverted?: Diversion;
   /** who would get it; absent: it would wait */
@@ -1328,6 +1330,47 @@ export interface Seat {
 /** ArrangeRequest changes hold and side of several legs of a call between the same two ticks. */
 export interface ArrangeRequest {
   legs: Seat[];
+}
+
+/** RouteRequest is what a routing hook is asked about an arriving call. */
+export interface RouteRequest {
+  /** absent in a dry run */
+  call_id?: string;
+  time: string;
+  to: string;
+  from?: string;
+  from_name?: string;
+  /** the entry point, as configured */
+  number: string;
+  /** where the call goes without an answer */
+  queue: string;
+  variables?: Record<string, string>;
+  dry_run?: boolean;
+}
+
+/** RouteAnswer is what a routing hook may answer; an empty one leaves the configured routing. */
+export interface RouteAnswer {
+  queue?: string;
+  /** is waited for first, for the queue's preferred_wait, if on duty */
+  agent?: string;
+  /** in place of the number's, -1000 to 1000 */
+  priority?: number;
+}
+
+/** RouteOutcome is what became of asking. */
+export type RouteOutcome = "chosen" | "unchanged" | "timeout" | "failed" | "refused" | "skipped";
+export const routeOutcomeValues: readonly RouteOutcome[] = ["chosen", "unchanged", "timeout", "failed", "refused", "skipped"];
+
+/** Routed is what a routing hook did with a call; the data of call.routed. */
+export interface Routed {
+  call_id?: string;
+  hook: string;
+  outcome: RouteOutcome;
+  queue?: string;
+  agent?: string;
+  priority?: number;
+  ms: number;
+  detail?: string;
 }
 
 /** TonePolicy says when those in a call hear a tone because somebody comes or goes. */
@@ -2090,6 +2133,7 @@ export interface EventMap {
   "call.ended": Call;
   "call.diverted": Diversion;
   "call.refused": Diversion;
+  "call.routed": Routed;
   "message.started": Diversion;
   "call.post_call": Handling;
   "call.handling_changed": Handling;
