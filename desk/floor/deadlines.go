@@ -1,8 +1,10 @@
 package floor
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,9 +16,14 @@ type deadline struct {
 	key key
 }
 
-func (d deadlines) Len() int           { return len(d) }
-func (d deadlines) Less(i, j int) bool { return d[i].at.Before(d[j].at) }
-func (d deadlines) Swap(i, j int)      { d[i], d[j] = d[j], d[i] }
+func (d deadlines) Len() int      { return len(d) }
+func (d deadlines) Swap(i, j int) { d[i], d[j] = d[j], d[i] }
+
+// Less is a total order, so that what happens at one moment does not depend on how the index was built.
+func (d deadlines) Less(i, j int) bool {
+	a, b := d[i], d[j]
+	return cmp.Or(a.at.Compare(b.at), strings.Compare(string(a.key.kind), string(b.key.kind)), strings.Compare(a.key.id, b.key.id)) < 0
+}
 func (d *deadlines) Push(x any)        { *d = append(*d, x.(deadline)) }
 func (d *deadlines) Pop() any {
 	last := (*d)[len(*d)-1]
