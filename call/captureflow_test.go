@@ -115,6 +115,7 @@ func TestCapture(t *testing.T) {
 	if _, err := c.TakeCapture(c.ctx, w.ID, "app", nil); err == nil {
 		t.Error("digits before the end")
 	}
+	last := time.Now()
 	c.press("9", media.Event{})
 	if s := c.state(w.ID); s.State != wire.CaptureComplete || s.Count != 4 {
 		t.Errorf("after the last key: %+v", s)
@@ -122,7 +123,7 @@ func TestCapture(t *testing.T) {
 	if s := c.recording().State; s != wire.RecordingActive {
 		t.Errorf("after a capture the recording is %s", s)
 	}
-	c.press("7", media.Event{}) // one too many: it was meant for the capture
+	c.press("7", media.Event{At: last}) // one too many: it was meant for the capture
 	_, err = c.TakeCapture(c.ctx, w.ID, "somebody", nil)
 	if st, _ := status(err); st != http.StatusNotFound {
 		t.Errorf("digits for somebody else: %d", st)
@@ -176,8 +177,8 @@ func TestCaptureEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCaptured(t)
 			w := c.start(tc.req)
-			c.press("12", media.Event{})
-			if tc.end != nil {
+			if tc.end != nil { // else its time may be over before a key is through
+				c.press("12", media.Event{})
 				tc.end(c, w)
 			}
 			c.until("the end", func() bool { return c.state(w.ID).State != wire.CaptureOpen })
