@@ -17,8 +17,7 @@ import css from './campaigns.module.css';
 const zones = Intl.supportedValuesOf('timeZone');
 
 /** The numbers of a request, which are typed as text. */
-const numbers = ['attempts', 'retry_seconds', 'ring_seconds', 'cap_percent', 'wait_ms', 'max_calls'] as const;
-type NumberName = (typeof numbers)[number];
+type NumberName = 'attempts' | 'retry_seconds' | 'ring_seconds' | 'cap_percent' | 'wait_ms' | 'max_calls';
 
 function fresh(): CampaignRequest {
   return {
