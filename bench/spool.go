@@ -66,7 +66,8 @@ func (c *spoolCmd) crash(ctx context.Context, dir, to string) (err error) {
 	go func() { done <- rec.Run(running) }()
 	defer func() {
 		stop()
-		if e := <-done; !errors.Is(e, context.Canceled) {
+		// What the copy was made of is of no interest any more, finished or not.
+		if e := <-done; !errors.Is(e, context.Canceled) && !errors.Is(e, context.DeadlineExceeded) {
 			err = errors.Join(err, e)
 		}
 	}()
