@@ -169,6 +169,7 @@ function change(s: State, e: Event): State {
     case 'spool.restored':
     case 'node.draining':
     case 'node.effort_changed':
+    case 'call.routed':
     case 'webhook.dead_lettered':
     case 'webhook.disabled':
       return s; // nothing the desktop shows
