@@ -198,7 +198,10 @@ func TestDenoiseShed(t *testing.T) {
 	b.ok(err)
 	for _, shed := range []bool{true, false} {
 		a.post(func() { a.roomEvent(mixer.Event{Kind: mixer.ShedChanged, Shed: shed}); a.settle() })
-		b.until("the leg's picture", func() bool { l, err := b.Leg(one.ID); return err == nil && l.Denoise.Bypassed == shed && (l.Denoise.Passes == wire.PassOverload) == shed })
+		b.until("the leg's picture", func() bool {
+			l, err := b.Leg(one.ID)
+			return err == nil && l.Denoise.Bypassed == shed && (l.Denoise.Passes == wire.PassOverload) == shed
+		})
 	}
 	if l, err := b.Leg(two.ID); err != nil || l.Denoise.Bypassed {
 		t.Errorf("a leg without suppression: %+v, %v", l.Denoise, err)

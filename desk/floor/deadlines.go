@@ -24,7 +24,7 @@ func (d deadlines) Less(i, j int) bool {
 	a, b := d[i], d[j]
 	return cmp.Or(a.at.Compare(b.at), strings.Compare(string(a.key.kind), string(b.key.kind)), strings.Compare(a.key.id, b.key.id)) < 0
 }
-func (d *deadlines) Push(x any)        { *d = append(*d, x.(deadline)) }
+func (d *deadlines) Push(x any) { *d = append(*d, x.(deadline)) }
 func (d *deadlines) Pop() any {
 	last := (*d)[len(*d)-1]
 	*d = (*d)[:len(*d)-1]
