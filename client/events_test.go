@@ -23,7 +23,6 @@ type script struct {
 	acts    []func(*websocket.Conn)
 	cursors []string
 	tokens  []string
-	auth    []string
 }
 
 func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {

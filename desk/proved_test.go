@@ -206,7 +206,7 @@ func TestR15_R16_R17_R18_R20_NothingStretchesTheWrapup(t *testing.T) {
 					t.Fatal(err)
 				}
 				fault(r, session)
-				went(began.Add(30*time.Second - time.Millisecond).Sub(time.Now()))
+				went(time.Until(began.Add(30*time.Second - time.Millisecond)))
 				if w, _ := r.Wrapup(w.ID); w.By != "" {
 					t.Fatalf("ended early: %+v", w)
 				}

@@ -134,14 +134,6 @@ func (a *agent) is(state wire.AgentState) wire.Agent {
 	return now
 }
 
-// again ends a wrap-up and makes the agent ready.
-func (a *agent) again() {
-	a.t.Helper()
-	a.is(wire.AgentWrapup)
-	a.ready()
-	a.is(wire.AgentReady)
-}
-
 // caller is a telephone with a tone, known to the server by a number.
 func newCaller(t *testing.T, number string, hz float64) *phone {
 	return newPhone(t, phoneOpts{user: number, wav: toneFile(t, hz, 8000, 1, 60), codec: "PCMU/8000/1"})

@@ -109,7 +109,7 @@ func TestDerive(t *testing.T) {
 			}
 		}
 	}
-	if Derive([]byte("m"), "a", 1) != Derive([]byte("m"), "a", 1) {
+	if one, again := Derive([]byte("m"), "a", 1), Derive([]byte("m"), "a", 1); one != again {
 		t.Error("not the same twice")
 	}
 }

@@ -27,7 +27,9 @@ type mixArgs struct {
 	dstStride, mStride, xStride uintptr  // at 32, 40, 48
 	rows, addStride             uintptr  // at 56, 64
 	dstSet, xSet                uintptr  // at 72, 80: from the first set to the second
-	heads, left, mSize          uintptr  // at 88, 96, 104: from one matrix to the next
+	heads                       uintptr  // at 88
+	_                           uintptr  // at 96: the routines count in it what of the heads is left
+	mSize                       uintptr  // at 104: from one matrix to the next
 }
 
 //go:noescape

@@ -65,8 +65,8 @@ func run(fitDir, judgeDir, write string, count int, strict float64) error {
 // how long it took.
 func judge(scenes []scene, logit func(*[inputs]float32) float64) {
 	type tally struct {
-		scenes, ever, time, looks, first, wrong int
-		delay                                   []int
+		scenes, ever, time, looks, wrong int
+		delay                            []int
 	}
 	kinds := map[string]*tally{}
 	for _, s := range scenes {
