@@ -1,4 +1,7 @@
-"""Mixtures made on the fly: clean speech, noise, rooms, bands, codings, levels. One seed, one sequence."""
+"""Mixtures: clean speech, noise, rooms, bands, codings, levels. One seed, one sequence.
+
+Voices and noises are made slowly and kept in a pool (pool.py); a mixture is a pair of them, drawn anew each time.
+"""
 import os
 
 import numpy as np
@@ -7,9 +10,14 @@ import scipy.fft as sfft
 import noise
 
 RATE = 16000
-LENGTH = int(2.5 * RATE)
-# Never heard in training, so that there is something to look at while working: one talker, several noises.
-HELD_OUT = ('ast_es', 'places_cafe', 'urban_traffic', 'things_keyboard', 'places_supermarket', 'transport_train', 'things_washing-machine', 'nature_wind.')
+LENGTH = 4 * RATE
+# Never heard in training: a talker, and two sets of noises. One set is looked at while working, the other is for the end.
+TALKERS_LEFT_OUT = ('ast_es',)
+NOISES = {
+    'look': ('places_cafe', 'urban_traffic', 'things_keyboard', 'nature_wind.'),
+    'final': ('places_supermarket', 'transport_train', 'things_washing-machine'),
+}
+HELD_OUT = TALKERS_LEFT_OUT + NOISES['look'] + NOISES['final']
 
 
 def read(path):
@@ -61,17 +69,17 @@ def alaw(x):
 
 
 class Mixer:
-    """Endless (noisy, clean, narrow) triples. keep is what is left of the speech: noise-only has none."""
+    """Endless voices, noises and pairs of them, all of LENGTH samples."""
 
     def __init__(self, corpus, seed):
         self.rng = np.random.default_rng(seed)
-        self.speech = list(corpus.speech.values())
-        self.noise = list(corpus.noise.values())
-        w = np.array([len(a) for a in self.speech], float) ** 0.6
-        self.wspeech = w / w.sum()
-        w = np.minimum(np.array([len(a) for a in self.noise], float), 60 * RATE) ** 0.5
-        self.wnoise = w / w.sum()
-        self.f = sfft.rfftfreq(LENGTH, 1 / RATE)
+        self.speech, self.noise = (list(d.values()) if corpus else [] for d in ((corpus.speech, corpus.noise) if corpus else (0, 0)))
+        if corpus:
+            w = np.array([len(a) for a in self.speech], float) ** 0.6
+            self.wspeech = w / w.sum()
+            w = np.minimum(np.array([len(a) for a in self.noise], float), 60 * RATE) ** 0.5
+            self.wnoise = w / w.sum()
+        self.f = sfft.rfftfreq(LENGTH, 1 / RATE).astype(np.float32)
 
     def cut(self, a, n):
         if len(a) <= n:
@@ -79,15 +87,11 @@ class Mixer:
         o = self.rng.integers(0, len(a) - n + 1)
         return a[o:o + n].astype(np.float32) / 32768
 
-    def talker(self, n=LENGTH):
-        s = self.cut(self.speech[self.rng.choice(len(self.speech), p=self.wspeech)], n)
-        if self.rng.random() < 0.3:  # another size of head
-            k = self.rng.uniform(0.88, 1.14)
-            s = np.interp(np.arange(n) * min(k, 1.0) if k <= 1 else np.minimum(np.arange(n) * k, n - 1), np.arange(n), s).astype(np.float32)
-            if k > 1:
-                m = int(n / k)
-                s[m:] = 0
-        return s
+    def talker(self):
+        """Somebody, faster or slower: pitch, formants and tempo go together."""
+        a = self.speech[self.rng.choice(len(self.speech), p=self.wspeech)]
+        k = np.exp(self.rng.uniform(-0.2, 0.2)) if self.rng.random() < 0.65 else 1.0
+        return stretch(self.cut(a, int(LENGTH * k) // 64 * 64), LENGTH)
 
     def room(self, wet):
         """A synthetic room's spectrum: direct sound, then a decaying tail, brighter at first."""
@@ -107,14 +111,13 @@ class Mixer:
 
     def one_noise(self):
         r = self.rng.random()
-        if r < 0.42:
+        if r < 0.38:
             return noise.draw(self.rng, LENGTH)
-        if r < 0.55:
+        if r < 0.53:
             x = self.babble()
         else:
             k = self.rng.uniform(0.7, 1.4) if self.rng.random() < 0.6 else 1.0
-            a = self.cut(self.noise[self.rng.choice(len(self.noise), p=self.wnoise)], int(LENGTH * k) + 2)
-            x = np.interp(np.arange(LENGTH) * k, np.arange(len(a)), a) if k != 1 else a[:LENGTH]
+            x = stretch(self.cut(self.noise[self.rng.choice(len(self.noise), p=self.wnoise)], int(LENGTH * k) // 64 * 64), LENGTH)
         return x / (x.std() + 1e-5)
 
     def narrow(self):
@@ -127,50 +130,65 @@ class Mixer:
         half[-1] = 0
         y = sfft.irfft(half, LENGTH // 2) / 2
         y = (mulaw if self.rng.random() < 0.5 else alaw)(y)
-        up = np.zeros(LENGTH // 2 + 1, complex)
+        up = np.zeros(LENGTH // 2 + 1, half.dtype)
         up[:LENGTH // 4] = sfft.rfft(y)[:LENGTH // 4]
         return sfft.irfft(up, LENGTH) * 2
 
-    def draw(self):
+    def make_voice(self, narrow):
+        """One voice, at times two in turn, with its microphone and room: the room stays in what is to be left, it
+        is the talker's, and taking it away hurts."""
         rng = self.rng
         s = self.talker()
-        if rng.random() < 0.3:  # a pause, then somebody else
-            o, p = rng.integers(LENGTH // 5, LENGTH * 4 // 5), rng.integers(0, 12000)
+        r = rng.random()
+        if r < 0.25:  # a pause, then somebody else
+            o, p = rng.integers(LENGTH // 5, LENGTH * 4 // 5), rng.integers(0, 16000)
             s[o:o + p] = 0
-            if o + p < LENGTH:
-                s[o + p:] = self.talker()[:LENGTH - o - p]
-        n = self.one_noise()
-        if rng.random() < 0.35:
-            n = n + self.one_noise() * rng.uniform(0.2, 1)
-        fs, fn = sfft.rfft(s), sfft.rfft(n.astype(np.float32))
+            s[o + p:] = self.talker()[:max(0, LENGTH - o - p)]
+        elif r < 0.45:  # nobody speaks yet
+            s[:rng.integers(RATE // 5, 2 * RATE)] = 0
+        f = sfft.rfft(s)
         if rng.random() < 0.5:
-            fs = fs * noise.curve(rng, 6)(self.f)
-        if rng.random() < 0.7:
-            fn = fn * noise.curve(rng, 8)(self.f)
-        if rng.random() < 0.35:  # the room stays in the target: it is the talker's, and taking it away hurts
-            fs = fs * self.room((0.1, 0.5))
-        if rng.random() < 0.15:
-            fn = fn * self.room((0.3, 1.5))
-        narrow = rng.random() < 0.35
+            f = f * noise.curve(rng, 6)(self.f)
+        if rng.random() < 0.3:
+            f = f * self.room((0.1, 0.5))
         if narrow:
-            b = self.narrow()
-            fs, fn = fs * b, fn * b
+            f = f * self.narrow()
         elif rng.random() < 0.15:  # a dull microphone or codec
-            b = 1 / (1 + (self.f / rng.uniform(3000, 7500)) ** 20)
-            fs, fn = fs * b, (fn * b if rng.random() < 0.7 else fn)
-        s, n = sfft.irfft(fs, LENGTH), sfft.irfft(fn, LENGTH)
+            f = f / (1 + (self.f / rng.uniform(3000, 7500)) ** 20)
+        s = sfft.irfft(f, LENGTH)
         loud = np.abs(s) > 0.02 * np.abs(s).max()
-        rms = np.sqrt((s[loud] ** 2).mean() + 1e-9) if loud.any() else 1e-3
+        return s / max(np.sqrt((s[loud] ** 2).mean()) if loud.any() else 1, 1e-4)
+
+    def make_noise(self, narrow):
+        rng = self.rng
+        n = self.one_noise()
+        if rng.random() < 0.3:
+            n = n + self.one_noise() * rng.uniform(0.2, 1)
+        f = sfft.rfft(n.astype(np.float32))
+        if rng.random() < 0.7:
+            f = f * noise.curve(rng, 8)(self.f)
+        if rng.random() < 0.15:
+            f = f * self.room((0.3, 1.5))
+        if narrow:
+            f = f * self.narrow()
+        elif rng.random() < 0.1:
+            f = f / (1 + (self.f / rng.uniform(3000, 7500)) ** 20)
+        n = sfft.irfft(f, LENGTH)
+        return n / (n.std() + 1e-6)
+
+    def mix(self, s, n, narrow, alone=0.06, clean=0.13):
+        """A mixture of a voice and a noise, and what is to be left of it."""
+        rng = self.rng
         level = 10 ** (rng.uniform(-42, -12) / 20)
-        s = s * (level / max(rms, 1e-4))
-        s *= min(1, 0.98 / (np.abs(s).max() + 1e-6))
-        snr = rng.uniform(-5, 20)
+        s = s * np.float32(level)
+        s *= np.float32(min(1, 0.98 / (np.abs(s).max() + 1e-6)))
+        snr = rng.uniform(-5, 22)
         kind = rng.random()
-        if kind < 0.08:
+        if kind < alone:
             s = s * 0
-        elif kind < 0.18:
-            snr = rng.uniform(35, 70)
-        n = n / (n.std() + 1e-6) * level * 10 ** (-snr / 20)
+        elif kind < alone + clean:
+            snr = rng.uniform(30, 80)
+        n = np.roll(n, rng.integers(LENGTH)) * np.float32(level * 10 ** (-snr / 20) * rng.choice([-1, 1]))
         x = s + n
         peak = np.abs(x).max()
         if peak > 1:
@@ -181,8 +199,17 @@ class Mixer:
         if narrow and rng.random() < 0.7:
             y = self.g711(x)
             # the coder's filter took a little of the level along
-            c = np.clip(np.dot(y, x) / (np.dot(y, y) + 1e-9), 0.5, 2)
-            x = y * c
+            x = y * np.clip(np.dot(y, x) / (np.dot(y, y) + 1e-9), 0.5, 2)
         elif rng.random() < 0.5:
             x = np.round(x * 32768) / 32768
-        return x.astype(np.float32), s.astype(np.float32), narrow
+        return x.astype(np.float32), s.astype(np.float32)
+
+
+def stretch(x, n):
+    """x as n samples, by FFT."""
+    if len(x) == n:
+        return x.copy()
+    f, m = sfft.rfft(x), min(len(x), n) // 2
+    g = np.zeros(n // 2 + 1, f.dtype)
+    g[:m] = f[:m]
+    return sfft.irfft(g, n) * np.float32(n / len(x))

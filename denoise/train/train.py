@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Trains the network of model.py on mixtures of mix.py.
+"""Trains the network of model.py on pairs of voices and noises from a pool (pool.py).
 
-    OMP_NUM_THREADS=1 python3 train.py --corpus DIR --run DIR [--steps N] [--seed 1]
+    OMP_NUM_THREADS=1 python3 train.py --pool DIR --run DIR [--steps N | --until HH:MM] [--seed 1]
 
-One thread. Every few minutes RUN/checkpoint.pt is replaced; started again with the same RUN it goes on from
-there, the mixtures of step n being the same whether or not it was interrupted. --steps is where the learning
-rate ends; more steps later mean a longer schedule from the checkpoint's step on.
+One thread, with fused.c more than a hundred times as fast as sound. Every few minutes RUN/checkpoint.npz is replaced; started
+again with the same RUN it goes on from there. The learning rate rises for a moment, stays, and falls over the last
+part of the steps, or of the time until HH:MM: with --until a run may be stopped and given another end at any time, and what is
+averaged (ema) is fit to be used all along.
 """
 import argparse
-import copy
+import glob
 import math
 import os
 import time
@@ -17,108 +18,149 @@ for k in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
     os.environ.setdefault(k, '1')
 
 import numpy as np
-import torch
+import scipy.fft as sfft
 
+import bands
+import loss
 import mix
-from bands import BINS, window
-from model import Net
+import model
 
-NARROW = torch.ones(BINS)
-NARROW[80:] = 0
-WINDOW = torch.tensor(window(320))
+WINDOW = bands.window(320)
+FRAMES = mix.LENGTH // 160 - 1
 
 
 def stft(x):
-    """T x B x BINS."""
-    return torch.stft(x, 320, 160, 320, WINDOW, center=False, return_complex=True).permute(2, 0, 1) / 320
+    """B x FRAMES x BINS of B x LENGTH."""
+    frames = np.lib.stride_tricks.sliding_window_view(x, 320, axis=1)[:, ::160] * (WINDOW / 320)
+    return sfft.rfft(frames, axis=2)
 
 
-def loss_of(net, x, s, narrow, over):
-    """Compressed magnitudes and spectra, the signal-to-noise ratio, and whether anybody speaks."""
-    mask = torch.where(narrow[None, :, None], NARROW, torch.ones(BINS))
-    X, S = stft(x) * mask, stft(s) * mask
-    yr, yi, _, vad = net(X.real, X.imag)
-    level = (X.abs().pow(2).mean((0, 2), keepdim=True) + 1e-10).sqrt()
-    sr, si, yr, yi = S.real / level, S.imag / level, yr / level, yi / level
-    ps, py = sr * sr + si * si + 1e-7, yr * yr + yi * yi + 1e-7
-    d = ps.pow(0.15) - py.pow(0.15)
-    lost = torch.relu(d)
-    magnitude = (d * d + over * lost * lost).mean()
-    fs, fy = ps.pow(-0.35), py.pow(-0.35)
-    spectrum = ((sr * fs - yr * fy) ** 2 + (si * fs - yi * fy) ** 2).mean()
-    es = (sr * sr + si * si).sum((0, 2))
-    ee = ((sr - yr) ** 2 + (si - yi) ** 2).sum((0, 2))
-    ratio = torch.where(es > 1, 10 * torch.log10((ee + 1e-3 * es) / (es + 1e-6) + 1e-6), torch.zeros_like(es)).mean()
-    e = S.abs().pow(2).sum(-1)
-    speaks = ((e > e.amax(0, keepdim=True) * 1e-4) & (e > 1e-8)).float()
-    activity = torch.nn.functional.binary_cross_entropy_with_logits(vad, speaks)
-    total = 0.7 * magnitude + 0.4 * spectrum + 0.0012 * ratio + 0.01 * activity
-    return total, (magnitude, spectrum, ratio, activity)
+class Pool:
+    """The shards of a folder, and pairs from them. look takes in what has come since."""
+
+    def __init__(self, folder):
+        self.folder, self.have = folder, {}
+        self.kinds = {k: [] for k in ('voice', 'noise', 'voice-narrow', 'noise-narrow', 'coded')}
+        self.look()
+
+    def look(self):
+        for path in sorted(glob.glob(os.path.join(self.folder, '*-*.npz'))):
+            if path in self.have or '.new.' in path:
+                continue
+            kind = os.path.basename(path).rsplit('-', 2)[0]
+            if kind in self.kinds:
+                z = np.load(path)
+                self.have[path] = True
+                self.kinds[kind].append((z['sound'], z['clean'] if kind == 'coded' else z['size']))
+
+    def row(self, rng, kind):
+        sound, other = self.kinds[kind][rng.integers(len(self.kinds[kind]))]
+        i = rng.integers(len(sound))
+        return sound[i].astype(np.float32), other[i]
+
+    def pair(self, mixer, a):
+        rng = mixer.rng
+        if self.kinds['coded'] and rng.random() < 0.06:
+            x, s = self.row(rng, 'coded')
+            return x / 32768, s.astype(np.float32) / 32768, False
+        narrow = rng.random() < 0.35
+        tail = '-narrow' if narrow else ''
+        (s, k), (n, m) = self.row(rng, 'voice' + tail), self.row(rng, 'noise' + tail)
+        return mixer.mix(s / k, n / m, narrow, a.alone, a.clean) + (narrow,)
+
+
+def onsets(S, extra):
+    """What each frame counts: more by extra for the 60 ms in which speech begins after it was quieter by 20 dB."""
+    e = 10 * np.log10((S.real ** 2 + S.imag ** 2).sum(2) + 1e-12)
+    w = np.ones(e.shape, np.float32)
+    top = e.max(1, keepdims=True)
+    before = np.stack([np.pad(e, ((0, 0), (k, 0)), constant_values=-120)[:, :e.shape[1]] for k in range(4, 12)]).max(0)
+    rise = (e > top - 35) & (e > before + 15) & (top > -80)
+    for k in range(6):
+        w[:, k:][rise[:, :rise.shape[1] - k]] = 1 + extra
+    return w
 
 
 def main():
     a = argparse.ArgumentParser()
-    a.add_argument('--corpus', required=True)
+    a.add_argument('--pool', required=True)
     a.add_argument('--run', required=True)
-    a.add_argument('--steps', type=int, default=200000)
-    a.add_argument('--batch', type=int, default=12)
+    a.add_argument('--weights', help='begin with these (a weights.bin) in place of fresh ones')
+    a.add_argument('--steps', type=int, default=50000)
+    a.add_argument('--until', help='HH:MM: the learning rate ends then, whatever the steps')
+    a.add_argument('--minutes', type=float, help='the same in minutes of processor time')
+    a.add_argument('--fall', type=float, default=0.5, help='part of the way over which the learning rate falls')
+    a.add_argument('--batch', type=int, default=6)
     a.add_argument('--rate', type=float, default=2e-3)
-    a.add_argument('--over', type=float, default=0.5, help='extra weight of speech taken away')
+    a.add_argument('--alone', type=float, default=0.06, help='share of noise without speech')
+    a.add_argument('--clean', type=float, default=0.13, help='share of speech almost without noise')
+    a.add_argument('--onset', type=float, default=0.0, help='extra weight of the beginnings of words')
     a.add_argument('--seed', type=int, default=1)
+    for name, value in vars(loss.Recipe()).items():
+        a.add_argument('--' + name, type=float, default=value, help='see loss.Recipe')
     a = a.parse_args()
-    torch.set_num_threads(1)
-    torch.manual_seed(a.seed)
+    recipe = loss.Recipe(**{k: getattr(a, k) for k in vars(loss.Recipe())})
     os.makedirs(a.run, exist_ok=True)
-    os.environ.setdefault('DENOISE_CACHE', a.run)
-    mixer = mix.Mixer(mix.Corpus(a.corpus), a.seed)
-    net = Net()
-    ema = copy.deepcopy(net)
-    opt = torch.optim.Adam(net.parameters(), a.rate, betas=(0.9, 0.98))
-    step, path = 0, os.path.join(a.run, 'checkpoint.pt')
+    pool, mixer = Pool(a.pool), mix.Mixer(None, a.seed)
+    w = model.read(a.weights) if a.weights else model.fresh(a.seed)
+    state = {'w': w, 'ema': w.copy(), 'm': np.zeros_like(w), 'v': np.zeros_like(w), 'step': 0, 'seconds': 0.0}
+    path = os.path.join(a.run, 'checkpoint.npz')
     if os.path.exists(path):
-        c = torch.load(path)
-        net.load_state_dict(c['net'])
-        ema.load_state_dict(c['ema'])
-        opt.load_state_dict(c['opt'])
-        step = c['step']
-    for n in (net, ema):
-        for m in n.modules():
-            if isinstance(m, torch.nn.BatchNorm1d):
-                m.momentum = 0.02
-    print('parameters', sum(p.numel() for p in net.parameters()), 'from step', step, flush=True)
+        state.update({k: v if v.shape else v.item() for k, v in np.load(path).items()})
+    w, ema, m, v, step = (state[k] for k in ('w', 'ema', 'm', 'v', 'step'))
+    before, began = state['seconds'], time.time()
+    first, cpu = step, time.process_time()
+    end = None
+    if a.until:
+        end = time.mktime(time.strptime(time.strftime('%Y-%m-%d ') + a.until, '%Y-%m-%d %H:%M'))
+    print('weights', len(w), 'from step', step, recipe, {k: len(v) for k, v in pool.kinds.items()}, flush=True)
 
     def save():
-        torch.save({'net': net.state_dict(), 'ema': ema.state_dict(), 'opt': opt.state_dict(), 'step': step}, path + '.new')
-        os.replace(path + '.new', path)
+        np.savez(path + '.new.npz', w=w, ema=ema, m=m, v=v, step=step, seconds=before + time.time() - began)
+        os.replace(path + '.new.npz', path)
 
-    began, saved, seen = time.time(), time.time(), []
-    while step < a.steps:
-        lr = a.rate * min(1, (step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * step / a.steps)) + 2e-5
-        for g in opt.param_groups:
-            g['lr'] = lr
+    saved, looked, seen = time.time(), time.time(), []
+    while True:
+        if end:
+            done = (time.time() - began) / max(end - began, 1)
+        elif a.minutes:
+            done = (time.process_time() - cpu) / 60 / a.minutes
+        else:
+            done = (step - first) / max(a.steps - first, 1)
+        if done >= 1:
+            break
+        lr = a.rate * min(1, (step + 1) / 300, (step - first + 1) / 100)
+        if done > 1 - a.fall:
+            lr *= 0.5 + 0.5 * math.cos(math.pi * (done - 1 + a.fall) / a.fall)
+        lr += 1e-5
         mixer.rng = np.random.default_rng([a.seed, step])
-        drawn = [mixer.draw() for _ in range(a.batch)]
-        x, s = (torch.from_numpy(np.stack([d[i] for d in drawn])) for i in (0, 1))
-        total, parts = loss_of(net, x, s, torch.tensor([d[2] for d in drawn]), a.over)
-        opt.zero_grad()
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        opt.step()
-        step += 1
-        k = min(0.997, step / (step + 20))
-        with torch.no_grad():
-            for e, p in zip(ema.parameters(), net.parameters()):
-                e.lerp_(p, 1 - k)
-            for e, p in zip(ema.buffers(), net.buffers()):
-                e.copy_(p)
-        seen.append([total.item()] + [p.item() for p in parts])
-        if step % 25 == 0:
-            m = np.mean(seen[-100:], 0)
-            print('step %d  %.0f s  %.2f h of audio  lr %.5f  loss %.5f  magnitude %.5f  spectrum %.5f  snr %.2f  vad %.3f' % (
-                step, time.time() - began, step * a.batch * mix.LENGTH / 16000 / 3600, lr, *m[:3], -m[3], m[4]), flush=True)
-        if time.time() - saved > 150:
+        drawn = [pool.pair(mixer, a) for _ in range(a.batch)]
+        X, S = (stft(np.stack([d[i] for d in drawn])) for i in (0, 1))
+        for i, d in enumerate(drawn):
+            if d[2]:
+                X[i, :, 80:] = S[i, :, 80:] = 0
+        weight = onsets(S, a.onset) if a.onset else np.ones(X.shape[:2], np.float32)
+        g, parts = loss.step(w, X, S, weight, recipe)
+        norm = np.sqrt(np.dot(g, g))
+        if np.isfinite(norm):
+            g *= min(1, 1.0 / (norm + 1e-9))
+            step += 1
+            m += 0.1 * (g - m)
+            v += 0.01 * (g * g - v)
+            w -= lr * (m / (1 - 0.9 ** step)) / (np.sqrt(v / (1 - 0.99 ** step)) + 1e-8)
+            ema += max(0.001, 1 / (step + 10)) * (w - ema)
+        seen.append(list(parts) + [norm])
+        if step % 200 == 0:
+            k = np.mean(seen[-1000:], 0)
+            print('step %d  %.0f s  %.2f h of audio  lr %.5f  loss %.5f  magnitude %.5f  spectrum %.5f  snr %.2f  vad %.3f  norm %.3f' % (
+                step, time.time() - began, step * a.batch * mix.LENGTH / mix.RATE / 3600, lr, *k[:3], -k[3], k[4], k[5]), flush=True)
+            del seen[:-1000]
+        if time.time() - saved > 60:
             save()
             saved = time.time()
+        if time.time() - looked > 120:
+            pool.look()
+            looked = time.time()
     save()
 
 
