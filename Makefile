@@ -77,20 +77,25 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s) each
 	scripts/setup.sh build
 	scripts/fuzz.sh $${FUZZTIME:-30s}
 
-# Debian's python3-torch, python3-scipy and python3-soundfile. CORPUS is a folder as docs/denoise.md has it.
+# Debian's python3-torch, python3-scipy, python3-soundfile and gcc. CORPUS is a folder as docs/denoise.md has it.
 PYTHON ?= /usr/bin/python3
 STEPS ?= 200000
+.PHONY: denoise-pool
+denoise-pool: ## make the voices and noises that the noise suppressor is trained on: CORPUS=dir POOL=dir
+	cd denoise/train && OMP_NUM_THREADS=1 DENOISE_CACHE=$(POOL) $(PYTHON) pool.py --corpus $(CORPUS) --pool $(POOL)
+
 .PHONY: denoise-train
-denoise-train: ## train the noise suppressor: CORPUS=dir RUN=dir [STEPS=n]; goes on where it was stopped
-	cd denoise/train && OMP_NUM_THREADS=1 $(PYTHON) train.py --corpus $(CORPUS) --run $(RUN) --steps $(STEPS)
+denoise-train: ## train the noise suppressor: POOL=dir RUN=dir [STEPS=n] [RECIPE=flags]; goes on where it was stopped
+	cd denoise/train && OMP_NUM_THREADS=1 $(PYTHON) test_fused.py
+	cd denoise/train && OMP_NUM_THREADS=1 $(PYTHON) train.py --pool $(POOL) --run $(RUN) --steps $(STEPS) $(RECIPE)
 
 .PHONY: denoise-eval
-denoise-eval: ## score what was trained on voices and noises it never heard: CORPUS=dir SPEECH=dir RUN=dir
-	cd denoise/train && OMP_NUM_THREADS=1 $(PYTHON) evaluate.py --corpus $(CORPUS) --speech $(SPEECH) $(RUN)/checkpoint.pt
+denoise-eval: ## score what was trained on voices and noises it never heard: CORPUS=dir SPEECH=dir RUN=dir [OUTSIDE=dir] [SET=final]
+	cd denoise/train && OMP_NUM_THREADS=1 $(PYTHON) evaluate.py --corpus $(CORPUS) --speech $(SPEECH) --set $(or $(SET),look) $(if $(OUTSIDE),--outside $(OUTSIDE)) $(RUN)/checkpoint.npz
 
 .PHONY: denoise-export
 denoise-export: ## make the embedded weights and the golden vectors of what was trained: RUN=dir
-	cd denoise/train && OMP_NUM_THREADS=1 $(PYTHON) export.py $(RUN)/checkpoint.pt ../weights.bin ../testdata
+	cd denoise/train && OMP_NUM_THREADS=1 $(PYTHON) export.py $(RUN)/checkpoint.npz ../weights.bin ../testdata
 
 .PHONY: denoise-soak
 denoise-soak: ## an hour of speech and noise through one stream: no drift of level or state

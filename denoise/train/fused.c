@@ -378,11 +378,12 @@ static void applyback(float *d, const frame *f, int t, int b, const float *gr, c
 	}
 }
 
-static void forward(const float *w, int B, int T, const float *X, float *scratch, const float *wide) {
+// forward begins with the states, BLOCKS x R x C, and leaves those after the last frame in them.
+static void forward(const float *w, int B, int T, const float *X, float *states, float *scratch, const float *wide) {
 	int R = B * P;
 	float *gx = scratch, *gh = gx + R * G, *last = gh + R * G;
 	for (int i = 0; i < B * BANDS; i++) last[i] = -1.8f;
-	for (int i = 0; i < BLOCKS; i++) memset(frames[0].block[i].h, 0, R * C * sizeof *gx);
+	for (int i = 0; i < BLOCKS; i++) memcpy(frames[0].block[i].h, states + i * R * C, R * C * sizeof *gx);
 	for (int t = 0; t < T; t++) {
 		frame *f = frames + 1 + t;
 		fillplaces(f->e, w + ENC_ADD, R, C);
@@ -426,6 +427,7 @@ static void forward(const float *w, int B, int T, const float *X, float *scratch
 		}
 		for (int b = 0; b < B; b++) apply(f, t, b);
 	}
+	for (int i = 0; i < BLOCKS; i++) memcpy(states + i * R * C, frames[T].block[i].h, R * C * sizeof *gx);
 }
 
 // The weights of the loss, as in loss.py.
@@ -581,8 +583,9 @@ static float *room(size_t n) {
 }
 
 // step runs B sequences of T frames through the network, X and S being their spectra, B x T x BINS complex, noisy and
-// clean, and weight what each frame counts, B x T. grad is set; parts are the loss and its four terms.
-void step(const float *w, float *grad, int B, int T, const float *X, const float *S, const float *weight, const recipe *c, float *parts) {
+// clean, and weight what each frame counts, B x T. They begin with states, which become those after the last frame. grad is
+// set; parts are the loss and its four terms.
+void step(const float *w, float *grad, int B, int T, const float *X, const float *S, const float *weight, const recipe *c, float *states, float *parts) {
 	int R = B * P;
 	lay(B, T);
 	size_t wides = (size_t)P * P * C, wtotal = 2 * O * 2 * C + C * C + BLOCKS * (2 * G * C + 2 * C * C);
@@ -592,7 +595,7 @@ void step(const float *w, float *grad, int B, int T, const float *X, const float
 		for (int back = 0; back < 2; back++) spread(wide + (2 * i + back) * wides, w + BLOCK + i * BLOCK_SIZE + MIX, back);
 	memset(dwide, 0, BLOCKS * wides * sizeof *dwide);
 	memset(grad, 0, WEIGHTS * sizeof *grad);
-	forward(w, B, T, X, scratch, wide);
+	forward(w, B, T, X, states, scratch, wide);
 	lossback(B, T, S, weight, c, logits, parts);
 	backward(w, grad, B, T, logits, scratch, wide, dwide);
 }
@@ -602,9 +605,10 @@ void enhance(const float *w, int B, int T, const float *X, float *Y, float *gain
 	int R = B * P;
 	lay(B, T);
 	size_t wides = (size_t)P * P * C;
-	float *wide = room(2 * BLOCKS * wides + (size_t)R * 2 * G + B * BANDS + 64);
+	float *wide = room(2 * BLOCKS * wides + (size_t)R * (2 * G + BLOCKS * C) + B * BANDS + 64), *states = wide + 2 * BLOCKS * wides;
+	memset(states, 0, BLOCKS * R * C * sizeof *states);
 	for (int i = 0; i < BLOCKS; i++) spread(wide + 2 * i * wides, w + BLOCK + i * BLOCK_SIZE + MIX, 0);
-	forward(w, B, T, X, wide + 2 * BLOCKS * wides, wide);
+	forward(w, B, T, X, states, states + BLOCKS * R * C, wide);
 	for (int b = 0; b < B; b++)
 		for (int t = 0; t < T; t++) {
 			frame *f = frames + 1 + t;

@@ -1,7 +1,8 @@
 """What training makes small, in the plain form that torch differentiates, and the same through fused.c.
 
-step(flat, X, S, weight, recipe) is (gradient, parts) for B sequences of T frames: X and S are the spectra of the
-mixtures and of the clean speech, B x T x BINS complex64, weight is how much each frame counts, B x T.
+step(flat, X, S, weight, states, recipe) is (gradient, parts) for B sequences of T frames: X and S are the spectra of the
+mixtures and of the clean speech, B x T x BINS complex64, weight is how much each frame counts, B x T. They
+begin with states (model.BLOCKS x B*PLACES x CHANNELS float32), which become those after the last frame.
 """
 import ctypes
 import os
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 
 import bands
-from model import Net, WEIGHTS
+from model import BLOCKS, CHANNELS, PLACES, WEIGHTS, Net
 
 
 @dataclass
@@ -36,11 +37,11 @@ def bin_weights(ear):
     return (w / w.mean()).astype(np.float32)
 
 
-def plain(flat, X, S, weight, r):
+def plain(flat, X, S, weight, states, r):
     w = torch.tensor(flat, requires_grad=True)
     X, S = torch.as_tensor(X).transpose(0, 1), torch.as_tensor(S).transpose(0, 1)
     weight = torch.as_tensor(weight).T[..., None] * torch.tensor(bin_weights(r.ear))
-    yr, yi, _, vad = Net(w)(X.real.contiguous(), X.imag.contiguous())
+    yr, yi, _, vad = Net(w)(X.real.contiguous(), X.imag.contiguous(), torch.from_numpy(states))
     level = (X.abs().pow(2).mean((0, 2), keepdim=True) + 1e-10).sqrt()
     sr, si, yr, yi = S.real / level, S.imag / level, yr / level, yi / level
     ps, py = sr * sr + si * si + 1e-7, yr * yr + yi * yi + 1e-7
@@ -84,14 +85,14 @@ def pointer(a):
     return a.ctypes.data_as(ctypes.c_void_p)
 
 
-def fused(flat, X, S, weight, r):
+def fused(flat, X, S, weight, states, r):
     X, S = (np.ascontiguousarray(a, np.complex64) for a in (X, S))
     flat, weight = (np.ascontiguousarray(a, np.float32) for a in (flat, weight))
     library.setup((ctypes.c_int * len(bands.EDGES))(*bands.EDGES), pointer(bin_weights(r.ear)))
     grad, parts, terms = np.empty(WEIGHTS, np.float32), np.empty(5, np.float32), np.array(astuple(r)[:-1], np.float32)
     b, t, bins = X.shape
-    assert bins == bands.BINS and S.shape == X.shape and weight.shape == (b, t) and flat.shape == (WEIGHTS,)
-    library.step(pointer(flat), pointer(grad), b, t, pointer(X), pointer(S), pointer(weight), pointer(terms), pointer(parts))
+    assert bins == bands.BINS and S.shape == X.shape and weight.shape == (b, t) and states.shape == (BLOCKS, b * PLACES, CHANNELS) and flat.shape == (WEIGHTS,)
+    library.step(pointer(flat), pointer(grad), b, t, pointer(X), pointer(S), pointer(weight), pointer(terms), pointer(states), pointer(parts))
     return grad, parts
 
 

@@ -102,8 +102,8 @@ class Net:
         zero = torch.zeros_like(f[..., LOW:])
         return torch.stack([f, before, torch.cat([r * m, zero], -1), torch.cat([i * m, zero], -1)], 3)
 
-    def infer(self, re, im):
-        """Gains (T x B x BANDS), taps (T x B x LOW x TAPS x 2) and voice-activity logits (T x B)."""
+    def infer(self, re, im, states=None):
+        """From states (BLOCKS x B*PLACES x CHANNELS, which become those after the last frame) or none: gains (T x B x BANDS), taps (T x B x LOW x TAPS x 2) and voice-activity logits (T x B)."""
         t, b, _ = re.shape
         w, c = self.w, CHANNELS
         x = torch.nn.functional.pad(self.features(re, im), (0, 0, 2, 2)).reshape(t, b, -1)
@@ -113,7 +113,10 @@ class Net:
         for i in range(BLOCKS):
             p = 'block%d.' % i
             gru = [w[p + 'x.w'].T.contiguous(), w[p + 'h.w'].T.contiguous(), w[p + 'x.b'][0], w[p + 'h.b'][0]]
-            h, _ = torch._VF.gru(x.reshape(t, b * PLACES, c), torch.zeros(1, b * PLACES, c), gru, True, 1, 0.0, False, False, False)
+            before = torch.zeros(1, b * PLACES, c) if states is None else states[i:i + 1].clone()
+            h, after = torch._VF.gru(x.reshape(t, b * PLACES, c), before, gru, True, 1, 0.0, False, False, False)
+            if states is not None:
+                states[i] = after[0].detach()
             x = x + h.view(t, b, PLACES, c) @ w[p + 'after.w'] + w[p + 'after.b']
             heads = x.view(t, b, PLACES, HEADS, c // HEADS)
             m = torch.einsum('hpq,tbqhc->tbphc', w[p + 'mix'].view(HEADS, PLACES, PLACES), heads).reshape(t, b, PLACES, c)
@@ -125,9 +128,9 @@ class Net:
         taps = taps.permute(0, 1, 2, 5, 3, 4).reshape(t, b, BANDS, TAPS, 2)[:, :, :LOW]
         return gain, taps, o[..., STEP * (1 + 2 * TAPS)].mean(-1)
 
-    def __call__(self, re, im):
+    def __call__(self, re, im, states=None):
         """Spectra T x B x BINS in and out (real, imaginary), then the gains and the voice-activity logits."""
-        gain, taps, vad = self.infer(re, im)
+        gain, taps, vad = self.infer(re, im, states)
         g = gain @ self.up
         yr, yi = re * g, im * g
         lr, li = yr[..., :LOW], yi[..., :LOW]

@@ -94,6 +94,7 @@ def main():
     a.add_argument('--rate', type=float, default=2e-3)
     a.add_argument('--alone', type=float, default=0.06, help='share of noise without speech')
     a.add_argument('--clean', type=float, default=0.13, help='share of speech almost without noise')
+    a.add_argument('--cold', type=float, default=0.35, help='share of mixtures that begin with nothing remembered')
     a.add_argument('--onset', type=float, default=0.0, help='extra weight of the beginnings of words')
     a.add_argument('--seed', type=int, default=1)
     for name, value in vars(loss.Recipe()).items():
@@ -119,6 +120,7 @@ def main():
         np.savez(path + '.new.npz', w=w, ema=ema, m=m, v=v, step=step, seconds=before + time.time() - began)
         os.replace(path + '.new.npz', path)
 
+    states = np.zeros((model.BLOCKS, a.batch * model.PLACES, model.CHANNELS), np.float32)
     saved, looked, seen = time.time(), time.time(), []
     while True:
         if end:
@@ -140,7 +142,13 @@ def main():
             if d[2]:
                 X[i, :, 80:] = S[i, :, 80:] = 0
         weight = onsets(S, a.onset) if a.onset else np.ones(X.shape[:2], np.float32)
-        g, parts = loss.step(w, X, S, weight, recipe)
+        # A stream goes on when its talker and its noise change: most begin where another one's ended.
+        states = states.reshape(model.BLOCKS, a.batch, -1)[:, mixer.rng.permutation(a.batch)]
+        states[:, mixer.rng.random(a.batch) < a.cold] = 0
+        states = np.ascontiguousarray(states.reshape(model.BLOCKS, -1, model.CHANNELS))
+        g, parts = loss.step(w, X, S, weight, states, recipe)
+        if not np.isfinite(states).all():
+            states[:] = 0
         norm = np.sqrt(np.dot(g, g))
         if np.isfinite(norm):
             g *= min(1, 1.0 / (norm + 1e-9))
