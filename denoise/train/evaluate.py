@@ -122,7 +122,8 @@ def main():
     a.add_argument('--set', default='look', choices=sorted(mix.NOISES))
     a.add_argument('--limit', type=int, default=1000)
     a.add_argument('--outside', default=os.environ.get('DENOISE_OUTSIDE'))
-    a.add_argument('--quick', action='store_true', help='our own weights at 16 kHz alone')
+    a.add_argument('--ours', action='store_true', help='WEIGHTS alone, nothing beside them')
+    a.add_argument('--quick', action='store_true', help='the same, and neither telephone speech nor slow scorers')
     a.add_argument('--write', help='also write the pairs as noisy/ and clean/KIND_SNR_NUMBER.wav here, for bench denoise')
     a.add_argument('weights', nargs='*')
     a = a.parse_args()
@@ -135,10 +136,11 @@ def main():
     if a.write:
         write(a.write, items)
     systems, more = outsiders(a.outside)
-    systems = {'noisy': lambda x, rate: x, **{k: wide(f) for k, f in ({} if a.quick else systems).items()}}
+    systems = {'noisy': lambda x, rate: x, **{k: wide(f) for k, f in ({} if a.quick or a.ours else systems).items()}}
     systems.update({os.path.basename(os.path.dirname(c)) + '/' + os.path.basename(c): load(c) for c in a.weights})
-    if a.quick:
+    if a.quick or a.ours:
         del systems['noisy']
+    if a.quick:
         more = {r: {k: f for k, f in v.items() if 'PESQ' in k} for r, v in more.items()}
     order = {k: '%d' % i for i, k in enumerate(systems)}
     label = lambda s: order[s] + ' ' + s
