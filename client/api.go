@@ -1192,6 +1192,89 @@ func (c *Client) GetWall(ctx context.Context, opts ...Option) (wire.Wall, error)
 	return one[wire.Wall](ctx, c, "GET", "/v1/wall", nil, nil, opts)
 }
 
+// GetWebhooks: all webhooks and how they do.
+//
+// GET /v1/webhooks; grant webhook:read.
+func (c *Client) GetWebhooks(ctx context.Context, opts ...Option) (wire.WebhookList, error) {
+	return one[wire.WebhookList](ctx, c, "GET", "/v1/webhooks", nil, nil, opts)
+}
+
+// PostWebhooks: make a webhook; its secret is shown this once.
+//
+// POST /v1/webhooks; grant webhook:write.
+func (c *Client) PostWebhooks(ctx context.Context, body wire.WebhookRequest, opts ...Option) (wire.WebhookSecret, error) {
+	return one[wire.WebhookSecret](ctx, c, "POST", "/v1/webhooks", nil, object("application/json", body), opts)
+}
+
+// DeleteWebhook: forget a webhook with its dead letters.
+//
+// DELETE /v1/webhooks/{webhook}; grant webhook:write.
+func (c *Client) DeleteWebhook(ctx context.Context, webhook string, opts ...Option) error {
+	return nothing(ctx, c, "DELETE", "/v1/webhooks/"+escape(webhook), nil, nil, opts)
+}
+
+// GetWebhook: one webhook.
+//
+// GET /v1/webhooks/{webhook}; grant webhook:read.
+func (c *Client) GetWebhook(ctx context.Context, webhook string, opts ...Option) (wire.Webhook, error) {
+	return one[wire.Webhook](ctx, c, "GET", "/v1/webhooks/"+escape(webhook), nil, nil, opts)
+}
+
+// PatchWebhook: change, disable or enable a webhook (merge patch).
+//
+// PATCH /v1/webhooks/{webhook}; grant webhook:write.
+func (c *Client) PatchWebhook(ctx context.Context, webhook string, body wire.WebhookPatch, opts ...Option) (wire.Webhook, error) {
+	return one[wire.Webhook](ctx, c, "PATCH", "/v1/webhooks/"+escape(webhook), nil, object("application/merge-patch+json", body), opts)
+}
+
+// GetWebhookAttempts: the last attempts, newest first.
+//
+// GET /v1/webhooks/{webhook}/attempts; grant webhook:read.
+func (c *Client) GetWebhookAttempts(ctx context.Context, webhook string, opts ...Option) (wire.WebhookAttemptList, error) {
+	return one[wire.WebhookAttemptList](ctx, c, "GET", "/v1/webhooks/"+escape(webhook)+"/attempts", nil, nil, opts)
+}
+
+// GetWebhookDeadQuery narrows GetWebhookDead; what is left out asks for nothing in particular.
+type GetWebhookDeadQuery struct {
+	Cursor string
+	Limit  int
+}
+
+func (q GetWebhookDeadQuery) values() *query {
+	v := new(query)
+	v.text("cursor", q.Cursor)
+	v.count("limit", q.Limit)
+	return v
+}
+
+// GetWebhookDead: events that could not be delivered.
+//
+// GET /v1/webhooks/{webhook}/dead; grant webhook:read.
+func (c *Client) GetWebhookDead(ctx context.Context, webhook string, q GetWebhookDeadQuery, opts ...Option) (wire.DeadLetterList, error) {
+	return one[wire.DeadLetterList](ctx, c, "GET", "/v1/webhooks/"+escape(webhook)+"/dead", q.values(), nil, opts)
+}
+
+// PostWebhookReplay: send dead letters again.
+//
+// POST /v1/webhooks/{webhook}/replay; grant webhook:write.
+func (c *Client) PostWebhookReplay(ctx context.Context, webhook string, body wire.ReplayRequest, opts ...Option) (wire.ReplayAnswer, error) {
+	return one[wire.ReplayAnswer](ctx, c, "POST", "/v1/webhooks/"+escape(webhook)+"/replay", nil, object("application/json", body), opts)
+}
+
+// PostWebhookRotate: a new secret; the old one signs too for a while.
+//
+// POST /v1/webhooks/{webhook}/rotate; grant webhook:write.
+func (c *Client) PostWebhookRotate(ctx context.Context, webhook string, body wire.WebhookRotation, opts ...Option) (wire.WebhookSecret, error) {
+	return one[wire.WebhookSecret](ctx, c, "POST", "/v1/webhooks/"+escape(webhook)+"/rotate", nil, object("application/json", body), opts)
+}
+
+// PostWebhookTest: send a test event now.
+//
+// POST /v1/webhooks/{webhook}/test; grant webhook:write.
+func (c *Client) PostWebhookTest(ctx context.Context, webhook string, opts ...Option) (wire.WebhookAttempt, error) {
+	return one[wire.WebhookAttempt](ctx, c, "POST", "/v1/webhooks/"+escape(webhook)+"/test", nil, nil, opts)
+}
+
 // GetWrapup: one wrap-up.
 //
 // GET /v1/wrapups/{wrapup}; grant agent:read, or for one's own agent:self.

@@ -31,6 +31,7 @@ import type {
   ConsultRequest,
   ContactListing,
   ContactLists,
+  DeadLetterList,
   DeleteRequest,
   DeskConfig,
   DeskConfigAnswer,
@@ -74,6 +75,8 @@ import type {
   RecordingList,
   RecordingRequest,
   RejectRequest,
+  ReplayAnswer,
+  ReplayRequest,
   RollBackRequest,
   Room,
   RoomRequest,
@@ -97,6 +100,14 @@ import type {
   VariableRequest,
   VariablesPatch,
   Wall,
+  Webhook,
+  WebhookAttempt,
+  WebhookAttemptList,
+  WebhookList,
+  WebhookPatch,
+  WebhookRequest,
+  WebhookRotation,
+  WebhookSecret,
   Wrapup,
 } from './wire';
 
@@ -225,6 +236,11 @@ export interface GetRecordingTrackQuery {
 
 export interface GetTargetsQuery {
   text?: string;
+  limit?: number;
+}
+
+export interface GetWebhookDeadQuery {
+  cursor?: string;
   limit?: number;
 }
 
@@ -900,6 +916,56 @@ export class Api {
   /** Agents, queues and calls at one moment. `GET /v1/wall; grant supervise:wall` */
   getWall(opt?: ApiOptions): Promise<Wall> {
     return this.send({ method: 'GET', path: '/v1/wall', answer: 'object' }, opt) as Promise<Wall>;
+  }
+
+  /** All webhooks and how they do. `GET /v1/webhooks; grant webhook:read` */
+  getWebhooks(opt?: ApiOptions): Promise<WebhookList> {
+    return this.send({ method: 'GET', path: '/v1/webhooks', answer: 'object' }, opt) as Promise<WebhookList>;
+  }
+
+  /** Make a webhook; its secret is shown this once. `POST /v1/webhooks; grant webhook:write` */
+  postWebhooks(body: WebhookRequest, opt?: ApiOptions): Promise<WebhookSecret> {
+    return this.send({ method: 'POST', path: '/v1/webhooks', body, type: 'application/json', answer: 'object' }, opt) as Promise<WebhookSecret>;
+  }
+
+  /** Forget a webhook with its dead letters. `DELETE /v1/webhooks/{webhook}; grant webhook:write` */
+  deleteWebhook(webhook: string, opt?: ApiOptions): Promise<void> {
+    return this.send({ method: 'DELETE', path: `/v1/webhooks/${e(webhook)}`, answer: 'nothing' }, opt) as Promise<void>;
+  }
+
+  /** One webhook. `GET /v1/webhooks/{webhook}; grant webhook:read` */
+  getWebhook(webhook: string, opt?: ApiOptions): Promise<Webhook> {
+    return this.send({ method: 'GET', path: `/v1/webhooks/${e(webhook)}`, answer: 'object' }, opt) as Promise<Webhook>;
+  }
+
+  /** Change, disable or enable a webhook (merge patch). `PATCH /v1/webhooks/{webhook}; grant webhook:write` */
+  patchWebhook(webhook: string, body: WebhookPatch, opt?: ApiOptions): Promise<Webhook> {
+    return this.send({ method: 'PATCH', path: `/v1/webhooks/${e(webhook)}`, body, type: 'application/merge-patch+json', answer: 'object' }, opt) as Promise<Webhook>;
+  }
+
+  /** The last attempts, newest first. `GET /v1/webhooks/{webhook}/attempts; grant webhook:read` */
+  getWebhookAttempts(webhook: string, opt?: ApiOptions): Promise<WebhookAttemptList> {
+    return this.send({ method: 'GET', path: `/v1/webhooks/${e(webhook)}/attempts`, answer: 'object' }, opt) as Promise<WebhookAttemptList>;
+  }
+
+  /** Events that could not be delivered. `GET /v1/webhooks/{webhook}/dead; grant webhook:read` */
+  getWebhookDead(webhook: string, q: GetWebhookDeadQuery = {}, opt?: ApiOptions): Promise<DeadLetterList> {
+    return this.send({ method: 'GET', path: `/v1/webhooks/${e(webhook)}/dead${search(q)}`, answer: 'object' }, opt) as Promise<DeadLetterList>;
+  }
+
+  /** Send dead letters again. `POST /v1/webhooks/{webhook}/replay; grant webhook:write` */
+  postWebhookReplay(webhook: string, body: ReplayRequest, opt?: ApiOptions): Promise<ReplayAnswer> {
+    return this.send({ method: 'POST', path: `/v1/webhooks/${e(webhook)}/replay`, body, type: 'application/json', answer: 'object' }, opt) as Promise<ReplayAnswer>;
+  }
+
+  /** A new secret; the old one signs too for a while. `POST /v1/webhooks/{webhook}/rotate; grant webhook:write` */
+  postWebhookRotate(webhook: string, body: WebhookRotation, opt?: ApiOptions): Promise<WebhookSecret> {
+    return this.send({ method: 'POST', path: `/v1/webhooks/${e(webhook)}/rotate`, body, type: 'application/json', answer: 'object' }, opt) as Promise<WebhookSecret>;
+  }
+
+  /** Send a test event now. `POST /v1/webhooks/{webhook}/test; grant webhook:write` */
+  postWebhookTest(webhook: string, opt?: ApiOptions): Promise<WebhookAttempt> {
+    return this.send({ method: 'POST', path: `/v1/webhooks/${e(webhook)}/test`, answer: 'object' }, opt) as Promise<WebhookAttempt>;
   }
 
   /** One wrap-up. `GET /v1/wrapups/{wrapup}; grant agent:read, or for one's own agent:self` */
