@@ -340,11 +340,11 @@ func (c *Client) PostCallBarge(ctx context.Context, call string, body wire.Super
 	return one[wire.Supervision](ctx, c, "POST", "/v1/calls/"+escape(call)+"/barge", nil, object("application/json", body), opts)
 }
 
-// PostCallCallback: a waiting call becomes a callback that keeps its place; 202 while the caller leaves a message.
+// PostCallCallback: a waiting call becomes a callback that keeps its place; 204 while the caller leaves a message first.
 //
 // POST /v1/calls/{call}/callback; grant callback:write.
-func (c *Client) PostCallCallback(ctx context.Context, call string, body wire.CallbackFromCall, opts ...Option) (wire.Callback, error) {
-	return one[wire.Callback](ctx, c, "POST", "/v1/calls/"+escape(call)+"/callback", nil, object("application/json", body), opts)
+func (c *Client) PostCallCallback(ctx context.Context, call string, body wire.CallbackFromCall, opts ...Option) (*wire.Callback, error) {
+	return maybe[wire.Callback](ctx, c, "POST", "/v1/calls/"+escape(call)+"/callback", nil, object("application/json", body), opts)
 }
 
 // PostCallCapture: capture the keys a party presses: no recording, no event, no other party gets them.

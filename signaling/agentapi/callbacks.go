@@ -77,8 +77,8 @@ func callbackRoutes() []Route {
 		},
 		{
 			Method: post, Pattern: "/v1/calls/{call}/callback", Grant: "callback:write",
-			Summary: "A waiting call becomes a callback that keeps its place; 202 while the caller leaves a message",
-			Request: wire.CallbackFromCall{}, Response: wire.Callback{}, Statuses: []int{201, 202, 404, 409, 422, 503}, Handler: postCallCallback,
+			Summary: "A waiting call becomes a callback that keeps its place; 204 while the caller leaves a message first",
+			Request: wire.CallbackFromCall{}, Response: wire.Callback{}, Statuses: []int{201, 204, 404, 409, 422, 503}, Handler: postCallCallback,
 		},
 		{
 			Method: get, Pattern: "/v1/callbacks/{callback}", Grant: "callback:read", Own: "agent:self", Summary: "One callback",
@@ -336,7 +336,7 @@ func postCallCallback(q *request) error {
 		return err
 	}
 	if c.ID == "" {
-		return q.reply(http.StatusAccepted, nil)
+		return q.reply(http.StatusNoContent, nil)
 	}
 	q.header("Location", "/v1/callbacks/"+c.ID)
 	return q.replyCallback(http.StatusCreated, c, nil)

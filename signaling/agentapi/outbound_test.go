@@ -79,7 +79,10 @@ func (outbound) DialCallback(context.Context, string, string, string) (wire.Call
 	return theCallback(), nil
 }
 
-func (outbound) TakeBack(context.Context, string, wire.CallbackFromCall, string) (wire.Callback, error) {
+func (outbound) TakeBack(_ context.Context, _ string, r wire.CallbackFromCall, _ string) (wire.Callback, error) {
+	if r.Kind == wire.CallbackVoice { // the message comes first
+		return wire.Callback{}, nil
+	}
 	return theCallback(), nil
 }
 
@@ -171,6 +174,7 @@ func outboundExamples() []example {
 		{route: "POST /v1/callbacks/requests/{callback}/confirm", path: "/v1/callbacks/requests/" + callbackID + "/confirm", body: `{"code":"123456"}`, status: 200},
 		{route: "POST /v1/callbacks/trusted", path: "/v1/callbacks/trusted", body: ask, status: 201},
 		{route: "POST /v1/calls/{call}/callback", path: "/v1/calls/" + callID + "/callback", body: `{"kind":"courtesy"}`, status: 201},
+		{route: "POST /v1/calls/{call}/callback", path: "/v1/calls/" + callID + "/callback", body: `{"kind":"voice"}`, status: 204},
 		{route: "GET /v1/callbacks/{callback}", path: c, status: 200},
 		{route: "GET /v1/callbacks/{callback}", path: "/v1/callbacks/cbk_no", status: 404},
 		{route: "PUT /v1/callbacks/{callback}", path: c, body: request, status: 200},

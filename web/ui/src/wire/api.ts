@@ -423,9 +423,9 @@ export class Api {
     return this.send({ method: 'POST', path: `/v1/calls/${e(call)}/barge`, body, type: 'application/json', answer: 'object' }, opt) as Promise<Supervision>;
   }
 
-  /** A waiting call becomes a callback that keeps its place; 202 while the caller leaves a message. `POST /v1/calls/{call}/callback; grant callback:write` */
-  postCallCallback(call: string, body: CallbackFromCall, opt?: ApiOptions): Promise<Callback> {
-    return this.send({ method: 'POST', path: `/v1/calls/${e(call)}/callback`, body, type: 'application/json', answer: 'object' }, opt) as Promise<Callback>;
+  /** A waiting call becomes a callback that keeps its place; 204 while the caller leaves a message first. `POST /v1/calls/{call}/callback; grant callback:write` */
+  postCallCallback(call: string, body: CallbackFromCall, opt?: ApiOptions): Promise<Callback | null> {
+    return this.send({ method: 'POST', path: `/v1/calls/${e(call)}/callback`, body, type: 'application/json', answer: 'object' }, opt) as Promise<Callback | null>;
   }
 
   /** Capture the keys a party presses: no recording, no event, no other party gets them. `POST /v1/calls/{call}/capture; grant capture:digits` */
