@@ -46,12 +46,14 @@ func (s *Server) onReinvite(req *sip.Request, tx sip.ServerTransaction) {
 	if !ok {
 		return
 	}
-	defer leave()
 	res, late := d.reoffer(req)
-	s.send(tx, res)
-	if !res.IsSuccess() {
+	if !res.IsSuccess() { // the offer is over with the refusal, and the next one may follow it at once
+		leave()
+		s.send(tx, res)
 		return
 	}
+	defer leave()
+	s.send(tx, res)
 	s.wg.Add(1)
 	defer s.wg.Done()
 	ack := d.awaitACK(tx, res, req.CSeq().SeqNo)
@@ -85,15 +87,15 @@ func (s *Server) onUpdate(req *sip.Request, tx sip.ServerTransaction, _ *trunk) 
 	if !ok {
 		return
 	}
-	defer leave()
+	var res *sip.Response
 	if description(req) != nil {
-		res, _ := d.reoffer(req)
-		s.send(tx, res)
-		return
+		res, _ = d.reoffer(req)
+	} else {
+		d.retarget(req)
+		res = s.response(req, sip.StatusOK, reason(sip.StatusOK), nil)
+		res.AppendHeader(s.contact(d.network))
 	}
-	d.retarget(req)
-	res := s.response(req, sip.StatusOK, reason(sip.StatusOK), nil)
-	res.AppendHeader(s.contact(d.network))
+	leave() // the answer ends the exchange, and the next offer may follow it at once
 	s.send(tx, res)
 }
 

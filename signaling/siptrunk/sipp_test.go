@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -175,6 +176,24 @@ func equal(a, b []string) bool {
 	return true
 }
 
+// listens waits until somebody has a port of 127.0.0.1: a busy machine takes its time to start a program.
+func listens(t *testing.T, network string, port uint16) {
+	t.Helper()
+	want := fmt.Sprintf(" 0100007F:%04X ", port) // as /proc/net has it: the address in the order of the machine
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		b, err := os.ReadFile("/proc/net/" + network)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(b, []byte(want)) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nobody listens on %s port %d", network, port)
+		}
+	}
+}
+
 // callee starts a scenario that waits for a call and returns where; wait reports its outcome.
 func callee(t *testing.T, scenario, network string) (addr string, wait func()) {
 	t.Helper()
@@ -186,7 +205,7 @@ func callee(t *testing.T, scenario, network string) (addr string, wait func()) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond) // until it listens
+	listens(t, network, ap.Port())
 	return addr, func() {
 		t.Helper()
 		err := c.Wait()

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -355,10 +356,11 @@ func TestDeadLetterDisableAndReplay(t *testing.T) {
 
 // A replay that fails goes on for a day too, beside what is new, and across a restart.
 func TestReplayThatFails(t *testing.T) {
-	poison, replays := true, 0
+	var cured atomic.Bool
+	var replays atomic.Int64
 	bubble(t, func(_ int, e wire.Event) int {
-		if e.Type == "call.created" && poison {
-			replays++
+		if e.Type == "call.created" && !cured.Load() {
+			replays.Add(1)
 			return 422
 		}
 		return 200
@@ -366,8 +368,8 @@ func TestReplayThatFails(t *testing.T) {
 		w, _ := r.make()
 		r.publish("call.created", "call.ended")
 		time.Sleep(12 * time.Hour)
-		if w = r.get(w.ID); w.Dead != 1 || w.State != wire.WebhookActive || replays != DefaultConfig().Refusals {
-			t.Fatalf("one event that is refused as such stops the line: %+v after %d", w, replays)
+		if w = r.get(w.ID); w.Dead != 1 || w.State != wire.WebhookActive || replays.Load() != int64(DefaultConfig().Refusals) {
+			t.Fatalf("one event that is refused as such stops the line: %+v after %d", w, replays.Load())
 		}
 		if _, err := r.h.Replay(r.t.Context(), w.ID, wire.ReplayRequest{All: true}); err != nil {
 			t.Fatal(err)
@@ -380,7 +382,7 @@ func TestReplayThatFails(t *testing.T) {
 		}
 		r.stop()
 		r.start()
-		poison = false
+		cured.Store(true)
 		time.Sleep(12 * time.Hour)
 		if w = r.get(w.ID); w.Dead != 0 {
 			t.Errorf("%+v", w)
