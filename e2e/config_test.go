@@ -11,6 +11,8 @@ audit_dir = "%[1]s/audit"
 level = "debug"
 [http]
 listen = "127.0.0.1:%[2]d"
+rate_limit = 1000 # many tests, one token
+burst = 1000
 [store]
 dir = "%[1]s/store"
 [recorder]

@@ -76,10 +76,16 @@ func (s *stream) wipe() {
 	}
 }
 
-// forget makes the encoders forget what they heard that have had nothing to do for a while.
+// forget makes the encoders forget what they heard that have had nothing to do for a while. An encoder may have gone
+// on without its resampler, where another one's brought the same mix to the same rate.
 func (p *plan) forget(tick uint64) {
 	for i := range p.stock {
-		if s := p.stock[i].stream; s.ran != 0 && tick-s.ran > forgetEvery {
+		s := p.stock[i].stream
+		if s.resampler != nil && s.resampled != 0 && tick-s.resampled > forgetEvery {
+			s.resampler.Reset(s.resampler.From(), s.resampler.To())
+			s.resampled = 0
+		}
+		if s.ran != 0 && tick-s.ran > forgetEvery {
 			s.encoder.Reset()
 			s.ran, s.kept = 0, 0
 			s.wipe()
