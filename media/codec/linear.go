@@ -82,6 +82,9 @@ func (d *linearDecoder) give(dst []int16, n int, r pcm.Rate) int {
 	total := delay * int(d.native) / 8000
 	var out int
 	if r == d.native {
+		if d.last != r {
+			d.path = pcm.Resampler{} // what it has heard must not stay because nobody asks for its rate any more
+		}
 		out = copy(dst, d.buf[past-total:past-total+n])
 	} else {
 		fresh := d.last != r
