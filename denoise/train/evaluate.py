@@ -181,7 +181,7 @@ def untouched(clean, systems, more):
             d.append(scores.si_sdr(y, s))
             e += [10 * np.log10(((y[o:o + 800] ** 2).mean() + 1e-10) / ((s[o:o + 800] ** 2).mean() + 1e-10)) for o in words(s)]
         print('| %s | %.2f, %.2f | %.3f, %.3f | %.1f | %.2f, %.2f, %.2f (%d words) |' % (
-            k, np.mean(p), np.min(p), np.mean(t), np.min(t), np.mean(d), np.mean(e), np.percentile(e, 5), np.min(e), len(e)), flush=True)
+            k, np.nanmean(p), np.nanmin(p), np.nanmean(t), np.nanmin(t), np.mean(d), np.mean(e), np.percentile(e, 5), np.min(e), len(e)), flush=True)
 
 
 def alone(noises, clean, systems):

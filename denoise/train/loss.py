@@ -67,9 +67,10 @@ def build():
     out = os.path.join(os.environ.get('DENOISE_CACHE', '/tmp'), 'fused-%d.so' % os.stat(os.path.join(here, 'fused.c')).st_mtime)
     try:
         if not os.path.exists(out):
+            new = '%s.%d' % (out, os.getpid())  # others may do the same at the same time
             subprocess.run(['gcc', '-O3', '-march=native', '-ffp-contract=fast', '-fno-math-errno', '-shared', '-fPIC',
-                            os.path.join(here, 'fused.c'), '-o', out + '.new', '-lm'], check=True)
-            os.replace(out + '.new', out)
+                            os.path.join(here, 'fused.c'), '-o', new, '-lm'], check=True)
+            os.replace(new, out)
         lib = ctypes.CDLL(out)
     except (OSError, subprocess.CalledProcessError) as e:
         print('fused.c cannot be used, going on without, many times slower:', e, file=sys.stderr)
