@@ -110,49 +110,6 @@ func (f *Floor) setRecord(r campaign.Record, actor string) {
 	}
 }
 
-// matchRecord lets inbound calls be matched to an open record: those of its numbers belong to the outbound stage of
-// its campaign (S3), until it is closed or the campaign finished.
-func (f *Floor) matchRecord(r campaign.Record) {
-	stage := f.stageOf(f.state.Campaigns[r.Campaign])
-	if stage == "" {
-		return
-	}
-	for _, n := range r.Numbers {
-		switch {
-		case f.openRecord(r):
-			f.setOpen(n.Number, stage)
-		case f.state.Open[Normalize(n.Number)] == stage && !f.openElsewhere(n.Number, r.ID):
-			f.setOpen(n.Number, "")
-		}
-	}
-}
-
-func (f *Floor) openRecord(r campaign.Record) bool {
-	return r.State != wire.RecordClosed && f.state.Campaigns[r.Campaign].State != wire.CampaignFinished
-}
-
-// stageOf is the outbound stage that names a campaign by its id or name, "" for none.
-func (f *Floor) stageOf(c campaign.Campaign) string {
-	for _, s := range f.cfg.Stages {
-		if s.Kind == StageOutbound && s.Campaign != "" && (s.Campaign == c.ID || s.Campaign == c.Setup.Name) {
-			return s.ID
-		}
-	}
-	return ""
-}
-
-// openElsewhere says whether a number has an open record of the same stage besides one.
-func (f *Floor) openElsewhere(number, but string) bool {
-	stage := f.stageOf(f.state.Campaigns[f.state.Records[but].Campaign])
-	for _, r := range f.state.Records {
-		if r.ID != but && f.openRecord(r) && f.stageOf(f.state.Campaigns[r.Campaign]) == stage &&
-			slices.ContainsFunc(r.Numbers, func(n wire.ContactNumber) bool { return Normalize(n.Number) == Normalize(number) }) {
-			return true
-		}
-	}
-	return false
-}
-
 // nextRecord takes up the next record that may be called now: one whose time has come, the agent's own
 // before others, or the next contact of the list. agentID "" is nobody in particular.
 func (f *Floor) nextRecord(cid, agentID string) (campaign.Record, bool) {

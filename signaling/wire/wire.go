@@ -303,30 +303,6 @@ type Gap struct {
 	Resumed  string     `json:"resumed,omitempty"` // deadline | manual | stop
 }
 
-// ArchiveStatus is how one archive of recordings does; the data of archive.degraded and archive.restored.
-type ArchiveStatus struct {
-	Name         string     `json:"name"`
-	OK           bool       `json:"ok"`
-	Error        string     `json:"error,omitempty"`
-	Waiting      int        `json:"waiting"` // recordings not yet stored there
-	BacklogBytes int64      `json:"backlog_bytes"`
-	OldestSince  *time.Time `json:"oldest_since,omitempty"` // end of the oldest waiting recording
-}
-
-// SpoolStatus is how the local disk does on which recordings wait for their archives; the data of spool.degraded
-// and spool.restored.
-type SpoolStatus struct {
-	OK           bool       `json:"ok"`
-	Reasons      []string   `json:"reasons,omitempty"` // write_failed | slow | low_space | backlog | dropped
-	Error        string     `json:"error,omitempty"`
-	FreeBytes    uint64     `json:"free_bytes"`   // 0: unknown
-	QueuedBytes  int64      `json:"queued_bytes"` // of running recordings, in memory
-	Waiting      int        `json:"waiting"`      // recordings that some archive lacks
-	BacklogBytes int64      `json:"backlog_bytes"`
-	OldestSince  *time.Time `json:"oldest_since,omitempty"` // end of the oldest of them
-	DroppedTicks uint64     `json:"dropped_ticks"`          // by running recordings
-}
-
 // AgentState is what an agent is doing.
 type AgentState string
 

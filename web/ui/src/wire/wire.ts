@@ -985,6 +985,38 @@ export interface AuditList {
   next?: string;
 }
 
+/** ArchiveStatus is how one archive of recordings does; the data of archive.degraded and archive.restored. */
+export interface ArchiveStatus {
+  name: string;
+  ok: boolean;
+  error?: string;
+  /** recordings not yet stored there */
+  waiting: number;
+  backlog_bytes: number;
+  /** end of the oldest waiting recording */
+  oldest_since?: string;
+}
+
+/** SpoolStatus is how the local disk does on which recordings wait for their archives; the data of spool.degraded
+ * and spool.restored. */
+export interface SpoolStatus {
+  ok: boolean;
+  /** write_failed | slow | low_space | backlog | dropped */
+  reasons?: string[];
+  error?: string;
+  /** 0: unknown */
+  free_bytes: number;
+  /** of running recordings, in memory */
+  queued_bytes: number;
+  /** recordings that some archive lacks */
+  waiting: number;
+  backlog_bytes: number;
+  /** end of the oldest of them */
+  oldest_since?: string;
+  /** by running recordings */
+  dropped_ticks: number;
+}
+
 /** Token is a fresh token of the same grants and session. */
 export interface Token {
   token: string;
@@ -1918,38 +1950,6 @@ export interface Gap {
   reason?: string;
   /** deadline | manual | stop */
   resumed?: string;
-}
-
-/** ArchiveStatus is how one archive of recordings does; the data of archive.degraded and archive.restored. */
-export interface ArchiveStatus {
-  name: string;
-  ok: boolean;
-  error?: string;
-  /** recordings not yet stored there */
-  waiting: number;
-  backlog_bytes: number;
-  /** end of the oldest waiting recording */
-  oldest_since?: string;
-}
-
-/** SpoolStatus is how the local disk does on which recordings wait for their archives; the data of spool.degraded
- * and spool.restored. */
-export interface SpoolStatus {
-  ok: boolean;
-  /** write_failed | slow | low_space | backlog | dropped */
-  reasons?: string[];
-  error?: string;
-  /** 0: unknown */
-  free_bytes: number;
-  /** of running recordings, in memory */
-  queued_bytes: number;
-  /** recordings that some archive lacks */
-  waiting: number;
-  backlog_bytes: number;
-  /** end of the oldest of them */
-  oldest_since?: string;
-  /** by running recordings */
-  dropped_ticks: number;
 }
 
 /** AgentState is what an agent is doing. */
