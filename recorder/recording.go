@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -153,6 +154,7 @@ func (rec *Recording) drain() {
 	for w := rec.ring.peek(); w != nil; w = rec.ring.peek() {
 		rec.record(readRecord(w), full)
 		rec.ring.take()
+		runtime.Gosched() // an encode or two at a time: a room's tick may be due, and there may be one core
 	}
 	clear(rec.scratch[:])
 }
