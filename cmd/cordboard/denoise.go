@@ -15,7 +15,7 @@ import (
 )
 
 type denoiseCmd struct {
-	In       string `arg:"" help:"WAV file with integers or floats of any size, 4 to 192 kHz, - for standard input."`
+	In       string `arg:"" help:"WAV file with integers or floats of any size, A-law or mu-law, 4 to 192 kHz, - for standard input."`
 	Out      string `arg:"" help:"WAV file of 16 bits to write, - for standard output."`
 	Level    int    `default:"100" help:"How much of the noise is taken away, 0 to 100."`
 	Residual bool   `help:"Write what is taken away instead of what is left."`

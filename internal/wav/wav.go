@@ -1,5 +1,5 @@
 // Package wav reads and writes sound files in the one container that everything can play: RIFF WAVE with plain
-// samples. It reads integers of 8 to 32 bits and floats of 32 and 64, and writes 16-bit integers.
+// samples. It reads integers of 8 to 32 bits, floats of 32 and 64, and G.711 in both laws, and writes 16-bit integers.
 package wav
 
 import (
@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/cordboard/cordboard/media"
+	"github.com/cordboard/cordboard/media/codec/g711"
 )
 
 // ErrFormat: not a WAV file, or one with coded samples.
@@ -21,11 +24,13 @@ type Sound struct {
 const (
 	formatInteger    = 1
 	formatFloat      = 3
+	formatALaw       = 6
+	formatMuLaw      = 7
 	formatExtensible = 0xfffe // the real format is the first word of what follows
 )
 
 // coded are formats that people have, by name.
-var coded = map[int]string{2: "Microsoft ADPCM", 6: "A-law", 7: "mu-law", 0x11: "IMA ADPCM", 0x31: "GSM", 0x55: "MP3"}
+var coded = map[int]string{2: "Microsoft ADPCM", 0x11: "IMA ADPCM", 0x31: "GSM", 0x55: "MP3"}
 
 // Decode reads a file. A data length that runs past the end, as programs leave it that write to a pipe, means up
 // to the end, and so does one of 0 where the length of the whole was not filled in either. Errors wrap ErrFormat.
@@ -112,6 +117,10 @@ func (l layout) reader() func([]byte) int16 {
 		return func(b []byte) int16 { return float(float64(math.Float32frombits(le.Uint32(b)))) }
 	case l.format == formatFloat && l.bytes == 8:
 		return func(b []byte) int16 { return float(math.Float64frombits(le.Uint64(b))) }
+	case l.format == formatALaw && l.bytes == 1:
+		return func(b []byte) int16 { return g711.Table(media.PCMA)[b[0]] }
+	case l.format == formatMuLaw && l.bytes == 1:
+		return func(b []byte) int16 { return g711.Table(media.PCMU)[b[0]] }
 	}
 	return nil
 }

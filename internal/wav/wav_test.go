@@ -85,7 +85,10 @@ func TestFormats(t *testing.T) {
 		{"no lengths", unfinished(file(1, 16, []byte{1, 2})), []int16{0x201}, false},
 		{"32 bits", file(1, 32, []byte{9, 9, 1, 2}), []int16{0x201}, false},
 		{"float", file(3, 32, float(0.5, -1, 2, float32(math.NaN()))), []int16{16384, -32768, 32767, 0}, false},
-		{"mu-law", file(7, 8, []byte{1, 2}), nil, true},
+		{"A-law, the extremes and the middle", file(6, 8, []byte{0xaa, 0x2a, 0xd5, 0x55}), []int16{32256, -32256, 8, -8}, false},
+		{"mu-law, the same", file(7, 8, []byte{0x80, 0x00, 0xff, 0x7f}), []int16{32124, -32124, 0, 0}, false},
+		{"A-law with 16 bits", file(6, 16, []byte{1, 2}), nil, true},
+		{"Microsoft ADPCM", file(2, 4, []byte{1, 2}), nil, true},
 		{"nothing", nil, nil, true},
 		{"no data", file(1, 16, nil)[:40], nil, true},
 	} {
@@ -104,7 +107,7 @@ func TestErrorsSayWhat(t *testing.T) {
 		want string
 	}{
 		{[]byte("ID3 and no sound"), "not a WAV file with plain samples"},
-		{file(7, 8, nil), "not a WAV file with plain samples: it is coded as mu-law"},
+		{file(2, 4, nil), "not a WAV file with plain samples: it is coded as Microsoft ADPCM"},
 		{file(77, 12, nil), "not a WAV file with plain samples: its format is number 77 with 12 bits"},
 		{short[:len(short)-8], "not a WAV file with plain samples: there is no sound in it"},
 		{append([]byte("RIFF....WAVE"), "fmt \x02\x00\x00\x00aa"...), "not a WAV file with plain samples: its format is cut short"},
