@@ -30,19 +30,20 @@ import (
 )
 
 type cli struct {
-	Mix     mixCmd     `cmd:"" help:"Rooms of several parties over plain RTP."`
-	Bridge  bridgeCmd  `cmd:"" help:"Calls of two parties with different codecs, PCMU and Opus."`
-	Relay   relayCmd   `cmd:"" help:"Calls of two parties with the same codec, PCMU."`
-	Webrtc  webrtcCmd  `cmd:"" help:"Rooms of several parties over WebRTC; a peer is still joined over plain RTP."`
-	Signal  signalCmd  `cmd:"" help:"SIP calls that are set up and hung up: INVITE, 200, ACK, BYE (needs sipp)."`
-	Record  recordCmd  `cmd:"" help:"The same rooms or calls with and without recording."`
-	Spool   spoolCmd   `cmd:"" help:"A start with recordings that a crash has left in the spool."`
-	Denoise denoiseCmd `cmd:"" help:"What noise suppression costs, and how well it does on pairs of recordings."`
-	Soak    soakCmd    `cmd:"" help:"Calls come and go; watches goroutines, open files and memory."`
-	Desk    deskCmd    `cmd:"" help:"Routing decisions of a large contact centre with skills, without media."`
-	Dialer  dialerCmd  `cmd:"" help:"Simulated outbound campaigns: occupancy and abandoned calls of diallers."`
-	All     allCmd     `cmd:"" help:"Every case of the table; writes bench/results."`
-	Report  reportCmd  `cmd:"" help:"Renders the table and the charts from the results."`
+	Mix        mixCmd        `cmd:"" help:"Rooms of several parties over plain RTP."`
+	Bridge     bridgeCmd     `cmd:"" help:"Calls of two parties with different codecs, PCMU and Opus."`
+	Relay      relayCmd      `cmd:"" help:"Calls of two parties with the same codec, PCMU."`
+	Webrtc     webrtcCmd     `cmd:"" help:"Rooms of several parties over WebRTC; a peer is still joined over plain RTP."`
+	Signal     signalCmd     `cmd:"" help:"SIP calls that are set up and hung up: INVITE, 200, ACK, BYE (needs sipp)."`
+	Record     recordCmd     `cmd:"" help:"The same rooms or calls with and without recording."`
+	Recordings recordingsCmd `cmd:"" help:"As many recordings at once as asked for, without a server."`
+	Spool      spoolCmd      `cmd:"" help:"A start with recordings that a crash has left in the spool."`
+	Denoise    denoiseCmd    `cmd:"" help:"What noise suppression costs, and how well it does on pairs of recordings."`
+	Soak       soakCmd       `cmd:"" help:"Calls come and go; watches goroutines, open files and memory."`
+	Desk       deskCmd       `cmd:"" help:"Routing decisions of a large contact centre with skills, without media."`
+	Dialer     dialerCmd     `cmd:"" help:"Simulated outbound campaigns: occupancy and abandoned calls of diallers."`
+	All        allCmd        `cmd:"" help:"Every case of the table; writes bench/results."`
+	Report     reportCmd     `cmd:"" help:"Renders the table and the charts from the results."`
 }
 
 func main() {

@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/cordboard/cordboard/bench/peer"
 	"github.com/cordboard/cordboard/bench/report"
-	"github.com/cordboard/cordboard/media"
-	"github.com/cordboard/cordboard/recorder"
-	"github.com/cordboard/cordboard/signaling/wire"
 )
 
 type spoolCmd struct {
@@ -54,60 +49,19 @@ func (c *spoolCmd) measure(ctx context.Context, b *bench, r *report.Result) erro
 }
 
 // crash leaves a spool as a process does that is killed in the middle of recordings: it is copied while they run.
-func (c *spoolCmd) crash(ctx context.Context, dir, to string) (err error) {
-	cfg := recorder.Defaults()
-	cfg.SpoolDir, cfg.Archive.Folder = filepath.Join(dir, "spool"), filepath.Join(dir, "archive")
-	rec, err := recorder.New(cfg, recorder.Deps{Log: slog.New(slog.DiscardHandler)})
+func (c *spoolCmd) crash(ctx context.Context, dir, to string) error {
+	many, err := startRecordings(ctx, dir, c.Recordings)
 	if err != nil {
 		return err
 	}
-	running, stop := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { done <- rec.Run(running) }()
-	defer func() {
-		stop()
-		// What the copy was made of is of no interest any more, finished or not.
-		if e := <-done; !errors.Is(e, context.Canceled) && !errors.Is(e, context.DeadlineExceeded) {
-			err = errors.Join(err, e)
-		}
-	}()
-	recs := make([]*recorder.Recording, c.Recordings)
-	errs := make([]error, 32)
-	var wg sync.WaitGroup
-	for w := range errs {
-		wg.Go(func() {
-			for i := w; i < len(recs) && errs[w] == nil; i += len(errs) {
-				if recs[i], errs[w] = rec.Start(ctx, recorder.StartRequest{CallID: fmt.Sprintf("call_%d", i)}); errs[w] == nil {
-					recs[i].AddParty(recorder.Party{LegID: "leg_c", Role: wire.RoleCustomer})
-					recs[i].AddParty(recorder.Party{LegID: "leg_a", Role: wire.RoleAgent})
-				}
-			}
-		})
+	err = many.play(ctx, c.Length)
+	if err == nil {
+		err = sleep(ctx, 2*time.Second) // for the last pages
 	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
+	if err == nil {
+		err = os.CopyFS(to, os.DirFS(filepath.Join(dir, "spool")))
 	}
-	payload := make([]byte, 80)
-	payload[0] = 0x78 // one Opus frame of 20 ms
-	frames := []media.Tapped{
-		{Member: "leg_c", Kind: media.Audio, Codec: media.Opus, Payload: payload},
-		{Member: "leg_a", Kind: media.Audio, Codec: media.Opus, Payload: payload},
-	}
-	next := time.Now()
-	for tick := range uint64(c.Length / (20 * time.Millisecond)) {
-		for _, r := range recs {
-			r.Tick(tick+1, frames)
-		}
-		next = next.Add(20 * time.Millisecond)
-		if err := sleep(ctx, time.Until(next)); err != nil {
-			return err
-		}
-	}
-	if err := sleep(ctx, 2*time.Second); err != nil { // for the last pages
-		return err
-	}
-	return os.CopyFS(to, os.DirFS(cfg.SpoolDir))
+	return errors.Join(err, many.close())
 }
 
 // start starts a server on a copy of the spool and waits until all is stored.
