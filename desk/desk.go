@@ -93,6 +93,8 @@ type Deps struct {
 	Messenger Messenger
 	// Router asks routing hooks; nil: nobody is asked.
 	Router Router
+	// Past is where call records and the numbers of reports are kept.
+	Past Past
 	// Mark writes into a call's timeline; nil: nothing is written.
 	Mark func(callID string, m wire.TimelineMark)
 }
@@ -110,6 +112,7 @@ type Desk struct {
 	// contacts is safe for concurrent use.
 	contacts *contacts.Book
 	settled  []wire.CampaignRecord // the actor's: closed records that are to be kept
+	past     *past
 
 	gated  sync.Mutex     // guards held; taken before mu
 	held   gate           // calls whose routing hook is being asked
@@ -151,6 +154,9 @@ func New(cfg Config, deps Deps) (*Desk, error) {
 	if d.contacts, err = contacts.Open(context.Background(), deps.Contacts); err != nil {
 		return nil, err
 	}
+	if d.past, err = newPast(deps.Past, deps.Now, deps.Log.Warn, func(in floor.Kept) { d.post(letter{in: in}) }); err != nil {
+		return nil, err
+	}
 	d.floor.SetContacts(d.contacts)
 	d.told = map[string]wire.Queue{}
 	for _, q := range d.floor.Queues() {
@@ -166,6 +172,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { d.listen(ctx) })
+	wg.Go(func() { d.past.run(ctx) })
 	d.process([]letter{{in: floor.Restart{Alive: d.lives}}})
 	d.loop(ctx)
 	cancel()
@@ -305,6 +312,10 @@ func (d *Desk) execute(e floor.Effect) {
 		d.exec.do(e)
 	case floor.Closed:
 		d.settled = append(d.settled, e.Record)
+	case floor.Filed:
+		d.past.file(e.Journal)
+	case floor.Tallied:
+		d.past.fileTally(e.Tally)
 	}
 }
 

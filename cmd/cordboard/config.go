@@ -86,6 +86,9 @@ type deskConfig struct {
 	CodeHook string `toml:"code_hook"`
 	// DetectHook is asked whether an answering machine has answered; empty: nothing looks for machines.
 	DetectHook string `toml:"detect_hook"`
+	// KeepRecords and KeepReports are how long call records and the numbers of reports are kept; 0: for ever.
+	KeepRecords time.Duration `toml:"keep_records"`
+	KeepReports time.Duration `toml:"keep_reports"`
 	desk.Config
 }
 
@@ -103,7 +106,7 @@ func defaults() config {
 		Store:         store.Config{Dir: "data/store"},
 		Egress:        egress.Config{Allow: []netip.Prefix{}},
 		Webhooks:      webhook.DefaultConfig(),
-		Desk:          deskConfig{Enabled: true, Config: desk.DefaultConfig()},
+		Desk:          deskConfig{Enabled: true, Config: desk.DefaultConfig(), KeepRecords: 90 * 24 * time.Hour, KeepReports: 400 * 24 * time.Hour},
 	}
 	c.Log.Level, c.Log.Format = "info", "text"
 	c.Recorder.Copy.Format = string(listen.Opus)
@@ -163,6 +166,9 @@ func (c *config) complete() error {
 	}
 	if c.Desk.Enabled {
 		errs = append(errs, c.Desk.Validate(), validHook("desk.code_hook", c.Desk.CodeHook), validHook("desk.detect_hook", c.Desk.DetectHook))
+		if c.Desk.KeepRecords < 0 || c.Desk.KeepReports < 0 {
+			errs = append(errs, errors.New("desk: keep_records and keep_reports must not be negative"))
+		}
 	}
 	if c.AuditDir == "" {
 		errs = append(errs, errors.New("audit_dir must name a folder"))

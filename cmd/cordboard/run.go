@@ -159,6 +159,9 @@ func (n *node) buildDesk() error {
 		return err
 	}
 	deps := desk.Deps{Plane: n.board, Voice: voice{n}, Bus: n.bus, Store: log, Contacts: lists, Log: n.log.With("part", "desk"), Now: time.Now}
+	if deps.Past, err = n.past(); err != nil {
+		return err
+	}
 	if n.cfg.Desk.CodeHook != "" {
 		deps.Messenger = codeHook{newHook(n.cfg.Desk.CodeHook)}
 	}
@@ -173,6 +176,22 @@ func (n *node) buildDesk() error {
 	n.board.SetAdmit(n.desk.Admit)
 	n.board.SetQueueOf(n.desk.QueueOf)
 	return nil
+}
+
+// past is where the contact centre keeps what is over.
+func (n *node) past() (p desk.Past, err error) {
+	records, err := n.store.Log("call-records")
+	if err != nil {
+		return p, err
+	}
+	tallies, err := n.store.Log("tallies")
+	if err != nil {
+		return p, err
+	}
+	return desk.Past{
+		Records: records, Tallies: tallies, Gone: store.ErrNotFound,
+		KeepRecords: n.cfg.Desk.KeepRecords, KeepTallies: n.cfg.Desk.KeepReports,
+	}, nil
 }
 
 // voice is the API's, which is made after the desk.
@@ -239,6 +258,7 @@ func (n *node) buildSignaling() error {
 		deps.Desk = n.desk
 		deps.Stats["routing"] = func() any { return n.router.Stats() }
 		deps.Stats["desk"] = func() any { return n.desk.Stats() }
+		deps.Collectors = append(deps.Collectors, reportStats{n.desk.Totals})
 		for _, r := range n.desk.WrapupReasons() {
 			deps.Rules.WrapupReasons = append(deps.Rules.WrapupReasons, r.Code)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/cordboard/cordboard/desk/agent"
 	"github.com/cordboard/cordboard/desk/callback"
 	"github.com/cordboard/cordboard/desk/contact"
+	"github.com/cordboard/cordboard/desk/journal"
 	"github.com/cordboard/cordboard/desk/queue"
 	"github.com/cordboard/cordboard/internal/id"
 	"github.com/cordboard/cordboard/internal/problem"
@@ -241,17 +242,6 @@ func (f *Floor) takeMessage(c contact.Contact) {
 	f.publish("message.started", c.ID, Actor, wire.Diversion{CallID: c.ID, Queue: c.Queue, Kind: TargetMessage, Reason: "message"})
 }
 
-// RecordingStarted names a call's recording; a voice message keeps it.
-type RecordingStarted struct{ CallID, ID string }
-
-func (in RecordingStarted) step(f *Floor) error {
-	if c, ok := f.state.Contacts[in.CallID]; ok && c.State == contact.Message && c.Recording == "" {
-		c.Recording = in.ID
-		f.setContact(c)
-	}
-	return nil
-}
-
 // DigitPressed is a key the customer has pressed.
 type DigitPressed struct{ CallID, LegID, Digit string }
 
@@ -325,6 +315,7 @@ func (in TakeBack) step(f *Floor) error {
 	if in.made != nil {
 		*in.made = cb.ID
 	}
+	f.endedBy(c.ID, journal.Callback)
 	f.finish(c, "hangup")
 	return nil
 }

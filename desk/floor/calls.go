@@ -193,6 +193,7 @@ func (in LegAnswered) step(f *Floor) error {
 		return nil
 	}
 	if in.Leg.Role == wire.RoleCustomer {
+		f.answered = c.ID
 		f.customerUp(c, in.Leg)
 		return nil
 	}

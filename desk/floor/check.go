@@ -210,10 +210,13 @@ func (k *checker) queue(i int) {
 	for _, d := range []struct {
 		name string
 		Duration
-	}{{"ring", q.Ring}, {"wrapup", q.Wrapup}, {"wrapup_extension", q.WrapupExtension}, {"preferred_wait", q.PreferredWait}, {"fallback_after", q.FallbackAfter}} {
+	}{{"ring", q.Ring}, {"wrapup", q.Wrapup}, {"wrapup_extension", q.WrapupExtension}, {"preferred_wait", q.PreferredWait}, {"fallback_after", q.FallbackAfter}, {"service_level", q.ServiceLevel}} {
 		if d.Duration.Duration < time.Second || d.Duration.Duration > time.Hour {
 			k.add(at+"/"+d.name, "out_of_range", "%s: %s must be from 1s to 1h", of, d.name)
 		}
+	}
+	if q.ShortAbandon.Duration < 0 || q.ShortAbandon.Duration > q.ServiceLevel.Duration {
+		k.add(at+"/short_abandon", "out_of_range", "%s: short_abandon must not be negative, nor more than service_level", of)
 	}
 	if e := q.Prompts.Every.Duration; e != 0 && e < 10*time.Second {
 		k.add(at+"/prompts/every", "out_of_range", "%s: announcements must be at least 10s apart", of)

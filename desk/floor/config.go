@@ -105,6 +105,10 @@ type Queue struct {
 	// Fallback is where calls go that nobody on duty can take since FallbackAfter.
 	Fallback      Target   `toml:"fallback" json:"fallback,omitzero"`
 	FallbackAfter Duration `toml:"fallback_after" json:"fallback_after,omitzero"`
+	// ServiceLevel is how long a call may wait to count as answered in time, ShortAbandon how long a caller must
+	// have waited for hanging up to count against the service level.
+	ServiceLevel Duration `toml:"service_level" json:"service_level,omitzero"`
+	ShortAbandon Duration `toml:"short_abandon" json:"short_abandon,omitzero"`
 	// Prompts are what a waiting caller hears.
 	Prompts Prompts `toml:"prompts" json:"prompts,omitzero"`
 	// Denoise is how the noise suppression of its callers begins; what is absent is the trunk's.
@@ -213,6 +217,8 @@ func (q Queue) withDefaults() Queue {
 	orElse(&q.WrapupExtension, q.Wrapup.Duration)
 	orElse(&q.PreferredWait, 20*time.Second)
 	orElse(&q.FallbackAfter, 30*time.Second)
+	orElse(&q.ServiceLevel, 20*time.Second)
+	orElse(&q.ShortAbandon, min(5*time.Second, q.ServiceLevel.Duration))
 	if q.Prompts.Every.Duration == 0 && (q.Prompts.Comfort != "" || q.Prompts.Position || q.Prompts.Wait) {
 		q.Prompts.Every.Duration = 45 * time.Second
 	}

@@ -90,3 +90,19 @@ func (d *Directory) WrapupReasons() []Reason { return slices.Clone(d.cfg.WrapupR
 
 // Limits are the configured limits.
 func (d *Directory) Limits() Limits { return d.cfg.Limits }
+
+// QueueNames and AgentNames are the ids and names of the queues and agents, in the configuration's order.
+func (d *Directory) QueueNames() (out [][2]string) {
+	for _, q := range d.cfg.Queues {
+		out = append(out, [2]string{q.ID, q.Name})
+	}
+	return out
+}
+
+// AgentNames: see QueueNames.
+func (d *Directory) AgentNames() (out [][2]string) {
+	for _, a := range d.cfg.Agents {
+		out = append(out, [2]string{a.ID, a.Name})
+	}
+	return out
+}

@@ -24,6 +24,7 @@ import (
 	"github.com/cordboard/cordboard/desk/hours"
 	"github.com/cordboard/cordboard/desk/offer"
 	"github.com/cordboard/cordboard/desk/queue"
+	"github.com/cordboard/cordboard/desk/tally"
 	"github.com/cordboard/cordboard/desk/wait"
 	"github.com/cordboard/cordboard/desk/wrapup"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -76,10 +77,19 @@ type Floor struct {
 	// The step under way.
 	now     time.Time
 	before  map[key]any // what was there before, nil for nothing
+	gone    map[key]any // what was there last, of what is gone
 	touched []key
 	effects []Effect
 	// restarting: calls that are gone were interrupted, not hung up.
 	restarting bool
+
+	// For what the step writes into journals and tallies.
+	ends      map[string]string // why contacts left their queue, where their state does not tell
+	answered  string            // the call whose customer has answered
+	restarted bool
+	cut       time.Time // restarted: the server was not there later than this
+	counted   []counted
+	totals    map[string]*Total
 }
 
 type key struct {
@@ -159,7 +169,7 @@ func New(cfg Config, state State, newID func(prefix string) string) (*Floor, err
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	f := &Floor{state: state, newID: newID, before: map[key]any{}, file: cfg, told: map[string]wire.Handling{}, heard: map[string][]wire.Seat{}, tempos: map[string]*tempo{}}
+	f := &Floor{state: state, newID: newID, before: map[key]any{}, gone: map[key]any{}, ends: map[string]string{}, totals: map[string]*Total{}, file: cfg, told: map[string]wire.Handling{}, heard: map[string][]wire.Seat{}, tempos: map[string]*tempo{}}
 	if last, ok := state.latest(); ok {
 		// What was saved was right when it was saved; rules may have become stricter since.
 		if err := last.Config.Validate(); err != nil {
@@ -253,6 +263,7 @@ func (f *Floor) rebuild() {
 	for q, w := range f.state.Watches {
 		f.due.add(time.Time{}, w.Due, key{KindWatch, q})
 	}
+	f.due.add(time.Time{}, f.quarterDue(), key{KindTally, openQuarter})
 }
 
 // Step runs one input at the given time. On error nothing has changed. The times of successive steps must
@@ -261,6 +272,11 @@ func (f *Floor) Step(now time.Time, in Input) ([]Change, []Effect, error) {
 	f.now = now.UTC().Round(0)
 	f.effects, f.touched = nil, f.touched[:0]
 	clear(f.before)
+	f.forgetStep()
+	if _, f.restarted = in.(Restart); f.restarted {
+		f.cut = f.quarterDue()
+	}
+	f.turn()
 	if err := in.step(f); err != nil {
 		f.rollBack()
 		return nil, nil, err
@@ -282,6 +298,8 @@ func (f *Floor) Step(now time.Time, in Input) ([]Change, []Effect, error) {
 	}
 	f.tell()
 	f.listen()
+	f.note()
+	f.sum()
 	changes := make([]Change, 0, len(f.touched))
 	for _, k := range f.touched {
 		changes = append(changes, f.state.change(k.kind, k.id))
@@ -326,9 +344,14 @@ func (f *Floor) rollBack() {
 			put(f, k, f.state.Campaigns, old)
 		case KindRecord:
 			put(f, k, f.state.Records, old)
+		case KindJournal:
+			put(f, k, f.state.Journals, old)
+		case KindTally:
+			put(f, k, f.state.Tallies, old)
 		}
 	}
 	f.effects = nil
+	f.forgetStep()
 }
 
 // put is the one way the state changes: it remembers what was there, keeps the indexes right and writes v,
@@ -347,6 +370,9 @@ func put[T any](f *Floor, k key, m map[string]T, v any) {
 		fresh = v.(T)
 		m[k.id] = fresh
 	} else {
+		if had {
+			f.gone[k] = old
+		}
 		delete(m, k.id)
 	}
 	f.index(k, any(old), any(fresh))
@@ -376,6 +402,10 @@ func (f *Floor) index(k key, old, fresh any) {
 		f.indexCampaign(old.(campaign.Campaign), v)
 	case campaign.Record:
 		f.indexRecord(old.(campaign.Record), v)
+	case tally.Tally:
+		if k.id == openQuarter {
+			f.due.add(time.Time{}, f.quarterDue(), k)
+		}
 	}
 }
 
@@ -463,6 +493,8 @@ func (f *Floor) dueAt(k key) time.Time {
 			return t.at
 		}
 		return time.Time{}
+	case KindTally:
+		return f.quarterDue()
 	default:
 		return f.state.Watches[k.id].Due
 	}

@@ -49,6 +49,10 @@ type world struct {
 	ending   bool // nobody answers any more
 	counts   map[string]int
 	trace    []happening
+
+	past   remembered
+	after  func() // every step
+	steady bool   // the server is not restarted
 }
 
 type happening struct {
@@ -198,9 +202,18 @@ func (w *world) step(in Input) {
 			w.command(e)
 		case Closed:
 			w.closed(e.Record.ID)
+		case Filed:
+			w.filed(e.Journal)
+		case Tallied:
+			w.tallied(e.Tally)
 		}
 	}
+	w.keep()
 	w.check()
+	w.checkPast()
+	if w.after != nil {
+		w.after()
+	}
 }
 
 // replay brings the log up to date and compares it with the state.
@@ -230,6 +243,7 @@ func (s State) clone() State {
 		Agents: maps.Clone(s.Agents), Contacts: maps.Clone(s.Contacts), Offers: maps.Clone(s.Offers), Wrapups: maps.Clone(s.Wrapups),
 		Callbacks: maps.Clone(s.Callbacks), Consults: maps.Clone(s.Consults), Watches: maps.Clone(s.Watches), Waits: maps.Clone(s.Waits),
 		Open: maps.Clone(s.Open), Configs: maps.Clone(s.Configs), Campaigns: maps.Clone(s.Campaigns), Records: maps.Clone(s.Records),
+		Journals: maps.Clone(s.Journals), Tallies: maps.Clone(s.Tallies),
 	}
 }
 
@@ -524,6 +538,9 @@ func (w *world) park() {
 
 // restart stops the process: the floor is made anew from its log, some calls are gone.
 func (w *world) restart() {
+	if w.steady {
+		return
+	}
 	w.replay()
 	w.f = w.floor(w.log)
 	w.log = NewState()
@@ -607,7 +624,7 @@ func (w *world) settle() {
 	}
 	over := func() int {
 		s := w.f.state
-		return len(s.Contacts) + len(s.Offers) + len(s.Wrapups) + len(s.Consults)
+		return len(s.Contacts) + len(s.Offers) + len(s.Wrapups) + len(s.Consults) + len(s.Journals)
 	}
 	for rounds := 0; ; rounds++ {
 		w.drain()
@@ -707,6 +724,8 @@ func (w *world) run(seed uint64) {
 //   - at most eight are on a call; everybody with a voice has one place; who has control can do something;
 //   - a callback or record has at most one call, and that call knows it: nobody is dialled twice at once;
 //   - a supervisor hears as the mode allows and is heard by nobody else; none supervises their own call;
+//   - every call has one journal, which waits and has agents when the call does, and is closed once; an agent is on
+//     one call of all journals at a time; the tallies are what adding up the call records gives;
 //   - what a refused input was refused for it has not changed; replaying the log gives exactly the state.
 //
 // And in the end, with no more input than the passing of time, nothing is left over: no agent, call, offer,

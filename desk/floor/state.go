@@ -12,7 +12,9 @@ import (
 	"github.com/cordboard/cordboard/desk/campaign"
 	"github.com/cordboard/cordboard/desk/consult"
 	"github.com/cordboard/cordboard/desk/contact"
+	"github.com/cordboard/cordboard/desk/journal"
 	"github.com/cordboard/cordboard/desk/offer"
+	"github.com/cordboard/cordboard/desk/tally"
 	"github.com/cordboard/cordboard/desk/wait"
 	"github.com/cordboard/cordboard/desk/wrapup"
 )
@@ -33,6 +35,11 @@ type State struct {
 	Campaigns map[string]campaign.Campaign
 	// Records are those taken up and not yet kept with their list.
 	Records map[string]campaign.Record
+	// Journals are of the contacts alive, of those whose agents still work on them, and those that are closed and
+	// not kept elsewhere yet.
+	Journals map[string]journal.Journal
+	// Tallies are of the quarter that is open, and those that are complete and not kept elsewhere yet.
+	Tallies map[string]tally.Tally
 }
 
 // Watch is the alarm for calls that wait and that nobody on duty can take.
@@ -51,6 +58,7 @@ func NewState() State {
 		Consults:  map[string]consult.Consult{},
 		Waits:     map[string]wait.Wait{}, Open: map[string]string{}, Configs: map[string]Saved{},
 		Campaigns: map[string]campaign.Campaign{}, Records: map[string]campaign.Record{},
+		Journals: map[string]journal.Journal{}, Tallies: map[string]tally.Tally{},
 	}
 }
 
@@ -72,6 +80,8 @@ const (
 	KindConfig   Kind = "config"
 	KindCampaign Kind = "campaign"
 	KindRecord   Kind = "record"
+	KindJournal  Kind = "journal"
+	KindTally    Kind = "tally"
 
 	// KindPace is a deadline only, never stored: a running campaign's next thought.
 	KindPace Kind = "pace"
@@ -112,6 +122,10 @@ func (s *State) Apply(c Change) error {
 		return apply(s.Campaigns, c)
 	case KindRecord:
 		return apply(s.Records, c)
+	case KindJournal:
+		return apply(s.Journals, c)
+	case KindTally:
+		return apply(s.Tallies, c)
 	default:
 		return fmt.Errorf("desk: unknown kind of state %q", c.Kind)
 	}
@@ -141,6 +155,8 @@ func (s *State) Snapshot() []Change {
 	out = appendAll(out, KindConsult, s.Consults)
 	out = appendAll(out, KindCampaign, s.Campaigns)
 	out = appendAll(out, KindRecord, s.Records)
+	out = appendAll(out, KindJournal, s.Journals)
+	out = appendAll(out, KindTally, s.Tallies)
 	out = appendAll(out, KindWatch, s.Watches)
 	out = appendAll(out, KindWait, s.Waits)
 	out = appendAll(out, KindOpen, s.Open)
@@ -191,6 +207,10 @@ func (s *State) change(k Kind, id string) Change {
 		return changeOf(k, id, s.Campaigns)
 	case KindRecord:
 		return changeOf(k, id, s.Records)
+	case KindJournal:
+		return changeOf(k, id, s.Journals)
+	case KindTally:
+		return changeOf(k, id, s.Tallies)
 	default:
 		return changeOf(k, id, s.Watches)
 	}

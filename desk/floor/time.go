@@ -55,6 +55,8 @@ func (Tick) step(f *Floor) error {
 			f.recordDue(k.id)
 		case KindPace:
 			f.think(k.id)
+		case KindTally:
+			f.turn()
 		}
 	}
 	return nil
@@ -112,6 +114,7 @@ func (in Restart) step(f *Floor) error {
 			put(f, key{KindWatch, qid}, f.state.Watches, nil)
 		}
 	}
+	f.refile()
 	return nil
 }
 

@@ -94,3 +94,27 @@ func (l *Log) Trim(ctx context.Context, seq uint64) error {
 	}
 	return nil
 }
+
+// Get reads one entry; ErrNotFound for one that was trimmed or is not there yet.
+func (l *Log) Get(ctx context.Context, seq uint64) ([]byte, error) {
+	m, err := l.stream.GetMsg(ctx, seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: read %s: %w", l.name, err)
+	}
+	return m.Data, nil
+}
+
+// Bounds are the sequence numbers of the first and the last entry; an empty log's first comes after its last.
+func (l *Log) Bounds(ctx context.Context) (first, last uint64, err error) {
+	info, err := l.stream.Info(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("store: read %s: %w", l.name, err)
+	}
+	if info.State.Msgs == 0 {
+		return info.State.LastSeq + 1, info.State.LastSeq, nil
+	}
+	return info.State.FirstSeq, info.State.LastSeq, nil
+}

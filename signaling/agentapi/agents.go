@@ -50,7 +50,7 @@ var errDeskOff = &problem.Error{
 // deskOnly are the first words of the paths that only a contact centre has.
 var deskOnly = []string{
 	"sessions", "agents", "offers", "wrapups", "queues", "config", "callbacks", "campaigns", "records", "lists", "do-not-call",
-	"targets", "wall", "supervisions",
+	"targets", "wall", "supervisions", "call-records", "reports",
 }
 
 // deskOfCall are the last words of the paths below /v1/calls/{call} that only a contact centre has.

@@ -101,6 +101,7 @@ type Desk interface {
 	WouldGet(c *desk.Config, q wire.DryRunRequest) (wire.DryRun, error)
 	CallbackDesk
 	CampaignDesk
+	PastDesk
 	Handler
 }
 

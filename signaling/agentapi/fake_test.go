@@ -332,6 +332,7 @@ func (f *fakeCalls) StopRecording(ctx context.Context, _, actor string) (wire.Re
 // fakeDesk has alice (busy with the call) and bob (ready, with an offer and a wrap-up).
 type fakeDesk struct {
 	outbound
+	pastFake
 	refuse string // a control
 	mask   bool
 

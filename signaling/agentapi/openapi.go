@@ -132,7 +132,11 @@ func (s *schemas) responses(r *Route) object {
 		case nil:
 		case string:
 			if status != http.StatusSwitchingProtocols {
-				resp["content"] = object{v: object{}}
+				content := object{v: object{}}
+				for _, t := range r.Also {
+					content[t] = object{}
+				}
+				resp["content"] = content
 			}
 		default:
 			if status != http.StatusNoContent {

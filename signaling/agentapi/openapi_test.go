@@ -363,6 +363,14 @@ func examples() []example {
 		{"GET /v1/webhooks/{webhook}/dead", "/v1/webhooks/whk_1/dead?cursor=x", "", "", 422},
 		{"POST /v1/webhooks/{webhook}/replay", "/v1/webhooks/whk_1/replay", `{"seqs":[4]}`, "", 202},
 		{"GET /v1/audit", "/v1/audit?cursor=x", "", "", 422},
+		{"GET /v1/call-records", "/v1/call-records?since=2026-03-01T00:00:00Z&agent=alice&queue=support&number=%2B38641123456&direction=inbound&outcome=answered&limit=20", "", "", 200},
+		{"GET /v1/call-records", "/v1/call-records?direction=sideways", "", "", 422},
+		{"GET /v1/call-records/export", "/v1/call-records/export?format=csv&disposition=solved", "", "", 200},
+		{"GET /v1/call-records/export", "/v1/call-records/export?format=json", "", "", 200},
+		{"GET /v1/call-records/export", "/v1/call-records/export?format=xls", "", "", 422},
+		{"GET /v1/reports", "/v1/reports?since=2026-03-01T00:00:00Z&until=2026-03-02T00:00:00Z&zone=Europe/Ljubljana&every=hour&kind=queue", "", "", 200},
+		{"GET /v1/reports", "/v1/reports?zone=Nowhere", "", "", 422},
+		{"GET /v1/reports/export", "/v1/reports/export?since=2026-03-01T00:00:00Z&until=2026-03-02T00:00:00Z&format=csv", "", "", 200},
 	}
 }
 

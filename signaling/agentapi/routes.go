@@ -31,6 +31,8 @@ type Route struct {
 	// Response is a value of the answer's type, nil for an empty answer, a string for the media type of one
 	// that is no JSON.
 	Response any
+	// Also are further media types of the answer.
+	Also []string
 	// Statuses are the answer's status and the problems a client should be ready for besides 400, 401,
 	// 403, 429 and 500.
 	Statuses []int
@@ -47,7 +49,7 @@ const (
 
 // routes is the table.
 func routes() []Route {
-	return slices.Concat(baseRoutes(), callbackRoutes(), campaignRoutes(), handlingRoutes(), superviseRoutes(), webhookRoutes())
+	return slices.Concat(baseRoutes(), callbackRoutes(), campaignRoutes(), handlingRoutes(), superviseRoutes(), webhookRoutes(), pastRoutes())
 }
 
 func baseRoutes() []Route {

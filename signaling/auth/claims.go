@@ -78,7 +78,7 @@ func covers(grant, permission string) bool {
 func AgentGrants() []string {
 	return []string{
 		"agent:self", "call:read:own", "call:dial", "call:write:own", "leg:control:own",
-		"recording:read:own", "recording:pause:own", "recording:listen:own", "queue:read",
+		"recording:read:own", "recording:pause:own", "recording:listen:own", "queue:read", "call-record:read:own",
 	}
 }
 
@@ -104,7 +104,7 @@ func RoleGrants(r Role) []string {
 	case RoleAgent:
 		return AgentGrants()
 	case RoleSupervisor:
-		return append(AgentGrants(), GrantSupervise+"*", "agent:read", "call:read", "events:all")
+		return append(AgentGrants(), GrantSupervise+"*", "agent:read", "call:read", "events:all", "call-record:read", "report:read")
 	case RoleAdmin:
 		return []string{"admin:*"}
 	default:
