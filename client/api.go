@@ -137,6 +137,85 @@ func (c *Client) GetAudit(ctx context.Context, q GetAuditQuery, opts ...Option) 
 	return one[wire.AuditList](ctx, c, "GET", "/v1/audit", q.values(), nil, opts)
 }
 
+// GetCallRecordsQuery narrows GetCallRecords; what is left out asks for nothing in particular.
+type GetCallRecordsQuery struct {
+	Since       time.Time
+	Until       time.Time
+	Agent       string
+	Queue       string
+	Number      string
+	NumberEnd   string
+	Disposition string
+	Direction   string
+	Outcome     string
+	CallID      string
+	Cursor      string
+	Limit       int
+}
+
+func (q GetCallRecordsQuery) values() *query {
+	v := new(query)
+	v.moment("since", q.Since)
+	v.moment("until", q.Until)
+	v.text("agent", q.Agent)
+	v.text("queue", q.Queue)
+	v.text("number", q.Number)
+	v.text("number_end", q.NumberEnd)
+	v.text("disposition", q.Disposition)
+	v.text("direction", q.Direction)
+	v.text("outcome", q.Outcome)
+	v.text("call_id", q.CallID)
+	v.text("cursor", q.Cursor)
+	v.count("limit", q.Limit)
+	return v
+}
+
+// GetCallRecords: what became of contacts, newest first; an agent's token sees those the agent was on. Numbers are whole with call-record:numbers only.
+//
+// GET /v1/call-records; grant call-record:read, or for one's own call-record:read:own.
+func (c *Client) GetCallRecords(ctx context.Context, q GetCallRecordsQuery, opts ...Option) (wire.CallRecordList, error) {
+	return one[wire.CallRecordList](ctx, c, "GET", "/v1/call-records", q.values(), nil, opts)
+}
+
+// GetCallRecordsExportQuery narrows GetCallRecordsExport; what is left out asks for nothing in particular.
+type GetCallRecordsExportQuery struct {
+	Since       time.Time
+	Until       time.Time
+	Agent       string
+	Queue       string
+	Number      string
+	NumberEnd   string
+	Disposition string
+	Direction   string
+	Outcome     string
+	CallID      string
+	Format      string
+}
+
+func (q GetCallRecordsExportQuery) values() *query {
+	v := new(query)
+	v.moment("since", q.Since)
+	v.moment("until", q.Until)
+	v.text("agent", q.Agent)
+	v.text("queue", q.Queue)
+	v.text("number", q.Number)
+	v.text("number_end", q.NumberEnd)
+	v.text("disposition", q.Disposition)
+	v.text("direction", q.Direction)
+	v.text("outcome", q.Outcome)
+	v.text("call_id", q.CallID)
+	v.text("format", q.Format)
+	return v
+}
+
+// GetCallRecordsExport: all call records that fit, oldest first: format csv (the default) or json, written as they are read.
+//
+// GET /v1/call-records/export; grant call-record:read.
+// The caller closes the body of the response.
+func (c *Client) GetCallRecordsExport(ctx context.Context, q GetCallRecordsExportQuery, opts ...Option) (*http.Response, error) {
+	return response(ctx, c, "GET", "/v1/call-records/export", q.values(), nil, opts)
+}
+
 // GetCallbacksQuery narrows GetCallbacks; what is left out asks for nothing in particular.
 type GetCallbacksQuery struct {
 	State    string
@@ -1100,6 +1179,65 @@ func (c *Client) PostRecordReject(ctx context.Context, record string, opts ...Op
 // POST /v1/records/{record}/reschedule; grant campaign:write, or for one's own agent:self.
 func (c *Client) PostRecordReschedule(ctx context.Context, record string, body wire.RecordReschedule, opts ...Option) (wire.CampaignRecord, error) {
 	return one[wire.CampaignRecord](ctx, c, "POST", "/v1/records/"+escape(record)+"/reschedule", nil, object("application/json", body), opts)
+}
+
+// GetReportsQuery narrows GetReports; what is left out asks for nothing in particular.
+type GetReportsQuery struct {
+	Since time.Time
+	Until time.Time
+	Zone  string
+	Every string
+	Kind  string
+	ID    string
+}
+
+func (q GetReportsQuery) values() *query {
+	v := new(query)
+	v.moment("since", q.Since)
+	v.moment("until", q.Until)
+	v.text("zone", q.Zone)
+	v.text("every", q.Every)
+	v.text("kind", q.Kind)
+	v.text("id", q.ID)
+	return v
+}
+
+// GetReports: what queues and agents did: every quarter, hour (the default), day or the whole period, in a time zone.
+//
+// GET /v1/reports; grant report:read.
+func (c *Client) GetReports(ctx context.Context, q GetReportsQuery, opts ...Option) (wire.Report, error) {
+	return one[wire.Report](ctx, c, "GET", "/v1/reports", q.values(), nil, opts)
+}
+
+// GetReportsExportQuery narrows GetReportsExport; what is left out asks for nothing in particular.
+type GetReportsExportQuery struct {
+	Since  time.Time
+	Until  time.Time
+	Zone   string
+	Every  string
+	Kind   string
+	ID     string
+	Format string
+}
+
+func (q GetReportsExportQuery) values() *query {
+	v := new(query)
+	v.moment("since", q.Since)
+	v.moment("until", q.Until)
+	v.text("zone", q.Zone)
+	v.text("every", q.Every)
+	v.text("kind", q.Kind)
+	v.text("id", q.ID)
+	v.text("format", q.Format)
+	return v
+}
+
+// GetReportsExport: a report of any length: format csv (the default) or json, written as it is read.
+//
+// GET /v1/reports/export; grant report:read.
+// The caller closes the body of the response.
+func (c *Client) GetReportsExport(ctx context.Context, q GetReportsExportQuery, opts ...Option) (*http.Response, error) {
+	return response(ctx, c, "GET", "/v1/reports/export", q.values(), nil, opts)
 }
 
 // PostRooms: a call with nobody in it yet, for legs of your own.

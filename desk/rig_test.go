@@ -311,6 +311,7 @@ type rig struct {
 	lists     *memory
 	router    Router
 	mark      func(string, wire.TimelineMark)
+	past      Past
 	halt      func() error // ends the desk, once
 	n         int
 }
@@ -349,7 +350,7 @@ func (r *rig) start(calls map[string]*wire.Call) {
 	if r.cfg != nil {
 		r.cfg(&cfg)
 	}
-	d, err := New(cfg, Deps{Plane: r.plane, Voice: r.plane, Bus: bus, Store: r.store, Log: slog.New(slog.DiscardHandler), Messenger: r.messenger, Detector: r.detector, Contacts: r.log(), Router: r.router, Mark: r.mark})
+	d, err := New(cfg, Deps{Plane: r.plane, Voice: r.plane, Bus: bus, Store: r.store, Log: slog.New(slog.DiscardHandler), Messenger: r.messenger, Detector: r.detector, Contacts: r.log(), Router: r.router, Mark: r.mark, Past: r.past})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -27,6 +27,8 @@ export function may(what: 'listen' | 'hold' | 'delete', rec: Recording): boolean
 }
 
 export const found = signal<Recording[]>([]);
+/** The recording another page wants to be shown; looked for instead of everything when the page opens. */
+export const wanted = signal('');
 export const next = signal(''); // cursor of the page after; empty: there is none
 export const looking = signal(false);
 export const trouble = signal(''); // what went wrong last, in words
@@ -53,6 +55,32 @@ export async function look(s: Search): Promise<void> {
   asked = s;
   show(null);
   await page('');
+}
+
+/** begin is what the page does first: it shows the recording that is wanted, or looks for everything. */
+export async function begin(): Promise<void> {
+  const id = wanted.value;
+  if (id === '') return look(everything);
+  wanted.value = '';
+  const at = ++turn;
+  looking.value = true;
+  trouble.value = '';
+  try {
+    const rec = (await http.json('GET', `/v1/recordings/${id}`)) as Recording;
+    if (at !== turn) return;
+    batch(() => {
+      found.value = [rec];
+      next.value = '';
+    });
+    show(id);
+  } catch (err) {
+    if (at === turn) {
+      found.value = [];
+      wrong(err);
+    }
+  } finally {
+    if (at === turn) looking.value = false;
+  }
 }
 
 /** more reads the next page of the search. */

@@ -35,7 +35,7 @@ export async function preflight(notifications: boolean): Promise<void> {
 }
 
 /** What a token that is no agent's may come for. */
-const office = ['config:read', 'config:write', 'recording:read', 'audit:read', 'supervise:wall', 'campaign:write'];
+const office = ['config:read', 'config:write', 'recording:read', 'audit:read', 'supervise:wall', 'campaign:write', 'report:read', 'call-record:read'];
 
 /** administers starts the office with a token that is no agent's. */
 export function administers(t: string): boolean {

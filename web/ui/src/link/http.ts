@@ -30,8 +30,8 @@ export class Http {
   }
 
   /** blob is a file with its media type. */
-  async blob(path: string): Promise<Blob> {
-    return (await this.send('GET', path, undefined, { timeoutMS: 120_000 })).blob();
+  async blob(path: string, timeoutMS = 120_000): Promise<Blob> {
+    return (await this.send('GET', path, undefined, { timeoutMS })).blob();
   }
 
   /** status sends and tells how it was answered, when it was not refused. */

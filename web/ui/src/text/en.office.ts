@@ -2,7 +2,7 @@
 
 export const office = {
   pages: {
-    title: 'Pages', desk: 'Calls', history: 'My calls', wall: 'Supervision', campaigns: 'Campaigns', recordings: 'Recordings', audit: 'Audit log', config: 'Configuration',
+    title: 'Pages', desk: 'Calls', history: 'My calls', wall: 'Supervision', campaigns: 'Campaigns', reports: 'Reports', records: 'Call records', recordings: 'Recordings', audit: 'Audit log', config: 'Configuration',
   },
 
   campaigns: {
@@ -108,6 +108,75 @@ export const office = {
       hangup: 'agent', caller_hangup: 'caller', remote_hangup: 'other side', no_answer: 'no answer', busy: 'busy', rejected: 'refused', media_lost: 'lost audio', cancelled: 'given up',
       transferred: 'transfer', timeout: 'time-out', normal: 'other side',
     } as Record<string, string>,
+  },
+
+  reports: {
+    title: 'Reports',
+    from: 'From day',
+    till: 'Until day',
+    zone: 'Time zone',
+    every: 'A row is',
+    lengths: { quarter: 'a quarter of an hour', hour: 'an hour', day: 'a day', all: 'the whole period' },
+    kind: 'About',
+    kinds: { queue: 'queues', agent: 'agents' },
+    show: 'Show',
+    csv: 'Save as CSV',
+    json: 'Save as JSON',
+    reading: 'Reading…',
+    none: 'Nothing was counted in this period.',
+    lead: 'A call counts in the row in which it came, was answered or given up, or in which the work after it was over.',
+    when: 'From',
+    queue: 'Queue',
+    agent: 'Agent',
+    columns: {
+      offered: 'Offered', answered: 'Answered', abandoned: 'Abandoned', short: 'of them short', elsewhere: 'Elsewhere', level: 'Service level', speed: 'Speed of answer',
+      longest: 'Longest wait', missed: 'Missed', declined: 'Declined', outbound: 'Outbound', assisted: 'Assisted', handled: 'Handled', handle: 'Handle time', talk: 'Talk',
+      hold: 'Hold', consult: 'Consult', wrapup: 'Wrap-up', post: 'Post call', ready: 'Ready', notReady: 'Not ready', occupancy: 'Occupancy',
+    },
+    meanings: {
+      offered: 'Calls that came to wait', answered: 'Calls an agent answered', abandoned: 'Calls whose customer gave up waiting',
+      short: 'Given up too soon to be answered; they do not count in the service level', elsewhere: 'Calls that left for a message, a callback, a number or another queue',
+      level: 'Answered in time, of all answered or abandoned but for the short ones', speed: 'Average wait of answered calls', longest: 'The longest wait that ended',
+      missed: 'Offers not answered in time', declined: 'Offers turned down', outbound: 'Handled calls we placed', assisted: 'Calls of others the agent was asked into',
+      handled: 'Calls whose handling, wrap-up included, is over', handle: 'Average time of a handled call, wrap-up included', talk: 'Talk of handled calls', hold: 'Hold of handled calls',
+      consult: 'Consults of handled calls', wrapup: 'Wrap-up of handled calls', post: 'Time after the customer had left', ready: 'Time ready', notReady: 'Time not ready',
+      occupancy: 'Time in calls and wrap-up, of the time the agent was there for calls; of a queue, of all its agents',
+    },
+  },
+
+  records: {
+    title: 'Call records',
+    from: 'From day',
+    till: 'Until day',
+    agent: 'Agent',
+    queue: 'Queue',
+    number: 'Last digits of the number',
+    disposition: 'Disposition',
+    direction: 'Direction',
+    outcome: 'Outcome',
+    any: 'any',
+    search: 'Search',
+    looking: 'Searching…',
+    none: 'No call record is found.',
+    count: (n: number, more: boolean) => (more ? `The newest ${n} call records` : n === 1 ? '1 call record' : `${n} call records`),
+    more: 'Show older',
+    recording: 'Open recording',
+    waits: 'Waited',
+    offers: 'Rang at',
+    agents: 'Agents',
+    consult: 'asked for help',
+    outcomes: {
+      answered: 'answered', abandoned: 'abandoned', diverted: 'diverted', message: 'left a message', callback: 'wants a callback', interrupted: 'interrupted', unanswered: 'not answered',
+    },
+    ends: {
+      answered: 'answered', abandoned: 'abandoned', diverted: 'diverted', message: 'left a message', callback: 'wants a callback', interrupted: 'interrupted', moved: 'moved to another queue',
+      accepted: 'accepted', declined: 'declined', expired: 'not answered', withdrawn: 'withdrawn', no_media: 'no audio came up',
+    } as Record<string, string>,
+    roles: { primary: 'in control', conference: 'conference', consulted: 'asked for help' } as Record<string, string>,
+    facts: {
+      wait: 'Wait', talk: 'Talk', hold: 'Hold', consult: 'Consult', dialing: 'Dialling', wrapup: 'Wrap-up', post: 'Post call', line: 'Our number', name: 'Name', stage: 'Stage',
+      campaign: 'Campaign', ended: 'Ended', id: 'Call',
+    },
   },
 
   supervise: {

@@ -405,6 +405,7 @@ export const text = {
       'recording.held_refused': 'Legal hold refused', 'recording.released_refused': 'Release refused', 'recording.key_erased': 'Key erased',
       'recording.key_erased_refused': 'Erasing the key refused', 'recording.deleted': 'Deleted', 'recording.exported': 'Exported',
       'recording.verified': 'Verified', 'recording.key_rewrapped': 'Key wrapped anew',
+      'call_records.read': 'Call records read', 'call_records.exported': 'Call records exported', 'report.exported': 'Report exported',
     } as Record<string, string>,
   },
 

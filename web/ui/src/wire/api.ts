@@ -10,6 +10,7 @@ import type {
   Call,
   CallList,
   CallPatch,
+  CallRecordList,
   CallRequest,
   Callback,
   CallbackAsk,
@@ -77,6 +78,7 @@ import type {
   RejectRequest,
   ReplayAnswer,
   ReplayRequest,
+  Report,
   RollBackRequest,
   Room,
   RoomRequest,
@@ -153,6 +155,35 @@ export interface GetAuditQuery {
   until?: string;
   cursor?: string;
   limit?: number;
+}
+
+export interface GetCallRecordsQuery {
+  since?: string;
+  until?: string;
+  agent?: string;
+  queue?: string;
+  number?: string;
+  number_end?: string;
+  disposition?: string;
+  direction?: string;
+  outcome?: string;
+  call_id?: string;
+  cursor?: string;
+  limit?: number;
+}
+
+export interface GetCallRecordsExportQuery {
+  since?: string;
+  until?: string;
+  agent?: string;
+  queue?: string;
+  number?: string;
+  number_end?: string;
+  disposition?: string;
+  direction?: string;
+  outcome?: string;
+  call_id?: string;
+  format?: string;
 }
 
 export interface GetCallbacksQuery {
@@ -232,6 +263,25 @@ export interface DeleteRecordingQuery {
 
 export interface GetRecordingTrackQuery {
   download?: boolean;
+}
+
+export interface GetReportsQuery {
+  since?: string;
+  until?: string;
+  zone?: string;
+  every?: string;
+  kind?: string;
+  id?: string;
+}
+
+export interface GetReportsExportQuery {
+  since?: string;
+  until?: string;
+  zone?: string;
+  every?: string;
+  kind?: string;
+  id?: string;
+  format?: string;
 }
 
 export interface GetTargetsQuery {
@@ -316,6 +366,16 @@ export class Api {
   /** Who did what with recordings, newest first. `GET /v1/audit; grant audit:read` */
   getAudit(q: GetAuditQuery = {}, opt?: ApiOptions): Promise<AuditList> {
     return this.send({ method: 'GET', path: `/v1/audit${search(q)}`, answer: 'object' }, opt) as Promise<AuditList>;
+  }
+
+  /** What became of contacts, newest first; an agent's token sees those the agent was on. Numbers are whole with call-record:numbers only. `GET /v1/call-records; grant call-record:read, or for one's own call-record:read:own` */
+  getCallRecords(q: GetCallRecordsQuery = {}, opt?: ApiOptions): Promise<CallRecordList> {
+    return this.send({ method: 'GET', path: `/v1/call-records${search(q)}`, answer: 'object' }, opt) as Promise<CallRecordList>;
+  }
+
+  /** All call records that fit, oldest first: format csv (the default) or json, written as they are read. `GET /v1/call-records/export; grant call-record:read` */
+  getCallRecordsExport(q: GetCallRecordsExportQuery = {}, opt?: ApiOptions): Promise<Response> {
+    return this.send({ method: 'GET', path: `/v1/call-records/export${search(q)}`, answer: 'response' }, opt) as Promise<Response>;
   }
 
   /** Callbacks by the time they are due; an agent's token sees the agent's own and those of the agent's queues. `GET /v1/callbacks; grant callback:read, or for one's own agent:self` */
@@ -861,6 +921,16 @@ export class Api {
   /** Another time for a record, at once and for good. `POST /v1/records/{record}/reschedule; grant campaign:write, or for one's own agent:self` */
   postRecordReschedule(record: string, body: RecordReschedule, opt?: ApiOptions): Promise<CampaignRecord> {
     return this.send({ method: 'POST', path: `/v1/records/${e(record)}/reschedule`, body, type: 'application/json', answer: 'object' }, opt) as Promise<CampaignRecord>;
+  }
+
+  /** What queues and agents did: every quarter, hour (the default), day or the whole period, in a time zone. `GET /v1/reports; grant report:read` */
+  getReports(q: GetReportsQuery = {}, opt?: ApiOptions): Promise<Report> {
+    return this.send({ method: 'GET', path: `/v1/reports${search(q)}`, answer: 'object' }, opt) as Promise<Report>;
+  }
+
+  /** A report of any length: format csv (the default) or json, written as it is read. `GET /v1/reports/export; grant report:read` */
+  getReportsExport(q: GetReportsExportQuery = {}, opt?: ApiOptions): Promise<Response> {
+    return this.send({ method: 'GET', path: `/v1/reports/export${search(q)}`, answer: 'response' }, opt) as Promise<Response>;
   }
 
   /** A call with nobody in it yet, for legs of your own. `POST /v1/rooms; grant room:control` */

@@ -1017,6 +1017,161 @@ export interface SpoolStatus {
   dropped_ticks: number;
 }
 
+/** CallOutcome is what became of a contact. */
+export type CallOutcome = "answered" | "abandoned" | "diverted" | "message" | "callback" | "interrupted" | "unanswered";
+export const callOutcomeValues: readonly CallOutcome[] = ["answered", "abandoned", "diverted", "message", "callback", "interrupted", "unanswered"];
+
+/** CallRecord is what became of one contact; it never changes. Times of parts are in seconds. */
+export interface CallRecord {
+  /** the call's */
+  id: string;
+  direction: Direction;
+  /** Started is when the contact began, Ended when it was over, Closed when the work after it was. */
+  started: string;
+  ended: string;
+  closed: string;
+  outcome: CallOutcome;
+  /** Customer is the customer's number, Line our own; Masked says that only the end of Customer is shown. */
+  customer: string;
+  name?: string;
+  line: string;
+  masked: boolean;
+  /** the number it came in on as it is configured */
+  entry_point?: string;
+  /** the last one */
+  queue?: string;
+  class?: number;
+  stage?: string;
+  /** the callback or campaign record it was made for */
+  task?: string;
+  campaign?: string;
+  /** the last who had control */
+  agent?: string;
+  /** in all queues */
+  wait_seconds: number;
+  /** of all who had control, as are the next four */
+  talk_seconds: number;
+  hold_seconds: number;
+  consult_seconds: number;
+  dialing_seconds: number;
+  wrapup_seconds: number;
+  /** from the customer's leaving to the end */
+  post_call_seconds: number;
+  disposition?: string;
+  waits: RecordWait[];
+  offers: RecordOffer[];
+  agents: RecordAgent[];
+  /** secure ones are not kept */
+  variables?: Record<string, string>;
+  recordings: string[];
+}
+
+/** RecordWait is one stay in a queue. */
+export interface RecordWait {
+  queue: string;
+  entered: string;
+  left: string;
+  seconds: number;
+  /** an outcome, or moved: to another queue */
+  end: string;
+}
+
+/** RecordOffer is one ring at an agent. */
+export interface RecordOffer {
+  id: string;
+  agent: string;
+  /** the agent was asked for help */
+  consult?: boolean;
+  offered: string;
+  settled: string;
+  /** accepted, declined, expired (RONA), withdrawn or no_media */
+  end: string;
+}
+
+/** RecordAgent is one stay of an agent on the contact. */
+export interface RecordAgent {
+  agent: string;
+  /** primary, conference or consulted */
+  role: string;
+  queue?: string;
+  joined: string;
+  left: string;
+  talk_seconds: number;
+  hold_seconds: number;
+  consult_seconds: number;
+  dialing_seconds: number;
+  post_call_seconds: number;
+  wrapup_seconds: number;
+  disposition?: string;
+}
+
+/** CallRecordList is a page of call records, the newest first. */
+export interface CallRecordList {
+  items: CallRecord[];
+  next?: string;
+}
+
+/** ReportKind says whom a row of a report is about. */
+export type ReportKind = "queue" | "agent";
+export const reportKindValues: readonly ReportKind[] = ["queue", "agent"];
+
+/** ReportEvery is how long a row of a report is. */
+export type ReportEvery = "quarter" | "hour" | "day" | "all";
+export const reportEveryValues: readonly ReportEvery[] = ["quarter", "hour", "day", "all"];
+
+/** Report is what queues and agents did in a period. docs/reports.md says what each number means. */
+export interface Report {
+  from: string;
+  until: string;
+  /** IANA */
+  zone: string;
+  every: ReportEvery;
+  items: ReportRow[];
+}
+
+/** ReportRow is one queue or agent in one hour, or whatever a row's length is. What there was nothing to divide by
+ * for is absent. Times begin and end with the zone's offset, so an hour that comes twice is two rows. */
+export interface ReportRow {
+  from: string;
+  until: string;
+  kind: ReportKind;
+  id: string;
+  name: string;
+  offered: number;
+  answered: number;
+  answered_in_time: number;
+  abandoned: number;
+  short_abandoned: number;
+  elsewhere: number;
+  /** 0 to 1 */
+  service_level?: number;
+  answer_speed_seconds?: number;
+  longest_wait_seconds: number;
+  missed: number;
+  declined: number;
+  no_media: number;
+  handled: number;
+  outbound: number;
+  handle_time_seconds?: number;
+  handle_seconds: number;
+  talk_seconds: number;
+  hold_seconds: number;
+  consult_seconds: number;
+  dialing_seconds: number;
+  wrapup_seconds: number;
+  assisted: number;
+  assist_seconds: number;
+  post_calls: number;
+  post_call_seconds: number;
+  ready_seconds: number;
+  not_ready_seconds: number;
+  reserved_seconds: number;
+  busy_seconds: number;
+  wrap_seconds: number;
+  /** 0 to 1 */
+  occupancy?: number;
+}
+
 /** Token is a fresh token of the same grants and session. */
 export interface Token {
   token: string;

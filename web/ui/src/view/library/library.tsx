@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { found, look, looking, more, next, open, said, show, trouble } from '../../intent/library';
+import { begin, found, look, looking, more, next, open, said, show, trouble } from '../../intent/library';
 import { clock as write, mask } from '../../model/format';
 import { everything, type Search } from '../../model/library';
 import { queueName, state } from '../../model/store';
@@ -18,7 +18,7 @@ const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle:
 export function LibraryPage() {
   const t = text.library;
   const search = useSignal<Search>(everything);
-  useEffect(() => { void look(everything); }, []);
+  useEffect(() => { void begin(); }, []);
   const set = (change: Partial<Search>) => (search.value = { ...search.value, ...change });
   const field = (name: 'from' | 'till' | 'agent' | 'queue' | 'number', extra: object) => (
     <label>{t[name]}<input value={search.value[name]} onInput={(e) => set({ [name]: e.currentTarget.value })} data-testid={`library-${name}`} {...extra} /></label>

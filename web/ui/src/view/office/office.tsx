@@ -1,9 +1,10 @@
-// The pages beside the calls: an agent's own history, supervision, campaigns, recordings, the audit log, and for those
+// The pages beside the calls: an agent's own history, supervision, campaigns, reports, call records, recordings, the audit log, and for those
 // without calls the configuration. Each is offered to whom the token lets see it.
 
 import { computed } from '@preact/signals';
 import { manages } from '../../intent/campaigns';
 import { seesAudit, seesConfig, seesRecordings } from '../../intent/library';
+import { seesRecords, seesReports } from '../../intent/reports';
 import { may } from '../../intent/supervise';
 import { admin, type Page, page } from '../../model/store';
 import { text } from '../../text/en';
@@ -14,6 +15,8 @@ import { AuditPage } from '../library/audit';
 import { LibraryPage } from '../library/library';
 import { Notice } from '../notice';
 import { cls, quiet } from '../parts/parts';
+import { RecordsPage } from '../reports/records';
+import { ReportsPage } from '../reports/reports';
 import { WallPage, WatchBar } from '../wall/wall';
 import css from './office.module.css';
 
@@ -22,6 +25,8 @@ const pages = computed<Page[]>(() => {
   if (admin.value && seesConfig.value) list.push('config');
   if (may('wall')) list.push('wall');
   if (manages.value) list.push('campaigns');
+  if (seesReports.value) list.push('reports');
+  if (seesRecords.value) list.push('records');
   if (seesRecordings.value) list.push('recordings');
   if (seesAudit.value) list.push('audit');
   return list;
@@ -50,6 +55,8 @@ export function OfficePage() {
     case 'history': return <HistoryPage />;
     case 'wall': return <WallPage />;
     case 'campaigns': return <CampaignsPage />;
+    case 'reports': return <ReportsPage />;
+    case 'records': return <RecordsPage />;
     case 'recordings': return <LibraryPage />;
     case 'audit': return <AuditPage />;
     case 'config': return <ConfigPage />;
