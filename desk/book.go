@@ -14,7 +14,7 @@ import (
 const (
 	// version of an entry; entries of older versions can be read, of newer ones not. 2 added waits, open
 	// records and configurations; entries of 1 have none, and Restart makes the waits. 3 added journals and tallies;
-	// a contact without a journal gets one when it moves next.
+	// Restart begins the journals of entries of 2.
 	version = 3
 	// snapshotEvery is how many entries are written before the log is begun anew.
 	snapshotEvery = 5000

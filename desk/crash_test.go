@@ -371,7 +371,7 @@ func TestReplayIsTheState(t *testing.T) {
 
 // This version reads the log of the one before, and calls that waited then wait on at their place.
 func TestReadsTheVersionBefore(t *testing.T) {
-	data, err := os.ReadFile("testdata/log-v1.jsonl")
+	data, err := os.ReadFile("testdata/log-v2.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -399,6 +399,15 @@ func TestReadsTheVersionBefore(t *testing.T) {
 	}
 	if _, _, err := f.Step(now, floor.Restart{Alive: func(string) bool { return true }}); err != nil {
 		t.Fatal(err)
+	}
+	for cid, c := range state.Contacts {
+		j, ok := state.Journals[cid]
+		if !ok || j.Started.IsZero() || j.Started.After(now) || c.Queue != "" && j.Queue != c.Queue {
+			t.Errorf("contact %+v has the journal %+v", c, j)
+		}
+	}
+	if state.Tallies["open"].Start.IsZero() {
+		t.Error("agents are signed in and no quarter is open")
 	}
 	for _, w := range state.Waits {
 		if w.Since.IsZero() {

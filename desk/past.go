@@ -178,17 +178,17 @@ func (p *past) forget(ctx context.Context, now time.Time) error {
 
 // RecordFilter chooses call records; empty fields choose all.
 type RecordFilter struct {
-	Since, Until            time.Time // when the contact began
-	Agent, Queue            string    // any who was on it, any it waited in
-	Number, NumberEnd       string    // the customer's, or its last characters
-	Disposition             string
-	Direction               wire.Direction
-	Outcome                 wire.CallOutcome
-	Call                    string
-	Own                     string // the agent whose contacts alone are seen
-	Cursor                  string
-	Limit                   int
-	Whole                   bool // customers' numbers whole, rather than their last four characters
+	Since, Until      time.Time // when the contact began
+	Agent, Queue      string    // any who was on it, any it waited in
+	Number, NumberEnd string    // the customer's, or its last characters
+	Disposition       string
+	Direction         wire.Direction
+	Outcome           wire.CallOutcome
+	Call              string
+	Own               string // the agent whose contacts alone are seen
+	Cursor            string
+	Limit             int
+	Whole             bool // customers' numbers whole, rather than their last four characters
 }
 
 func (f *RecordFilter) fits(j journal.Journal) bool {
@@ -325,7 +325,9 @@ func (f *RecordFilter) show(j journal.Journal) wire.CallRecord {
 }
 
 // seconds is a duration to the millisecond.
-func seconds(d time.Duration) float64 { return float64(d.Round(time.Millisecond).Milliseconds()) / 1000 }
+func seconds(d time.Duration) float64 {
+	return float64(d.Round(time.Millisecond).Milliseconds()) / 1000
+}
 
 // ReportQuery says what a report is about.
 type ReportQuery struct {

@@ -121,15 +121,13 @@ func TestX7_OneCallsRecord(t *testing.T) {
 // Post-call time is a metric of its own.
 func TestW68_PostCallTimeIsAMetric(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		call, customer, ana, bor := r.conference(t)
+		call, customer, _, bor := r.conference(t)
 		before := r.row(tally.Queue, "main")
 		went(30 * time.Second)
 		r.end(customer, "hangup")
 		went(45 * time.Second)
-		r.end(bor, "hangup")
-		r.end(ana, "hangup")
-		synctest.Wait()
-		went(time.Minute) // wrap-up
+		r.end(bor, "hangup") // and with it the call: one alone is nobody to talk to
+		went(time.Minute)    // wrap-up
 		q := r.row(tally.Queue, "main")
 		if before.PostCalls != 0 || q.PostCalls != 1 || q.PostCallSeconds != 45 {
 			t.Errorf("post calls %d, %v s", q.PostCalls, q.PostCallSeconds)
@@ -322,7 +320,7 @@ func TestX7_ReportOverAChangeOfTheClocks(t *testing.T) {
 				calls = append(calls, fmt.Sprintf("%s:%d", row.From.Format("15-07"), row.Handled))
 			}
 		}
-		if got := strings.Join(calls, " "); got != "00-+02:1 01-+02:1 02-+02:1 02-+01:1 03-+01:1" {
+		if got := strings.Join(calls, " "); got != "00+02:1 01+02:1 02+02:1 02+01:1 03+01:1" {
 			t.Errorf("calls in %s", got)
 		}
 		days := r.rows(ReportQuery{From: night.AddDate(0, 0, -1), Until: night.AddDate(0, 0, 2), Zone: loc, Every: tally.Day, Kind: tally.Queue, ID: "main"})

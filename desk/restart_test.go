@@ -131,7 +131,7 @@ func TestBookRenewsAndReads(t *testing.T) {
 
 func TestBookRefusesWhatItCannotRead(t *testing.T) {
 	for name, c := range map[string]struct{ entry, want string }{
-		"a newer version": {`{"v":3,"c":[]}`, "newer version"},
+		"a newer version": {`{"v":4,"c":[]}`, "newer version"},
 		"not JSON":        {`{`, "entry 1"},
 		"an unknown kind": {`{"v":1,"c":[{"k":"planet","id":"x"}]}`, "unknown kind"},
 		"a broken value":  {`{"v":1,"c":[{"k":"agent","id":"x","v":[1]}]}`, "agent x"},

@@ -54,6 +54,15 @@ func (f *Floor) note() {
 	if _, ours := f.state.Contacts[f.answered]; ours && !slices.Contains(calls, f.answered) {
 		calls = append(calls, f.answered)
 	}
+	if f.restarted { // a log written before there were journals has none
+		for cid := range f.state.Contacts {
+			if _, has := f.state.Journals[cid]; !has {
+				calls = append(calls, cid)
+			}
+		}
+		slices.Sort(calls)
+		calls = slices.Compact(calls)
+	}
 	for _, cid := range calls {
 		f.noteContact(cid)
 	}
@@ -132,8 +141,8 @@ func (f *Floor) journalOf(cid string) (journal.Journal, bool) {
 	if r, ok := f.state.Records[c.Task]; ok {
 		j.Campaign = r.Campaign
 	}
-	if old, was := f.before[key{KindContact, cid}].(contact.Contact); was && !old.Place.Entered.IsZero() {
-		j.Started = old.Place.Entered // of a log written before there were journals
+	if before, touched := f.before[key{KindContact, cid}]; (!touched || before != nil) && !c.Place.Entered.IsZero() {
+		j.Started = c.Place.Entered // of a log written before there were journals
 	}
 	return j, true
 }

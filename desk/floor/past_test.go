@@ -361,7 +361,7 @@ func TestX7_TalliesStayBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var most, bytes, slowest, handed = 0, 0, time.Duration(0), 0
+	most, bytes, slowest, handed := 0, 0, time.Duration(0), 0
 	for range 96 {
 		now = now.Add(tally.Span)
 		began := time.Now()

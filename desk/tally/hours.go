@@ -49,4 +49,3 @@ func (e Every) Row(quarter time.Time, loc *time.Location) (from, until time.Time
 		return time.Time{}, time.Time{}
 	}
 }
-

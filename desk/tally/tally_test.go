@@ -73,11 +73,11 @@ func TestX7_RowsOverChangesOfTheClocks(t *testing.T) {
 		{"Europe/Ljubljana", "2026-03-29", 23, 92}, // 02:00 is skipped
 		{"Europe/Ljubljana", "2026-10-25", 25, 100},
 		{"America/New_York", "2026-11-01", 25, 100},
-		{"Australia/Lord_Howe", "2026-04-05", 25, 98},  // back by half an hour: 01:30 comes twice, 24 and a half hours
-		{"Australia/Lord_Howe", "2026-10-04", 24, 94},  // 02:00 to 02:30 is skipped
-		{"America/Santiago", "2026-09-06", 23, 92},     // 00:00 is skipped
-		{"America/Havana", "2026-11-01", 25, 100},      // 00:00 comes twice
-		{"Asia/Kathmandu", "2026-03-01", 24, 96},       // +05:45
+		{"Australia/Lord_Howe", "2026-04-05", 25, 98}, // back by half an hour: 01:30 comes twice, 24 and a half hours
+		{"Australia/Lord_Howe", "2026-10-04", 24, 94}, // 02:00 to 02:30 is skipped
+		{"America/Santiago", "2026-09-06", 23, 92},    // 00:00 is skipped
+		{"America/Havana", "2026-11-01", 25, 100},     // 00:00 comes twice
+		{"Asia/Kathmandu", "2026-03-01", 24, 96},      // +05:45
 		{"UTC", "2026-03-01", 24, 96},
 	} {
 		loc, err := time.LoadLocation(tt.zone)

@@ -198,7 +198,7 @@ func TestX7_ReportQuery(t *testing.T) {
 		"/v1/reports?since=2026-03-01T00:00:00Z&until=2026-03-01T00:00:00Z": 422,
 		"/v1/reports?since=2026-03-01T00:07:00Z":                            422,
 		"/v1/reports?since=2024-03-01T00:00:00Z&until=2026-03-01T00:00:00Z": 422,
-		"/v1/reports?zone=Local": 422, "/v1/reports?every=minute": 422, "/v1/reports?kind=team": 422,
+		"/v1/reports?zone=Local":                                            422, "/v1/reports?every=minute": 422, "/v1/reports?kind=team": 422,
 	} {
 		if w := f.ask(tok, "GET", path, ""); w.Code != want {
 			t.Errorf("%s is %d, want %d: %s", path, w.Code, want, w.Body)
