@@ -55,7 +55,7 @@ export function RecordsPage() {
             {callOutcomeValues.map((o) => <option key={o} value={o}>{t.outcomes[o]}</option>)}
           </select>
         </label>
-        <div class={css['buttons']}>
+        <div class={cls(css['buttons'], own['wide'])}>
           <button type="submit" class={primary} data-testid="records-search"><Icon name="search" size={18} />{t.search}</button>
           {exportsRecords.value && <button type="button" disabled={busy.value} onClick={() => void saveRecords(search.value, 'csv')} data-testid="records-csv">{text.reports.csv}</button>}
           {exportsRecords.value && <button type="button" disabled={busy.value} onClick={() => void saveRecords(search.value, 'json')} data-testid="records-json">{text.reports.json}</button>}

@@ -66,7 +66,7 @@ export function ReportsPage() {
             {reportKindValues.map((x) => <option key={x} value={x}>{t.kinds[x]}</option>)}
           </select>
         </label>
-        <div class={css['buttons']}>
+        <div class={cls(css['buttons'], own['wide'])}>
           <button type="submit" class={primary} disabled={busy.value} data-testid="reports-show"><Icon name="search" size={18} />{t.show}</button>
           <button type="button" disabled={busy.value} onClick={() => void saveReport(form.value, 'csv')} data-testid="reports-csv">{t.csv}</button>
           <button type="button" disabled={busy.value} onClick={() => void saveReport(form.value, 'json')} data-testid="reports-json">{t.json}</button>
