@@ -18,7 +18,7 @@ const b64 = (v) => Buffer.from(JSON.stringify(v)).toString('base64url');
 const agentGrants = ['agent:self', 'recording:read:own', 'recording:listen:own'];
 export const jwt = (grants = agentGrants, who = { sub: 'agt_1', agent: 'agt_1' }) => `${b64({ alg: 'none' })}.${b64({ ...who, grants, iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 900 })}.x`;
 /** The token of somebody who takes no calls. */
-export const officeJwt = () => jwt(['recording:*', 'audit:read', 'config:read'], { sub: 'quality' });
+export const officeJwt = () => jwt(['recording:*', 'audit:read', 'config:read', 'report:read', 'call-record:read'], { sub: 'quality' });
 
 /** Mock is the whole server; tests and screenshots call its methods to bring the page where they want it. */
 export class Mock {
@@ -103,6 +103,37 @@ export class Mock {
     for (const s of this.sockets) s.destroy();
     this.server.closeAllConnections();
     this.server.close();
+  }
+
+  /** report is a morning of two queues, or of two agents. */
+  report(q) {
+    const kind = q.get('kind');
+    const names = kind === 'agent' ? [['agt_1', 'Maja Novak'], ['agt_2', 'Luka Zupan']] : [['que_1', 'Service'], ['que_2', 'Orders and deliveries']];
+    const zero = { offered: 0, answered: 0, answered_in_time: 0, abandoned: 0, short_abandoned: 0, elsewhere: 0, longest_wait_seconds: 0, no_media: 0, post_calls: 0, assist_seconds: 0, dialing_seconds: 0 };
+    const items = [8, 9, 10].flatMap((h) => names.map(([id, name], i) => ({
+      ...zero, from: `2026-03-02T${String(h).padStart(2, '0')}:00:00+01:00`, until: `2026-03-02T${h + 1}:00:00+01:00`, kind, id, name,
+      ...(kind === 'queue' ? { offered: 42 - i * 30, answered: 40 - i * 30, answered_in_time: 36 - i * 27, abandoned: 2, short_abandoned: 1, service_level: 0.878, answer_speed_seconds: 9.4, longest_wait_seconds: 94 } : {}),
+      missed: i, declined: 0, handled: 38 - i * 28, outbound: 2, assisted: 1, handle_time_seconds: 214, handle_seconds: 8132, talk_seconds: 6900, hold_seconds: 340, consult_seconds: 120,
+      wrapup_seconds: 1272, post_call_seconds: 60, ready_seconds: 1180, not_ready_seconds: 600, reserved_seconds: 120, busy_seconds: 7360, wrap_seconds: 1272, occupancy: 0.868,
+    })));
+    return { from: '2026-03-02T00:00:00+01:00', until: '2026-03-03T00:00:00+01:00', zone: 'Europe/Ljubljana', every: q.get('every'), items };
+  }
+
+  callRecords() {
+    const at = (ms) => iso(Date.now() - 3600_000 + ms);
+    const record = (id, outcome, change) => ({
+      id, direction: 'inbound', started: at(0), ended: at(200_000), closed: at(240_000), outcome, customer: '••••••••4567', line: '+38615550100', masked: true, queue: 'que_1',
+      wait_seconds: 12, talk_seconds: 0, hold_seconds: 0, consult_seconds: 0, dialing_seconds: 0, wrapup_seconds: 0, post_call_seconds: 0,
+      waits: [{ queue: 'que_1', entered: at(0), left: at(12_000), seconds: 12, end: outcome }], offers: [], agents: [], recordings: [], ...change,
+    });
+    const stay = { agent: 'agt_1', role: 'primary', joined: at(12_000), left: at(200_000), talk_seconds: 170, hold_seconds: 18, consult_seconds: 0, dialing_seconds: 0, post_call_seconds: 0, wrapup_seconds: 40, disposition: 'solved' };
+    return [
+      record('call_lost', 'abandoned', {}),
+      record('call_rec_2', 'answered', {
+        agent: 'agt_1', name: 'Ana Horvat', talk_seconds: 170, hold_seconds: 18, wrapup_seconds: 40, disposition: 'solved', agents: [stay], recordings: ['rec_1'], variables: { Order: '4711' },
+        offers: [{ id: 'off_0', agent: 'agt_2', offered: at(0), settled: at(8000), end: 'expired' }, { id: 'off_1', agent: 'agt_1', offered: at(8000), settled: at(12_000), end: 'accepted' }],
+      }),
+    ];
   }
 
   // --- what happens in the world -------------------------------------------------------------------
@@ -266,7 +297,10 @@ export class Mock {
       case 'GET callbacks': case 'GET campaigns': case 'GET lists': case 'GET callbacks/entry-points': return [200, { items: [] }];
       case 'GET calls': return [200, { items: [] }];
       case 'GET queues': return [200, { items: this.queues }];
+      case 'GET reports': return [200, this.report(url.searchParams)];
+      case 'GET call-records': return [200, { items: this.callRecords(), next: undefined }];
       case 'GET recordings': return [200, this.search(url.searchParams)];
+      case 'GET recordings/*': return [200, this.recordings.find((r) => r.id === at[1])];
       case 'GET recordings/*/markers': return [200, this.markers(this.recordings.find((r) => r.id === at[1]))];
       case 'GET recordings/*/tracks/copy/link': return [200, { url: `/v1/recordings/${at[1]}/tracks/copy`, presigned: false, type: 'audio/ogg', name: `${at[1]}-copy.ogg` }];
       case 'POST recordings/*/hold': {

@@ -147,6 +147,24 @@ async function office(colorScheme, viewport, name) {
   await id('page-audit').click();
   await id('audit-row').nth(3).waitFor();
   await shot('25-audit');
+
+  // Reports and call records, and from a record to its recording, by keyboard.
+  await id('page-reports').focus();
+  await page.keyboard.press('Enter');
+  await id('reports-row').nth(5).waitFor();
+  await shot('26-reports');
+  await id('reports-kind').selectOption('agent');
+  await page.waitForSelector('[data-testid=reports-row][data-id=agt_1]');
+  await shot('27-reports-agents');
+  await id('page-records').focus();
+  await page.keyboard.press('Enter');
+  await id('records-row').nth(1).getByRole('button').first().focus();
+  await page.keyboard.press('Enter');
+  await id('records-detail').waitFor();
+  await shot('28-call-records');
+  await id('records-recording').focus();
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-recording=rec_1] [data-testid=library-detail]');
   await context.close();
   mock.close();
 }
