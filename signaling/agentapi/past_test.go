@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -25,6 +26,7 @@ type pastFake struct {
 	rows   int   // 0: one
 	broken error // after the first
 	name   string
+	gate   chan struct{} // waited for before the end
 }
 
 func (p *pastFake) record() wire.CallRecord {
@@ -49,11 +51,18 @@ func (p *pastFake) CallRecords(_ context.Context, f desk.RecordFilter) ([]wire.C
 	return []wire.CallRecord{p.record()}, "7-1", nil
 }
 
-func (p *pastFake) EachCallRecord(_ context.Context, f desk.RecordFilter, do func(wire.CallRecord) error) error {
+func (p *pastFake) EachCallRecord(ctx context.Context, f desk.RecordFilter, do func(wire.CallRecord) error) error {
 	p.asked = f
 	for range max(p.rows, 1) {
 		if err := do(p.record()); err != nil {
 			return err
+		}
+	}
+	if p.gate != nil {
+		select {
+		case <-p.gate:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	return p.broken
@@ -186,6 +195,34 @@ func TestX7_ExportBreaksOff(t *testing.T) {
 	}
 	if err == nil {
 		t.Fatal("an export that broke off looks whole")
+	}
+}
+
+// An export is sent while it is read: its first rows are there before its last.
+func TestX7_ExportIsStreamed(t *testing.T) {
+	for _, format := range []string{"csv", "json"} {
+		f := newFixture(t)
+		past := &f.desk.pastFake
+		past.rows, past.gate = 500, make(chan struct{})
+		srv := httptest.NewServer(f.s.Handler())
+		defer srv.Close()
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", srv.URL+"/v1/call-records/export?format="+format, nil)
+		req.Header.Set("Authorization", "Bearer "+f.token("", "call-record:*"))
+		resp, err := srv.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := make([]byte, 4096)
+		if _, err := io.ReadFull(resp.Body, first); err != nil || !strings.Contains(string(first), callID) {
+			t.Fatalf("%s: %q, %v", format, first, err)
+		}
+		close(past.gate) // only now may the end be read
+		rest, err := io.ReadAll(resp.Body)
+		one := map[string]string{"csv": callID + ",", "json": `"` + callID + `"`}[format]
+		if got := strings.Count(string(first)+string(rest), one); err != nil || got != 500 {
+			t.Errorf("%s: %d rows, %v", format, got, err)
+		}
+		resp.Body.Close()
 	}
 }
 
