@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/egress"
@@ -252,7 +253,9 @@ func (k *hook) failed(try *pending, a *wire.WebhookAttempt) (dead bool) {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
 		try.Refused++
 	}
-	wait := k.all.cfg.backoff(try.Attempts)
+	// A receiver that says when it will have time again is not asked before, within our own longest wait.
+	asked := time.Duration(a.RetryAfterSeconds) * time.Second
+	wait := max(k.all.cfg.backoff(try.Attempts), min(asked, k.all.cfg.MaxRetry))
 	try.Next = now.Add(wait)
 	a.Outcome = wire.WebhookFailed
 	if try.Refused >= k.all.cfg.Refusals || now.Sub(try.First) >= k.all.cfg.RetryFor {
@@ -375,7 +378,9 @@ func (k *hook) again(ctx context.Context, seq uint64) {
 func (k *hook) send(ctx context.Context, eventID string, body []byte) wire.WebhookAttempt {
 	start := k.now()
 	a := wire.WebhookAttempt{Time: start.UTC().Truncate(time.Millisecond), EventID: eventID, Outcome: wire.WebhookFailed}
-	a.Status, a.Error = k.post(ctx, eventID, body)
+	var after time.Duration
+	a.Status, after, a.Error = k.post(ctx, eventID, body)
+	a.RetryAfterSeconds = int((after + time.Second - 1) / time.Second)
 	a.MS = k.now().Sub(start).Milliseconds()
 	if a.Error == "" {
 		a.Outcome = wire.WebhookDelivered
@@ -383,7 +388,8 @@ func (k *hook) send(ctx context.Context, eventID string, body []byte) wire.Webho
 	return a
 }
 
-func (k *hook) post(ctx context.Context, eventID string, body []byte) (status int, failure string) {
+// post sends a body. after is how long the receiver asks to be left alone.
+func (k *hook) post(ctx context.Context, eventID string, body []byte) (status int, after time.Duration, failure string) {
 	ctx, cancel := context.WithTimeout(ctx, k.all.cfg.Timeout)
 	defer cancel()
 	k.mu.Lock()
@@ -391,24 +397,44 @@ func (k *hook) post(ctx context.Context, eventID string, body []byte) (status in
 	k.mu.Unlock()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return 0, "the address cannot be asked"
+		return 0, 0, "the address cannot be asked"
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "cordboard-webhook/1")
 	hooksig.Sign(req.Header, eventID, k.now(), body, k.signers()...)
 	resp, err := k.all.deps.Client.Do(req)
 	if err != nil {
-		return 0, reason(err)
+		return 0, 0, reason(err)
 	}
 	defer resp.Body.Close()
 	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
 	switch {
 	case resp.StatusCode/100 != 2:
-		return resp.StatusCode, "answered " + strconv.Itoa(resp.StatusCode)
+		if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
+			after = retryAfter(resp.Header.Get("Retry-After"), k.now())
+		}
+		return resp.StatusCode, after, "answered " + strconv.Itoa(resp.StatusCode)
 	case err != nil:
-		return resp.StatusCode, "the answer did not end in time"
+		return resp.StatusCode, 0, "the answer did not end in time"
 	}
-	return resp.StatusCode, ""
+	return resp.StatusCode, 0, ""
+}
+
+// askedMost bounds what a receiver can ask for, so that no figure overflows.
+const askedMost = 7 * 24 * time.Hour
+
+// retryAfter reads a Retry-After header (RFC 9110, section 10.2.3): seconds or a date; 0 for none, one that is over or
+// one that cannot be read.
+func retryAfter(text string, now time.Time) time.Duration {
+	text = strings.TrimSpace(text)
+	if n, err := strconv.ParseUint(text, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) { // n is then the largest
+		return time.Duration(min(n, uint64(askedMost/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	return min(askedMost, max(0, at.Sub(now)))
 }
 
 // reason is a failure for people, without the address.

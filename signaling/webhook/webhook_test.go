@@ -89,6 +89,7 @@ func (s *memory) List(_ context.Context, prefix string) (out []store.Value, err 
 type receiver struct {
 	mu     sync.Mutex
 	answer func(n int, e wire.Event) int // status; 0 fails, -1 stalls
+	after  string                        // Retry-After of what is refused
 	got    []delivery
 }
 
@@ -110,7 +111,10 @@ func (r *receiver) RoundTrip(q *http.Request) (*http.Response, error) {
 	}
 	r.mu.Lock()
 	r.got = append(r.got, delivery{time.Now(), e, q.Header.Clone(), body})
-	status := r.answer(len(r.got), e)
+	status, header := r.answer(len(r.got), e), http.Header{}
+	if r.after != "" && status/100 != 2 {
+		header.Set("Retry-After", r.after)
+	}
 	r.mu.Unlock()
 	switch status {
 	case 0:
@@ -119,7 +123,7 @@ func (r *receiver) RoundTrip(q *http.Request) (*http.Response, error) {
 		<-q.Context().Done()
 		return nil, q.Context().Err()
 	}
-	return &http.Response{StatusCode: status, Body: http.NoBody, Header: http.Header{}}, nil
+	return &http.Response{StatusCode: status, Body: http.NoBody, Header: header}, nil
 }
 
 func (r *receiver) all() []delivery {
@@ -280,6 +284,76 @@ func b2i(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// A receiver that says when it has time again is not asked before, within the longest wait there is; one that is broken
+// in another way is tried as ever, whatever it says.
+func TestRetryAfter(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		status int
+		after  string
+		least  time.Duration // before the second request
+		most   time.Duration
+	}{
+		{"seconds, too many requests", 429, "120", 2 * time.Minute, 2*time.Minute + 5*time.Second},
+		{"seconds, not available", 503, "90", 90 * time.Second, 95 * time.Second},
+		{"a date", 503, "Sat, 01 Jan 2000 00:10:00 GMT", 10*time.Minute - time.Second, 10*time.Minute + 5*time.Second},
+		{"a date that is over", 503, "Fri, 31 Dec 1999 23:00:00 GMT", 0, 5 * time.Second},
+		{"longer than we ever wait", 503, "99999999999999999999", time.Hour, time.Hour + time.Second},
+		{"a year", 429, "31536000", time.Hour, time.Hour + time.Second},
+		{"nothing we know", 503, "later", 0, 5 * time.Second},
+		{"negative", 503, "-5", 0, 5 * time.Second},
+		{"of another status", 500, "600", 0, 5 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(n int, _ wire.Event) int {
+				if n == 1 {
+					return c.status
+				}
+				return 204
+			}, func(r *rig) {
+				r.to.after = c.after
+				w, _ := r.make()
+				r.publish("call.created")
+				time.Sleep(time.Second)
+				if c.least > 0 {
+					if got := r.get(w.ID); got.Next == nil || got.Next.Before(r.to.all()[0].at.Add(c.least)) {
+						t.Errorf("says it goes on at %v", got.Next)
+					}
+				}
+				time.Sleep(2 * time.Hour)
+				got := r.to.all()
+				if len(got) != 2 {
+					t.Fatalf("%d requests", len(got))
+				}
+				if wait := got[1].at.Sub(got[0].at); wait < c.least || wait > c.most {
+					t.Errorf("asked again after %v, want %v to %v", wait, c.least, c.most)
+				}
+				l, err := r.h.Attempts(w.ID)
+				if err != nil || len(l) != 2 || c.least > 0 && l[1].RetryAfterSeconds == 0 {
+					t.Errorf("%+v %v", l, err)
+				}
+			})
+		})
+	}
+}
+
+// The day an event is tried for ends in time, however long a receiver wants to be left alone.
+func TestRetryAfterDoesNotStretchTheDay(t *testing.T) {
+	bubble(t, func(int, wire.Event) int { return 503 }, func(r *rig) {
+		r.to.after = "3600"
+		w, _ := r.make()
+		r.publish("call.created")
+		time.Sleep(25*time.Hour + time.Minute)
+		got := r.to.all()
+		if len(got) < 24 || len(got) > 26 || got[len(got)-1].at.Sub(got[0].at) > 24*time.Hour {
+			t.Errorf("%d requests, the last %v after the first", len(got), got[len(got)-1].at.Sub(got[0].at))
+		}
+		if s := r.get(w.ID); s.Dead != 1 || s.State != wire.WebhookDisabled {
+			t.Errorf("%+v", s)
+		}
+	})
 }
 
 // A day of failures makes a dead letter and disables the webhook, with an event; enabled, it goes on behind, and the

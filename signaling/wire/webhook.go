@@ -91,6 +91,8 @@ type WebhookAttempt struct {
 	Status  int            `json:"status,omitempty"` // of the answer, 0 without one
 	MS      int64          `json:"ms"`
 	Error   string         `json:"error,omitempty"`
+	// RetryAfterSeconds is how long the receiver asked to be left alone (429, 503).
+	RetryAfterSeconds int `json:"retry_after_seconds,omitempty"`
 }
 
 // WebhookAttemptList lists attempts, newest first.
