@@ -29,7 +29,7 @@ func (d *Desk) askHook(ctx context.Context, in floor.CallCreated) bool {
 	}
 	d.held[in.Call.ID] = []floor.Input{}
 	d.asking.Go(func() {
-		r := book.Accept(d.deps.Router.Route(ctx, h, wire.RouteRequest{
+		r := book.Accept(n, d.deps.Router.Route(ctx, h, wire.RouteRequest{
 			CallID: in.Call.ID, Time: d.deps.Now().UTC(), To: in.Call.To, From: in.Call.From, FromName: in.Call.FromName,
 			Number: n.Number, Queue: n.Queue, Variables: in.Call.Variables,
 		}))
@@ -65,6 +65,9 @@ func markOf(r wire.Routed) string {
 	if r.Agent != "" {
 		text += ", agent " + r.Agent
 	}
+	for _, s := range r.Skills {
+		text += ", skill " + s.Skill
+	}
 	return text
 }
 
@@ -98,6 +101,6 @@ func (d *Desk) dryRoute(c *Config, q wire.DryRunRequest) *wire.Routed {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	r := book.Accept(d.deps.Router.Route(ctx, h, wire.RouteRequest{Time: at.UTC(), To: q.To, From: q.From, Number: n.Number, Queue: n.Queue, DryRun: true}))
+	r := book.Accept(n, d.deps.Router.Route(ctx, h, wire.RouteRequest{Time: at.UTC(), To: q.To, From: q.From, Number: n.Number, Queue: n.Queue, DryRun: true}))
 	return &r
 }

@@ -48,6 +48,10 @@ func hooked(t *testing.T, o *oracle, f func(r *rig, marks func() []wire.Timeline
 			c.Queues = append(c.Queues, Queue{ID: "vip", Agents: []string{"eva"}})
 			c.Hooks = []floor.RoutingHook{{ID: "crm", URL: "https://crm.example.com/route"}}
 			c.Numbers[0].Hook = "crm"
+			c.Skills = []floor.Skill{{ID: "french"}, {ID: "with a space"}}
+			c.Agents[1].Skills = floor.Levels{{Skill: "french", Level: 6}}
+			c.Agents[2].Queues = []string{"vip"} // eva
+			c.Agents[0].Queues, c.Agents[1].Queues = []string{"main"}, []string{"main"}
 		}
 		r.start(nil)
 		defer func() {
@@ -85,6 +89,12 @@ func TestRoutingHookChooses(t *testing.T) {
 		{"no answer in time", wire.Routed{Outcome: wire.RouteTimeout}, "main", wire.RouteTimeout},
 		{"a queue there is not", wire.Routed{Outcome: wire.RouteChosen, Queue: "gone"}, "main", wire.RouteRefused},
 		{"an agent there is not", wire.Routed{Outcome: wire.RouteChosen, Queue: "vip", Agent: "gone"}, "main", wire.RouteRefused},
+		{"a skill there is not", wire.Routed{Outcome: wire.RouteChosen, Skills: []wire.RouteSkill{{Skill: "dutch"}}}, "main", wire.RouteRefused},
+		{"a skill nobody has", wire.Routed{Outcome: wire.RouteChosen, Skills: []wire.RouteSkill{{Skill: "french", Level: 9}}}, "main", wire.RouteRefused},
+		{"a level out of range", wire.Routed{Outcome: wire.RouteChosen, Skills: []wire.RouteSkill{{Skill: "french", Level: 11}}}, "main", wire.RouteRefused},
+		{"a skill twice", wire.Routed{Outcome: wire.RouteChosen, Skills: []wire.RouteSkill{{Skill: "french"}, {Skill: "french"}}}, "main", wire.RouteRefused},
+		{"a skill nobody of the chosen queue has", wire.Routed{Outcome: wire.RouteChosen, Queue: "vip", Skills: []wire.RouteSkill{{Skill: "french"}}}, "main", wire.RouteRefused},
+		{"a skill", wire.Routed{Outcome: wire.RouteChosen, Skills: []wire.RouteSkill{{Skill: "french", Level: 5}}}, "main", wire.RouteChosen},
 		{"a priority out of range", wire.Routed{Outcome: wire.RouteChosen, Priority: ptr(1001)}, "main", wire.RouteRefused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -148,6 +158,74 @@ func TestRoutingHookChoosesAnAgent(t *testing.T) {
 	})
 }
 
+// A call for which the hook asks for a skill waits for an agent who has it, although another is free; asked for a while
+// only, it then goes to anybody. In another queue nothing is asked of its agents.
+func TestRoutingHookChoosesBySkill(t *testing.T) {
+	ready := func(r *rig, agents ...string) {
+		for _, a := range agents {
+			if _, err := r.SignIn(r.t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.SetState(r.t.Context(), a, wire.AgentReady, "", a); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+	}
+	chosen := func(relax int) *oracle {
+		return &oracle{answer: wire.Routed{Outcome: wire.RouteChosen, Skills: []wire.RouteSkill{{Skill: "french", Level: 5, RelaxAfterSeconds: relax}}}}
+	}
+	t.Run("who has it", func(t *testing.T) {
+		hooked(t, chosen(0), func(r *rig, _ func() []wire.TimelineMark) {
+			ready(r, "ana", "bor")
+			r.ring("100")
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if o := r.Offers("bor"); len(o) != 1 || len(r.Offers("ana")) != 0 {
+				t.Fatalf("%+v", r.Offers(""))
+			}
+			if d, err := r.WouldGet(nil, wire.DryRunRequest{To: "100"}); err != nil || len(d.Agents) == 0 || d.Agent == "ana" {
+				t.Errorf("%+v %v", d, err)
+			}
+		})
+	})
+	t.Run("over a restart", func(t *testing.T) {
+		hooked(t, chosen(0), func(r *rig, _ func() []wire.TimelineMark) {
+			call := r.ring("100")
+			time.Sleep(time.Second)
+			synctest.Wait()
+			kept := r.plane.calls
+			r.kill()
+			r.start(kept)
+			ready(r, "ana")
+			if n := len(r.Offers("")); n != 0 {
+				t.Fatal("the skill is forgotten")
+			}
+			ready(r, "bor")
+			synctest.Wait()
+			if o := r.Offers("bor"); len(o) != 1 || o[0].CallID != call {
+				t.Fatalf("%+v", r.Offers(""))
+			}
+		})
+	})
+	t.Run("for a while", func(t *testing.T) {
+		hooked(t, chosen(20), func(r *rig, _ func() []wire.TimelineMark) {
+			ready(r, "ana")
+			r.ring("100")
+			time.Sleep(19 * time.Second)
+			synctest.Wait()
+			if n := len(r.Offers("")); n != 0 {
+				t.Fatal("offered before its time")
+			}
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			if n := len(r.Offers("ana")); n != 1 {
+				t.Fatalf("%d offers after it", n)
+			}
+		})
+	})
+}
+
 // A caller who hangs up while the hook is asked leaves nothing behind, and what happens meanwhile comes in order.
 func TestCallerLeavesBeforeTheHookAnswers(t *testing.T) {
 	o := &oracle{answer: wire.Routed{Outcome: wire.RouteChosen, Queue: "vip"}, takes: 400 * time.Millisecond}
@@ -187,12 +265,14 @@ func TestDryRunAsksTheHook(t *testing.T) {
 
 func TestHooksAreChecked(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"/hooks/0/url":      func(c *Config) { c.Hooks[0].URL = "crm.example.com" },
-		"/hooks/0/timeout":  func(c *Config) { c.Hooks[0].Timeout = Seconds(6) },
-		"/hooks/0/pause":    func(c *Config) { c.Hooks[0].Pause = Seconds(7200) },
-		"/hooks/0/failures": func(c *Config) { c.Hooks[0].Failures = -1 },
-		"/hooks/1/id":       func(c *Config) { c.Hooks = append(c.Hooks, c.Hooks[0]) },
-		"/numbers/0/hook":   func(c *Config) { c.Numbers[0].Hook = "gone" },
+		"/hooks/0/url":             func(c *Config) { c.Hooks[0].URL = "crm.example.com" },
+		"/hooks/0/timeout":         func(c *Config) { c.Hooks[0].Timeout = Seconds(6) },
+		"/hooks/0/pause":           func(c *Config) { c.Hooks[0].Pause = Seconds(7200) },
+		"/hooks/0/failures":        func(c *Config) { c.Hooks[0].Failures = -1 },
+		"/hooks/1/id":              func(c *Config) { c.Hooks = append(c.Hooks, c.Hooks[0]) },
+		"/hooks/0/secret":          func(c *Config) { c.Hooks[0].Secret = -1 },
+		"/hooks/0/old_secret_till": func(c *Config) { c.Hooks[0].OldSecretTill = time.Now() },
+		"/numbers/0/hook":          func(c *Config) { c.Numbers[0].Hook = "gone" },
 	} {
 		c := testConfig()
 		c.Hooks = []floor.RoutingHook{{ID: "crm", URL: "https://crm.example.com/route"}}

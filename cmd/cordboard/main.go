@@ -3,7 +3,7 @@
 //	cordboard serve --config cordboard.toml    run
 //	cordboard demo                             a whole contact centre on this machine, with a caller
 //	cordboard token --agent alice              mint a token for the API or the desktop
-//	cordboard secret HOOK                      what a routing hook verifies requests with
+//	cordboard secret HOOK [N]                  what a routing hook verifies requests with
 //	cordboard verify PATH|s3://…               prove that recordings are what was recorded
 //	cordboard export PATH|s3://…               take a recording out of an archive, in clear
 //	cordboard rewrap PATH|s3://…               wrap the keys of recordings with the current key

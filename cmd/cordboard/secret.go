@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -9,7 +10,8 @@ import (
 
 type secretCmd struct {
 	configFlag
-	Hook string `arg:"" help:"The routing hook's id."`
+	Hook   string `arg:"" help:"The routing hook's id."`
+	Number int    `arg:"" optional:"" default:"1" help:"Which of its secrets, counted from 1."`
 }
 
 // Run prints what a routing hook verifies requests with.
@@ -22,6 +24,9 @@ func (c secretCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(routehook.Secret(master, c.Hook).Reveal())
+	if c.Number < 1 {
+		return errors.New("a hook's secrets are counted from 1")
+	}
+	fmt.Println(routehook.Secret(master, c.Hook, c.Number).Reveal())
 	return nil
 }

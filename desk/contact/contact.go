@@ -10,6 +10,7 @@ import (
 	"github.com/cordboard/cordboard/desk/queue"
 	"github.com/cordboard/cordboard/desk/supervision"
 	"github.com/cordboard/cordboard/internal/problem"
+	"github.com/cordboard/cordboard/signaling/wire"
 )
 
 // State is where a contact is.
@@ -89,8 +90,16 @@ type Contact struct {
 	Avoid  string             `json:"avoid,omitempty"` // the agent who gave the call away
 	// Watchers are the supervisors on the call.
 	Watchers supervision.List `json:"watchers,omitempty"`
+	// Wanted are skills asked for beside those of queue and number.
+	Wanted Wanted `json:"wanted,omitzero"`
 	// Talked: agent and customer have been connected at least once; recording is under way.
 	Talked bool `json:"talked,omitempty"`
+}
+
+// Wanted is what a routing hook asked of the agent, as long as the contact waits in Queue.
+type Wanted struct {
+	Queue  string            `json:"queue,omitempty"`
+	Skills []wire.RouteSkill `json:"skills,omitempty"`
 }
 
 // Value is a variable's value, which version of it, and whose.

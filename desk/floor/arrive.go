@@ -78,6 +78,9 @@ func (f *Floor) arrive(c contact.Contact, r *wire.Routed) {
 	n = f.routed(n, r)
 	l := f.queues[n.Queue]
 	c.State, c.Queue, c.Entry = contact.Queued, n.Queue, entry
+	if r != nil && len(r.Skills) > 0 {
+		c.Wanted = contact.Wanted{Queue: c.Queue, Skills: r.Skills}
+	}
 	c.Place = queue.Place{Priority: n.Priority + l.Priority, Entered: f.now}
 	c.Place.Class, c.Stage = f.classify(n, c.From)
 	if limit := f.cfg.Limits.Calls; limit > 0 && len(f.state.Contacts) >= limit {

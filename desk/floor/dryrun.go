@@ -24,6 +24,7 @@ func (f *Floor) WouldGet(cfg *Config, q wire.DryRunRequest, r *wire.Routed, now 
 		}
 		state := f.state
 		state.Contacts, state.Waits, state.Watches = nil, nil, nil
+		state.Callbacks, state.Consults, state.Campaigns, state.Records = nil, nil, nil, nil // no part of who gets a call
 		state.Agents = maps.Clone(state.Agents)
 		g = &Floor{state: state, newID: f.newID, before: map[key]any{}, file: f.file, version: f.version}
 		g.apply(cfg.withDefaults())
@@ -58,6 +59,9 @@ func (f *Floor) WouldGet(cfg *Config, q wire.DryRunRequest, r *wire.Routed, now 
 		w.Preferred = q.Preferred
 	}
 	c := contact.Contact{Queue: n.Queue, Entry: entry, Stage: stage, Place: queue.Place{Class: class}}
+	if r != nil && len(r.Skills) > 0 {
+		c.Wanted = contact.Wanted{Queue: n.Queue, Skills: r.Skills}
+	}
 	for _, step := range relaxations(g.needs(g.demandOf(c, w))) {
 		if waited >= step {
 			w.Level++

@@ -27,6 +27,7 @@ type demand struct {
 	preferred string // this agent only
 	not       string // anybody but this agent
 	paused    bool   // nobody for the moment
+	wanted    string // skills a routing hook asked for, as wantedKey has them
 }
 
 // key is the queue's id for the plainest demand, and unique.
@@ -35,7 +36,11 @@ func (d demand) key() string {
 	if d == plain {
 		return d.queue
 	}
-	return fmt.Sprintf("%s|%s|%s|%d|%s|%s|%t", d.queue, d.stage, d.entry, d.level, d.preferred, d.not, d.paused)
+	plainest := fmt.Sprintf("%s|%s|%s|%d|%s|%s|%t", d.queue, d.stage, d.entry, d.level, d.preferred, d.not, d.paused)
+	if d.wanted == "" {
+		return plainest
+	}
+	return plainest + "|" + d.wanted
 }
 
 type pool struct {
@@ -79,6 +84,9 @@ func (f *Floor) demandOf(c contact.Contact, w wait.Wait) demand {
 	if n, ok := f.numbers[c.Entry]; ok && n.Queue == c.Queue && (len(n.Agents) > 0 || len(n.Skills) > 0) {
 		d.entry = c.Entry
 	}
+	if c.Wanted.Queue == c.Queue {
+		d.wanted = wantedKey(c.Wanted.Skills)
+	}
 	if c.Place.Front { // was talking already: whoever can
 		d.preferred = ""
 	}
@@ -93,6 +101,9 @@ func (f *Floor) needs(d demand) []Need {
 	}
 	if n, ok := f.numbers[d.entry]; ok && d.entry != "" {
 		out = slices.Concat(out, n.Skills)
+	}
+	if d.wanted != "" {
+		out = slices.Concat(out, wantedNeeds(wantedOf(d.wanted)))
 	}
 	return out
 }

@@ -3,6 +3,9 @@ package floor
 import (
 	"fmt"
 	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -17,6 +20,9 @@ type RoutingHook struct {
 	// Failures in a row after which it is not asked for Pause.
 	Failures int      `toml:"failures" json:"failures,omitempty"`
 	Pause    Duration `toml:"pause" json:"pause,omitzero"`
+	// Secret is which of the hook's secrets signs, counted from 1. OldSecretTill is how long the one before signs too.
+	Secret        int       `toml:"secret" json:"secret,omitempty"`
+	OldSecretTill time.Time `toml:"old_secret_till" json:"old_secret_till,omitzero"`
 }
 
 func (h RoutingHook) withDefaults() RoutingHook {
@@ -25,8 +31,17 @@ func (h RoutingHook) withDefaults() RoutingHook {
 	if h.Failures == 0 {
 		h.Failures = 5
 	}
+	if h.Secret == 0 {
+		h.Secret = 1
+	}
 	return h
 }
+
+// The bounds of the skills a hook may ask for.
+const (
+	wantedMost      = 8
+	wantedRelaxMost = 24 * 60 * 60 // seconds
+)
 
 // priorityMost bounds the priority a hook may choose, both ways.
 const priorityMost = 1000
@@ -44,6 +59,12 @@ func (k *checker) hooks() {
 		}
 		if h.Failures < 1 {
 			k.add(at+"/failures", "out_of_range", "hook %s: failures must be at least 1", h.ID)
+		}
+		if h.Secret < 1 {
+			k.add(at+"/secret", "out_of_range", "hook %s: its secrets are counted from 1", h.ID)
+		}
+		if !h.OldSecretTill.IsZero() && h.Secret < 2 {
+			k.add(at+"/old_secret_till", "out_of_range", "hook %s: there is no secret before the first", h.ID)
 		}
 		if h.Pause.Duration < time.Second || h.Pause.Duration > time.Hour {
 			k.add(at+"/pause", "out_of_range", "hook %s: pause must be from 1s to 1h", h.ID)
@@ -70,9 +91,10 @@ func (d *Directory) HookOf(to string) (h RoutingHook, n Number, ok bool) {
 	return h, n, false
 }
 
-// Accept refuses what a hook chose and there is not; the configured routing stays then.
-func (d *Directory) Accept(r wire.Routed) wire.Routed {
-	why := ""
+// Accept refuses what a hook chose for a call to a number and there is not, or what nobody could take; the configured
+// routing stays then.
+func (d *Directory) Accept(n Number, r wire.Routed) wire.Routed {
+	why := d.refuseSkills(n, r)
 	if r.Queue != "" && !d.hasQueue(r.Queue) {
 		why = fmt.Sprintf("there is no queue %q", r.Queue)
 	}
@@ -83,18 +105,88 @@ func (d *Directory) Accept(r wire.Routed) wire.Routed {
 		why = fmt.Sprintf("a priority lies between -%d and %d", priorityMost, priorityMost)
 	}
 	if why != "" {
-		r.Outcome, r.Detail, r.Queue, r.Agent, r.Priority = wire.RouteRefused, why, "", "", nil
+		r.Outcome, r.Detail, r.Queue, r.Agent, r.Priority, r.Skills = wire.RouteRefused, why, "", "", nil, nil
 	}
 	return r
 }
 
 func (d *Directory) hasQueue(id string) bool {
-	for _, q := range d.cfg.Queues {
-		if q.ID == id {
-			return true
+	return slices.ContainsFunc(d.cfg.Queues, func(q Queue) bool { return q.ID == id })
+}
+
+// refuseSkills says what is wrong with the skills a hook asks for, "" for nothing. Skills that no agent of the call has
+// at any time would swallow it (X17).
+func (d *Directory) refuseSkills(n Number, r wire.Routed) string {
+	if len(r.Skills) > wantedMost {
+		return fmt.Sprintf("a hook asks for at most %d skills", wantedMost)
+	}
+	for i, s := range r.Skills {
+		switch {
+		case !slices.ContainsFunc(d.cfg.Skills, func(x Skill) bool { return x.ID == s.Skill }):
+			return fmt.Sprintf("there is no skill %q", s.Skill)
+		case slices.ContainsFunc(r.Skills[:i], func(x wire.RouteSkill) bool { return x.Skill == s.Skill }):
+			return fmt.Sprintf("skill %q stands twice", s.Skill)
+		case s.Level < 0 || s.Level > 10:
+			return "a level lies between 1 and 10"
+		case s.RelaxAfterSeconds < 0 || s.RelaxAfterSeconds > wantedRelaxMost:
+			return fmt.Sprintf("a skill is relaxed after 1 to %d seconds", wantedRelaxMost)
 		}
 	}
-	return false
+	if r.Queue != "" {
+		n.Queue, n.Stage, n.Agents, n.Skills = r.Queue, "", nil, nil
+	}
+	i := slices.IndexFunc(d.cfg.Queues, func(q Queue) bool { return q.ID == n.Queue })
+	if len(r.Skills) == 0 || i < 0 {
+		return ""
+	}
+	q := d.cfg.Queues[i]
+	needs := slices.Concat(q.Skills, n.Skills, wantedNeeds(r.Skills))
+	for _, a := range d.cfg.Agents {
+		in := assigned(a, n, q)
+		for _, s := range d.cfg.Stages {
+			in = in || s.ID == n.Stage && slices.Contains(s.Agents, a.ID)
+		}
+		if in && d.cfg.may(a, ActAnswer) && has(a, needs, 1<<62) {
+			return ""
+		}
+	}
+	return "no agent who takes these calls has the skills it asks for"
+}
+
+// wantedNeeds is what a hook asks for in the configuration's terms.
+func wantedNeeds(skills []wire.RouteSkill) []Need {
+	var out []Need
+	for _, s := range skills {
+		out = append(out, Need{Skill: s.Skill, Level: s.Level, RelaxAfter: Seconds(s.RelaxAfterSeconds)})
+	}
+	return out
+}
+
+// wantedKey is a demand's skills as one word, the same for the same skills in any order; wantedOf reads it.
+func wantedKey(skills []wire.RouteSkill) string {
+	words := make([]string, 0, len(skills))
+	for _, s := range skills {
+		words = append(words, fmt.Sprintf("%d %d %q", s.Level, s.RelaxAfterSeconds, s.Skill))
+	}
+	slices.Sort(words)
+	return strings.Join(words, "\n")
+}
+
+func wantedOf(word string) []wire.RouteSkill {
+	var out []wire.RouteSkill
+	for line := range strings.SplitSeq(word, "\n") {
+		level, rest, _ := strings.Cut(line, " ")
+		relax, quoted, _ := strings.Cut(rest, " ")
+		skill, err := strconv.Unquote(quoted)
+		if err != nil {
+			continue // of no skills at all
+		}
+		s := wire.RouteSkill{Skill: skill}
+		s.Level, _ = strconv.Atoi(level) // written by wantedKey
+		s.RelaxAfterSeconds, _ = strconv.Atoi(relax)
+		out = append(out, s)
+	}
+	return out
 }
 
 // routed is an entry point as a hook's choice changes it for one call. What the configuration no longer has, since

@@ -59,9 +59,19 @@ func New(client *http.Client, master []byte, now func() time.Time) *Router {
 	return &Router{client: client, master: master, now: now, breakers: map[string]*breaker{}}
 }
 
-// Secret is what requests to a hook are signed with.
-func Secret(master []byte, hook string) hooksig.Secret {
-	return hooksig.Derive(master, "routing-hook "+hook, 1)
+// Secret is what requests to a hook are signed with: one of several, counted from 1, so that it can be changed.
+func Secret(master []byte, hook string, n int) hooksig.Secret {
+	return hooksig.Derive(master, "routing-hook "+hook, n)
+}
+
+// secrets are those in use at a moment: while a hook's secret is being changed the one before signs too.
+func (r *Router) secrets(h floor.RoutingHook, now time.Time) []hooksig.Secret {
+	n := max(1, h.Secret)
+	out := []hooksig.Secret{Secret(r.master, h.ID, n)}
+	if n > 1 && now.Before(h.OldSecretTill) {
+		out = append(out, Secret(r.master, h.ID, n-1))
+	}
+	return out
 }
 
 // Route implements desk.Router: it always answers, within the hook's time.
@@ -79,10 +89,10 @@ func (r *Router) Route(ctx context.Context, h floor.RoutingHook, q wire.RouteReq
 	a, err := r.ask(ctx, h, q)
 	out.MS = r.now().Sub(start).Milliseconds()
 	switch {
-	case err == nil && a == (wire.RouteAnswer{}):
+	case err == nil && a.Queue == "" && a.Agent == "" && a.Priority == nil && len(a.Skills) == 0:
 		out.Outcome = wire.RouteUnchanged
 	case err == nil:
-		out.Outcome, out.Queue, out.Agent, out.Priority = wire.RouteChosen, a.Queue, a.Agent, a.Priority
+		out.Outcome, out.Queue, out.Agent, out.Priority, out.Skills = wire.RouteChosen, a.Queue, a.Agent, a.Priority, a.Skills
 	case errors.Is(err, context.DeadlineExceeded):
 		out.Outcome, out.Detail = wire.RouteTimeout, fmt.Sprintf("no answer within %v", h.Timeout.Duration)
 	case errors.Is(err, egress.ErrBlocked):
@@ -106,7 +116,8 @@ func (r *Router) ask(ctx context.Context, h floor.RoutingHook, q wire.RouteReque
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "cordboard-routing/1")
-	hooksig.Sign(req.Header, id.New("ask"), r.now(), body, Secret(r.master, h.ID))
+	now := r.now()
+	hooksig.Sign(req.Header, id.New("ask"), now, body, r.secrets(h, now)...)
 	resp, err := r.client.Do(req)
 	if err != nil {
 		return a, err

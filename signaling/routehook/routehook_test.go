@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,7 +34,7 @@ func TestRoute(t *testing.T) {
 	var answer func(w http.ResponseWriter, q *http.Request)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		body, _ := io.ReadAll(q.Body)
-		if err := hooksig.Verify(q.Header, body, time.Now(), Secret(master, "crm")); err != nil {
+		if err := hooksig.Verify(q.Header, body, time.Now(), Secret(master, "crm", 1)); err != nil {
 			t.Error(err)
 		}
 		var in wire.RouteRequest
@@ -56,6 +57,9 @@ func TestRoute(t *testing.T) {
 	}{
 		{"a queue", text(200, `{"queue":"vip","priority":3}`), wire.RouteChosen},
 		{"an agent", text(200, `{"agent":"ana"}`), wire.RouteChosen},
+		{"skills", text(200, `{"skills":[{"skill":"french","level":5,"relax_after_seconds":60}]}`), wire.RouteChosen},
+		{"no skills", text(200, `{"skills":[]}`), wire.RouteUnchanged},
+		{"a skill's field there is not", text(200, `{"skills":[{"id":"french"}]}`), wire.RouteFailed},
 		{"an empty object", text(200, `{}`), wire.RouteUnchanged},
 		{"no content", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, wire.RouteUnchanged},
 		{"a fault", text(500, `{"queue":"vip"}`), wire.RouteFailed},
@@ -88,6 +92,9 @@ func TestRoute(t *testing.T) {
 				t.Errorf("%+v, want %s", r, c.want)
 			}
 			if c.name == "a queue" && (r.Queue != "vip" || *r.Priority != 3) {
+				t.Errorf("%+v", r)
+			}
+			if c.name == "skills" && !slices.Equal(r.Skills, []wire.RouteSkill{{Skill: "french", Level: 5, RelaxAfterSeconds: 60}}) {
 				t.Errorf("%+v", r)
 			}
 			if c.want == wire.RouteFailed && (r.Queue != "" || r.Detail == "") {
@@ -148,3 +155,49 @@ func TestBreaker(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(q *http.Request) (*http.Response, error) { return f(q) }
+
+// TestSecretIsChanged: until its time the old secret signs beside the new one, as the receivers of both need; then the
+// new one alone, and a hook whose secret was never changed has one.
+func TestSecretIsChanged(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	till := now.Add(time.Hour)
+	for _, c := range []struct {
+		name     string
+		n        int
+		till, at time.Time
+		signs    []int // the numbers of the secrets that must verify
+	}{
+		{"never changed", 0, time.Time{}, now, []int{1}},
+		{"the first", 1, till, now, []int{1}},
+		{"being changed", 2, till, now, []int{1, 2}},
+		{"a moment before", 2, till, till.Add(-time.Second), []int{1, 2}},
+		{"changed", 2, till, till, []int{2}},
+		{"changed without an overlap", 2, time.Time{}, now, []int{2}},
+		{"changed again", 3, till, now, []int{2, 3}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var header http.Header
+			var body []byte
+			trip := roundTrip(func(q *http.Request) (*http.Response, error) {
+				header = q.Header.Clone()
+				body, _ = io.ReadAll(q.Body)
+				return &http.Response{StatusCode: 204, Body: http.NoBody}, nil
+			})
+			h := hook("https://example.com")
+			h.Secret, h.OldSecretTill = c.n, c.till
+			r := New(&http.Client{Transport: trip}, master, func() time.Time { return c.at })
+			if got := r.Route(t.Context(), h, wire.RouteRequest{CallID: "call_1"}); got.Outcome != wire.RouteUnchanged {
+				t.Fatalf("%+v", got)
+			}
+			for n := 1; n <= 4; n++ {
+				err := hooksig.Verify(header, body, c.at, Secret(master, "crm", n))
+				if (err == nil) != slices.Contains(c.signs, n) {
+					t.Errorf("secret %d: %v", n, err)
+				}
+			}
+			if got := len(strings.Fields(header.Get(hooksig.HeaderSignature))); got != len(c.signs) {
+				t.Errorf("%d signatures", got)
+			}
+		})
+	}
+}

@@ -20,6 +20,16 @@ type RouteAnswer struct {
 	Queue    string `json:"queue,omitempty"`
 	Agent    string `json:"agent,omitempty"`    // is waited for first, for the queue's preferred_wait, if on duty
 	Priority *int   `json:"priority,omitempty"` // in place of the number's, -1000 to 1000
+	// Skills are asked for besides the queue's and the number's, as long as the call waits in that queue; at most 8.
+	Skills []RouteSkill `json:"skills,omitempty"`
+}
+
+// RouteSkill is a skill that a routing hook asks for.
+type RouteSkill struct {
+	Skill string `json:"skill"`
+	Level int    `json:"level,omitempty"` // at least, 1 to 10; 0 stands for 1
+	// RelaxAfterSeconds is how long the call insists on it; 0 insists as long as it waits.
+	RelaxAfterSeconds int `json:"relax_after_seconds,omitempty"`
 }
 
 // RouteOutcome is what became of asking.
@@ -43,6 +53,7 @@ type Routed struct {
 	Queue    string       `json:"queue,omitempty"`
 	Agent    string       `json:"agent,omitempty"`
 	Priority *int         `json:"priority,omitempty"`
+	Skills   []RouteSkill `json:"skills,omitempty"`
 	MS       int64        `json:"ms"`
 	Detail   string       `json:"detail,omitempty"`
 }
