@@ -63,6 +63,7 @@ type Floor struct {
 	tempos    map[string]*tempo
 	counts    map[string]map[wire.RecordState]int // of records, by campaign
 	ready     map[string][]turn                   // likewise, by their time
+	dialable  map[string]map[string]bool          // records that are not closed, by number
 	live      []string                            // calls whose customer has answered and is not connected yet
 	taskCalls int
 
@@ -185,6 +186,7 @@ func New(cfg Config, state State, newID func(prefix string) string) (*Floor, err
 func (f *Floor) apply(cfg Config) {
 	f.asks = map[string]string{}
 	f.counts, f.ready, f.live, f.taskCalls = map[string]map[wire.RecordState]int{}, map[string][]turn{}, nil, 0
+	f.dialable = map[string]map[string]bool{}
 	paces := map[string]pace{}
 	for id, l := range f.queues {
 		paces[id] = l.pace

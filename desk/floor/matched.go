@@ -1,8 +1,6 @@
 package floor
 
 import (
-	"slices"
-
 	"github.com/cordboard/cordboard/desk/campaign"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -41,11 +39,33 @@ func (f *Floor) stageOf(c campaign.Campaign) string {
 // openElsewhere says whether a number has an open record of the same stage besides one.
 func (f *Floor) openElsewhere(number, but string) bool {
 	stage := f.stageOf(f.state.Campaigns[f.state.Records[but].Campaign])
-	for _, r := range f.state.Records {
-		if r.ID != but && f.openRecord(r) && f.stageOf(f.state.Campaigns[r.Campaign]) == stage &&
-			slices.ContainsFunc(r.Numbers, func(n wire.ContactNumber) bool { return Normalize(n.Number) == Normalize(number) }) {
+	for rid := range f.dialable[Normalize(number)] {
+		if r := f.state.Records[rid]; rid != but && f.openRecord(r) && f.stageOf(f.state.Campaigns[r.Campaign]) == stage {
 			return true
 		}
 	}
 	return false
+}
+
+// indexNumbers keeps, for each number, the records with it that are not closed: in all campaigns together there are
+// few. Stages and campaigns are looked at when it is asked, so that neither's change touches the index.
+func (f *Floor) indexNumbers(old, r campaign.Record) {
+	if old.ID != "" && old.State != wire.RecordClosed {
+		for _, n := range old.Numbers {
+			number := Normalize(n.Number)
+			if delete(f.dialable[number], old.ID); len(f.dialable[number]) == 0 {
+				delete(f.dialable, number)
+			}
+		}
+	}
+	if r.ID == "" || r.State == wire.RecordClosed {
+		return
+	}
+	for _, n := range r.Numbers {
+		number := Normalize(n.Number)
+		if f.dialable[number] == nil {
+			f.dialable[number] = map[string]bool{}
+		}
+		f.dialable[number][r.ID] = true
+	}
 }

@@ -1,6 +1,7 @@
 package floor
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/cordboard/cordboard/desk/contact"
@@ -12,6 +13,7 @@ import (
 func (w *world) check() {
 	s := w.f.state
 	w.checkTasks()
+	w.checkNumbers()
 	w.checkWatchers()
 	open, working := map[string]int{}, map[string]string{}
 	for oid, o := range s.Offers {
@@ -120,5 +122,24 @@ func (w *world) check() {
 		if waits := c.State == contact.Queued; !waits && !x.Next.IsZero() || c.State != contact.Queued && c.State != contact.Offered && c.State != contact.Connecting {
 			w.fail("wait %+v of contact %+v", x, c)
 		}
+	}
+}
+
+// checkNumbers: the index of open records by number is what the records say.
+func (w *world) checkNumbers() {
+	want := map[string]map[string]bool{}
+	for rid, r := range w.f.state.Records {
+		if r.State == wire.RecordClosed {
+			continue
+		}
+		for _, n := range r.Numbers {
+			if want[Normalize(n.Number)] == nil {
+				want[Normalize(n.Number)] = map[string]bool{}
+			}
+			want[Normalize(n.Number)][rid] = true
+		}
+	}
+	if !reflect.DeepEqual(w.f.dialable, want) {
+		w.fail("numbers of open records: indexed %v, want %v", w.f.dialable, want)
 	}
 }

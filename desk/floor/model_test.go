@@ -91,7 +91,7 @@ func modelConfig() Config {
 	c.Queues[1].MaxWait, c.Queues[1].Overflow = Seconds(40), Target{Kind: TargetQueue, To: "c", Prompt: "moved.wav"}
 	c.Queues[0].Fallback, c.Queues[0].FallbackAfter = Target{Kind: TargetMessage, Prompt: "speak.wav"}, Seconds(15)
 	c.Queues = append(c.Queues, Queue{ID: "c", MaxWaiting: 3, Overflow: Target{Kind: TargetNumber, To: "0800"}, MaxWait: Seconds(30), Agents: []string{"ag3", "ag5"}})
-	c.Stages = []Stage{{ID: "out", Kind: StageOutbound, Agents: []string{"ag2", "ag3"}}, {ID: "new", Kind: StageNew, Agents: []string{"ag4"}}}
+	c.Stages = []Stage{{ID: "out", Kind: StageOutbound, Campaign: "spring", Agents: []string{"ag2", "ag3"}}, {ID: "new", Kind: StageNew, Agents: []string{"ag4"}}}
 	c.Numbers = append(c.Numbers, Number{Number: "4", Queue: "a", Stage: "out"}, Number{Number: "5", Queue: "b", Stage: "new", Skills: []Need{{Skill: "de"}}},
 		Number{Number: "6", Queue: "c", Agents: []string{"ag0", "ag5"}})
 	c.Callbacks.EntryPoints = []EntryPoint{{Number: "0800"}, {Number: "0801", Off: true}}
@@ -477,7 +477,18 @@ func (w *world) dial() {
 	if p.Direction == wire.Outbound || len(p.Legs) == 0 {
 		w.bus = append(w.bus, LegAnswered{wire.Leg{ID: p.customer, CallID: p.ID, Role: wire.RoleCustomer}})
 	}
-	w.step(CallCreated{Call: p.Call, Actor: actor})
+	in := CallCreated{Call: p.Call, Actor: actor}
+	if p.Direction == wire.Inbound && w.r.IntN(5) == 0 { // a routing hook asks for skills
+		r := wire.Routed{CallID: p.ID, Hook: "crm", Outcome: wire.RouteChosen, Queue: pick(w, []string{"", "a", "b"}), Skills: pick(w, [][]wire.RouteSkill{
+			{{Skill: "de", Level: 4}}, {{Skill: "gold"}, {Skill: "de", Level: 2, RelaxAfterSeconds: 5}}, {{Skill: "de", Level: 10}}, {{Skill: "fr"}},
+		})}
+		_, n, _ := w.f.Directory().HookOf(p.To)
+		if r = w.f.Directory().Accept(n, r); r.Outcome == wire.RouteChosen {
+			w.counts["skills chosen"]++
+		}
+		in.Route = &r
+	}
+	w.step(in)
 }
 
 // attach brings a leg: of the agent who may join, now and then of one who may not, or an expert's. A call

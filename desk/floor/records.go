@@ -67,6 +67,7 @@ func (f *Floor) indexRecord(old, r campaign.Record) {
 			}
 		}
 	}
+	f.indexNumbers(old, r)
 	f.due.add(old.Deadline, r.Deadline, key{KindRecord, r.ID})
 }
 
