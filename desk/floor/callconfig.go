@@ -27,6 +27,8 @@ type Handling struct {
 	MaskNumbers bool `toml:"mask_numbers" json:"mask_numbers,omitempty"`
 	// Variables of a call that agents see; none: any text, shown by its name.
 	Variables []VariableDef `toml:"variables" json:"variables,omitempty"`
+	// Rings are rules of what a ring shows, by kind and queue.
+	Rings []RingRule `toml:"rings" json:"rings,omitempty"`
 	// Wrapups are rules of the work after a call by queue and profile.
 	Wrapups []WrapupRule `toml:"wrapups" json:"wrapups,omitempty"`
 }
@@ -50,6 +52,9 @@ func (h Handling) validate(queues map[string]bool) error {
 		return fmt.Errorf("desk: handling: there is no queue %q", h.FallbackQueue)
 	}
 	if err := validateVariables(h.Variables); err != nil {
+		return err
+	}
+	if err := h.validateRings(queues); err != nil {
 		return err
 	}
 	if err := validateWrapups(h.Wrapups, queues); err != nil {

@@ -102,6 +102,9 @@ func (in Accept) step(f *Floor) error {
 func (in Decline) step(f *Floor) error {
 	o, err := f.offer(in.Offer)
 	if err == nil {
+		err = f.mayDecline(o)
+	}
+	if err == nil {
 		o, err = o.Settle(wire.OfferDeclined)
 	}
 	if err != nil {
@@ -156,7 +159,9 @@ func (f *Floor) limitOffers(c contact.Contact) {
 
 func (f *Floor) wireOffer(o offer.Offer) wire.Offer {
 	c := f.state.Contacts[o.Call]
+	rule := f.ringRule(o, c)
 	w := wire.Offer{
+		Kind: f.kindOf(o, c), Links: f.ringLinks(rule, o, c), NoDecline: rule.NoDecline,
 		Consult: o.Consult, Variables: f.popover(o, c),
 		ID: o.ID, CallID: o.Call, Agent: o.Agent, Queue: o.Queue, State: o.State, From: f.mask(c.From),
 		FromName: c.FromName, To: c.To, Queued: c.Place.Entered, Created: o.Created, Deadline: o.Deadline, Attempt: o.Attempt,

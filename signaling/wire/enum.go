@@ -41,6 +41,7 @@ var Enums = map[string][]string{
 	"CaptureState": values(CaptureOpen, CaptureComplete, CaptureTimedOut, CaptureCancelled, CaptureEnded, CaptureTaken),
 	"CaptureVoice": values(CaptureMute, CapturePass),
 
+	"RingKind":       values(RingCall, RingReturned, RingNewCustomer, RingConsult, RingCallback, RingRecord),
 	"RouteOutcome":   values(RouteChosen, RouteUnchanged, RouteTimeout, RouteFailed, RouteRefused, RouteSkipped),
 	"WebhookState":   values(WebhookActive, WebhookFailing, WebhookDisabled),
 	"WebhookOutcome": values(WebhookDelivered, WebhookFailed, WebhookDead, WebhookTested),

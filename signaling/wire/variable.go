@@ -43,6 +43,25 @@ type OfferVariable struct {
 	Value string `json:"value"`
 }
 
+// OfferLink is a button of a ring that opens a page.
+type OfferLink struct {
+	Label string `json:"label"`
+	URL   string `json:"url"`
+}
+
+// RingKind is what rings.
+type RingKind string
+
+// The kinds.
+const (
+	RingCall        RingKind = "call"
+	RingReturned    RingKind = "returned"     // a customer calls back one of our campaign's calls
+	RingNewCustomer RingKind = "new_customer" // on the number of a campaign stage
+	RingConsult     RingKind = "consult"
+	RingCallback    RingKind = "callback"
+	RingRecord      RingKind = "record" // of a campaign
+)
+
 // WrapupReason is a reason that can be chosen.
 type WrapupReason struct {
 	Code  string `json:"code"`

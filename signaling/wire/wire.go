@@ -390,6 +390,10 @@ type Offer struct {
 	// Consult is set where the agent is asked for help; Variables are what the ring shows.
 	Consult   string          `json:"consult,omitempty"`
 	Variables []OfferVariable `json:"variables,omitempty"`
+	// Kind is what rings. Links are buttons of the ring beside its own; NoDecline leaves the one to decline away.
+	Kind      RingKind    `json:"kind,omitempty"`
+	Links     []OfferLink `json:"links,omitempty"`
+	NoDecline bool        `json:"no_decline,omitempty"`
 	// Callback or Record is what an outbound call is for; From is then the customer and To our number.
 	Callback *Callback       `json:"callback,omitempty"`
 	Record   *CampaignRecord `json:"record,omitempty"`

@@ -68,9 +68,12 @@ export function RingButtons({ o, popover }: { o: Offer; popover?: boolean }) {
       <button class={cls(good, size)} data-testid={`${id}accept`} onClick={() => void accept()} disabled={off} aria-keyshortcuts="a">
         <Icon name="phone" />{busy ? text.ring.accepting : text.ring.accept} <Key>A</Key>
       </button>
-      <button class={size} data-testid={`${id}decline`} onClick={() => void decline()} disabled={off} aria-keyshortcuts="d">
-        <Icon name="phoneOff" />{text.ring.decline} <Key>D</Key>
-      </button>
+      {o.no_decline !== true && (
+        <button class={size} data-testid={`${id}decline`} onClick={() => void decline()} disabled={off} aria-keyshortcuts="d">
+          <Icon name="phoneOff" />{text.ring.decline} <Key>D</Key>
+        </button>
+      )}
+      {(o.links ?? []).map((l) => <a key={l.label} class={css['link']} href={l.url} target="_blank" rel="noopener noreferrer" data-testid={`${id}ring-link`}>{l.label}</a>)}
     </div>
   );
 }
