@@ -777,6 +777,26 @@ func (c *Client) GetConfigDeskVersions(ctx context.Context, opts ...Option) (wir
 	return one[wire.DeskConfigList](ctx, c, "GET", "/v1/config/desk/versions", nil, nil, opts)
 }
 
+// GetContactsQuery narrows GetContacts; what is left out asks for nothing in particular.
+type GetContactsQuery struct {
+	Text  string
+	Limit int
+}
+
+func (q GetContactsQuery) values() *query {
+	v := new(query)
+	v.text("text", q.Text)
+	v.count("limit", q.Limit)
+	return v
+}
+
+// GetContacts: contacts of the lists by words of their name or three digits of a number.
+//
+// GET /v1/contacts; grant contact:read, or for one's own agent:self.
+func (c *Client) GetContacts(ctx context.Context, q GetContactsQuery, opts ...Option) (wire.ContactMatches, error) {
+	return one[wire.ContactMatches](ctx, c, "GET", "/v1/contacts", q.values(), nil, opts)
+}
+
 // PostDoNotCall: numbers that no campaign may call.
 //
 // POST /v1/do-not-call; grant campaign:write.
@@ -1137,6 +1157,13 @@ func (c *Client) GetRecordingTrackLink(ctx context.Context, recording string, tr
 // GET /v1/records/{record}; grant campaign:write, or for one's own agent:self.
 func (c *Client) GetRecord(ctx context.Context, record string, opts ...Option) (wire.CampaignRecord, error) {
 	return one[wire.CampaignRecord](ctx, c, "GET", "/v1/records/"+escape(record), nil, nil, opts)
+}
+
+// PatchRecord: change what is known about a contact (merge patch).
+//
+// PATCH /v1/records/{record}; grant campaign:write, or for one's own agent:self.
+func (c *Client) PatchRecord(ctx context.Context, record string, body wire.RecordPatch, opts ...Option) (wire.CampaignRecord, error) {
+	return one[wire.CampaignRecord](ctx, c, "PATCH", "/v1/records/"+escape(record), nil, object("application/merge-patch+json", body), opts)
 }
 
 // PostRecordCancel: not processed in this campaign.

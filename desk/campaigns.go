@@ -87,6 +87,11 @@ func (d *Desk) Bar(ctx context.Context, numbers []string, on bool) error {
 	return d.contacts.Bar(ctx, out, on)
 }
 
+// SearchContacts finds contacts of the lists by words of their name or digits of their numbers. It does not wait.
+func (d *Desk) SearchContacts(text string, limit int) []wire.ContactMatch {
+	return d.contacts.Search(text, limit)
+}
+
 // Barred says whether a number is on the do-not-call list.
 func (d *Desk) Barred(number string) bool { return d.contacts.Barred(floor.Normalize(number)) }
 

@@ -4,9 +4,12 @@
 package campaign
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/cordboard/cordboard/desk/callback"
 	"github.com/cordboard/cordboard/desk/hours"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -69,13 +72,13 @@ func (r Record) Allowed() []string {
 	case wire.RecordOffered:
 		return []string{"accept", "decline"}
 	case wire.RecordPreview:
-		return []string{"dial", "done", "reschedule", "reject", "cancel", "do_not_call"}
+		return []string{"dial", "done", "reschedule", "reject", "cancel", "do_not_call", "change"}
 	case wire.RecordDialing:
 		return []string{"end"}
 	case wire.RecordTalking:
-		return []string{"end", "done", "reschedule", "cancel", "do_not_call"}
+		return []string{"end", "done", "reschedule", "cancel", "do_not_call", "change"}
 	case wire.RecordReview:
-		return []string{"done", "reschedule", "cancel", "do_not_call"}
+		return []string{"done", "reschedule", "cancel", "do_not_call", "change"}
 	default:
 		return []string{}
 	}
@@ -233,6 +236,42 @@ func (r Record) Cancel(result, what string) (Record, error) {
 		return r, err
 	}
 	return r.Close(result), nil
+}
+
+// The bounds of what an agent writes about a contact, in characters.
+const (
+	maxName  = 250
+	maxField = 256
+)
+
+// Change writes what an agent learns about the contact: the name, and values of the list's own columns.
+func (r Record) Change(p wire.RecordPatch) (Record, error) {
+	if err := r.may("change"); err != nil {
+		return r, err
+	}
+	var faults callback.Faults
+	if p.Name != nil {
+		if faults.Text("/name", *p.Name, 1, maxName); len(faults) == 0 {
+			r.Name = *p.Name
+		}
+	}
+	fields := maps.Clone(r.Fields)
+	for _, name := range slices.Sorted(maps.Keys(p.Fields)) {
+		v := p.Fields[name]
+		at := "/fields/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+		if _, known := fields[name]; !known {
+			faults.Add(at, "unknown", "the list has no column %q", name)
+			continue
+		}
+		faults.Text(at, v, 0, maxField)
+		fields[name] = v
+	}
+	if err := faults.Err(); err != nil {
+		return r, err
+	}
+	r.Fields = fields
+	r.Version++
+	return r, nil
 }
 
 // Reschedule sets another time, for one agent or ("") for anybody, with the number at the index.

@@ -21,6 +21,7 @@ type ChangeRecord struct {
 	Number        string // dial
 	Done          wire.RecordDone
 	Reschedule    wire.RecordReschedule
+	Patch         wire.RecordPatch
 }
 
 func (in ChangeRecord) step(f *Floor) error {
@@ -49,6 +50,8 @@ func (in ChangeRecord) step(f *Floor) error {
 		r, err = r.Cancel(campaign.ResultCancelled, "cancel")
 	case "do_not_call":
 		r, err = r.Cancel(campaign.ResultDNC, "do_not_call")
+	case "change":
+		r, err = r.Change(in.Patch)
 	case "reschedule":
 		r, err = f.reschedule(r, in)
 		stop = in.Reschedule.Stop

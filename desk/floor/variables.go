@@ -256,6 +256,14 @@ func (f *Floor) popover(o offer.Offer, c contact.Contact) []wire.OfferVariable {
 			wire.OfferVariable{Name: "agent_dn", Label: "Agent DN", Value: a.DN},
 			wire.OfferVariable{Name: "agent_team", Label: "Team", Value: a.Team})
 	}
+	if names := f.ringRule(o, c).Variables; len(names) > 0 {
+		for _, name := range names {
+			if d, _ := f.definition(name); !d.Secure {
+				out = append(out, wire.OfferVariable{Name: d.Name, Label: d.Label, Value: c.Variables[d.Name].Text})
+			}
+		}
+		return out
+	}
 	for _, d := range f.cfg.Handling.Variables {
 		if d, _ := f.definition(d.Name); d.Popover && !d.Secure {
 			out = append(out, wire.OfferVariable{Name: d.Name, Label: d.Label, Value: c.Variables[d.Name].Text})
@@ -280,6 +288,12 @@ func (f *Floor) ForAgents(v any) any {
 		}
 		x.Variables = maps.Clone(x.Variables)
 		maps.DeleteFunc(x.Variables, func(name, _ string) bool { d, _ := f.definition(name); return d.Secure })
+		return x
+	case wire.ContactMatch:
+		x.Numbers = slices.Clone(x.Numbers)
+		for i := range x.Numbers {
+			x.Numbers[i].Number = f.mask(x.Numbers[i].Number)
+		}
 		return x
 	case wire.Leg:
 		if x.Role == wire.RoleCustomer {

@@ -49,7 +49,7 @@ var errDeskOff = &problem.Error{
 
 // deskOnly are the first words of the paths that only a contact centre has.
 var deskOnly = []string{
-	"sessions", "agents", "offers", "wrapups", "queues", "config", "callbacks", "campaigns", "records", "lists", "do-not-call",
+	"sessions", "agents", "offers", "wrapups", "queues", "config", "callbacks", "campaigns", "records", "lists", "contacts", "do-not-call",
 	"targets", "wall", "supervisions", "call-records", "reports",
 }
 

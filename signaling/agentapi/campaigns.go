@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/cordboard/cordboard/desk/floor"
 	"github.com/cordboard/cordboard/internal/problem"
@@ -25,6 +27,7 @@ type CampaignDesk interface {
 	ChangeRecord(ctx context.Context, in floor.ChangeRecord) (wire.CampaignRecord, error)
 	AddList(ctx context.Context, name string, csv io.Reader) (wire.ContactListing, error)
 	Lists() []wire.ContactListing
+	SearchContacts(text string, limit int) []wire.ContactMatch
 	DropList(ctx context.Context, id string) error
 	Bar(ctx context.Context, numbers []string, on bool) error
 	Barred(number string) bool
@@ -51,6 +54,16 @@ func campaignRoutes() []Route {
 		{
 			Method: remove, Pattern: "/v1/lists/{list}", Grant: "campaign:write", Summary: "Forget a list that no campaign calls",
 			Statuses: []int{204, 404, 409, 503}, Handler: deleteList,
+		},
+		{
+			Method: get, Pattern: "/v1/contacts", Act: "search", Grant: "contact:read", Own: "agent:self", Query: []string{"text", "limit"},
+			Summary:  "Contacts of the lists by words of their name or three digits of a number",
+			Response: wire.ContactMatches{}, Statuses: []int{200, 422, 503}, Handler: getContacts,
+		},
+		{
+			Method: patch, Pattern: "/v1/records/{record}", Act: "campaign", Grant: "campaign:write", Own: "agent:self",
+			Summary: "Change what is known about a contact (merge patch)", Request: wire.RecordPatch{}, Types: []string{typeMerge},
+			Response: wire.CampaignRecord{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: changeRecord("change"),
 		},
 		{
 			Method: post, Pattern: "/v1/do-not-call", Grant: "campaign:write", Summary: "Numbers that no campaign may call",
@@ -148,6 +161,28 @@ func getLists(q *request) error {
 		return err
 	}
 	return q.reply(http.StatusOK, wire.ContactLists{Items: list(d.Lists())})
+}
+
+func getContacts(q *request) error {
+	d, err := q.desk()
+	if err != nil {
+		return err
+	}
+	n, err := q.limit()
+	if err != nil {
+		return err
+	}
+	text := strings.TrimSpace(q.r.URL.Query().Get("text"))
+	if utf8.RuneCountInString(text) < 2 || utf8.RuneCountInString(text) > 100 {
+		return invalidQuery("text", "say at least two letters of a name, or three digits of a number")
+	}
+	found := list(d.SearchContacts(text, n))
+	if !q.all() {
+		for i, m := range found {
+			found[i] = d.ForAgents(m).(wire.ContactMatch)
+		}
+	}
+	return q.reply(http.StatusOK, wire.ContactMatches{Items: found})
 }
 
 func deleteList(q *request) error {
@@ -335,6 +370,8 @@ func changeRecord(do string) func(*request) error {
 			in.Number = dial.Number
 		case "done":
 			err = q.decode(&in.Done)
+		case "change":
+			err = q.decode(&in.Patch)
 		case "reschedule":
 			err = q.decode(&in.Reschedule)
 		}

@@ -154,6 +154,10 @@ func (outbound) AddList(_ context.Context, name string, csv io.Reader) (wire.Con
 func (outbound) Lists() []wire.ContactListing {
 	return []wire.ContactListing{{ID: "lst_01", Name: "Spring", Columns: []string{"number"}, Created: epoch}}
 }
+
+func (outbound) SearchContacts(text string, _ int) []wire.ContactMatch {
+	return []wire.ContactMatch{{List: "lst_01", ListName: "Spring", Row: 1, Name: "Ana " + text, Numbers: []wire.ContactNumber{{Number: "041000001"}}}}
+}
 func (outbound) DropList(context.Context, string) error    { return nil }
 func (outbound) Bar(context.Context, []string, bool) error { return nil }
 func (outbound) Barred(number string) bool                 { return number == "041000001" }
@@ -187,6 +191,9 @@ func outboundExamples() []example {
 		{route: "GET /v1/callbacks/{callback}/message", path: c + "/message", status: 200},
 		{route: "POST /v1/lists", path: "/v1/lists?name=Spring", body: "name,number\nAna,041000001\n", contentType: typeCSV, status: 201},
 		{route: "GET /v1/lists", path: "/v1/lists", status: 200},
+		{route: "GET /v1/contacts", path: "/v1/contacts?text=kranjc&limit=10", status: 200},
+		{route: "GET /v1/contacts", path: "/v1/contacts?text=k", status: 422},
+		{route: "PATCH /v1/records/{record}", path: r, body: `{"name":"Ana Kranjc","fields":{"plan":"gold"}}`, contentType: typeMerge, status: 200},
 		{route: "DELETE /v1/lists/{list}", path: "/v1/lists/lst_01", status: 204},
 		{route: "POST /v1/do-not-call", path: "/v1/do-not-call", body: `{"numbers":["041000001"]}`, status: 204},
 		{route: "GET /v1/do-not-call/{number}", path: "/v1/do-not-call/041000001", status: 204},

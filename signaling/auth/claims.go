@@ -91,7 +91,7 @@ type Role string
 // The roles.
 const (
 	RoleAgent      Role = "agent"
-	RoleSupervisor Role = "supervisor" // an agent who also sees everything and does what supervisors do
+	RoleSupervisor Role = "supervisor" // an agent who also sees everything, does what supervisors do and runs campaigns
 	RoleAdmin      Role = "admin"
 )
 
@@ -104,7 +104,7 @@ func RoleGrants(r Role) []string {
 	case RoleAgent:
 		return AgentGrants()
 	case RoleSupervisor:
-		return append(AgentGrants(), GrantSupervise+"*", "agent:read", "call:read", "events:all", "call-record:read", "report:read")
+		return append(AgentGrants(), GrantSupervise+"*", "agent:read", "call:read", "events:all", "call-record:read", "report:read", "campaign:*")
 	case RoleAdmin:
 		return []string{"admin:*"}
 	default:

@@ -150,6 +150,12 @@ type RecordDone struct {
 	Stop        bool   `json:"stop,omitempty"` // and no further records until asked for
 }
 
+// RecordPatch changes what is known about a contact; what is absent stays (merge patch).
+type RecordPatch struct {
+	Name   *string           `json:"name,omitempty"`
+	Fields map[string]string `json:"fields,omitempty"` // of the list's columns; "" empties one
+}
+
 // RecordReschedule sets another time for a record; it takes effect with this request and with nothing else.
 type RecordReschedule struct {
 	Date     string `json:"date"`
@@ -179,6 +185,22 @@ type RowError struct {
 	Column string `json:"column"`
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
+}
+
+// ContactMatch is a contact of a list that a search has found.
+type ContactMatch struct {
+	List     string            `json:"list"`
+	ListName string            `json:"list_name"`
+	Row      int               `json:"row"` // of the list, from 1
+	Name     string            `json:"name"`
+	Zone     string            `json:"zone,omitempty"`
+	Numbers  []ContactNumber   `json:"numbers"`
+	Fields   map[string]string `json:"fields,omitempty"`
+}
+
+// ContactMatches is what a search has found.
+type ContactMatches struct {
+	Items []ContactMatch `json:"items"`
 }
 
 // ContactLists is the lists.

@@ -32,6 +32,7 @@ import type {
   ConsultRequest,
   ContactListing,
   ContactLists,
+  ContactMatches,
   DeadLetterList,
   DeleteRequest,
   DeskConfig,
@@ -70,6 +71,7 @@ import type {
   QueueList,
   RecordDone,
   RecordList,
+  RecordPatch,
   RecordReschedule,
   Recording,
   RecordingLink,
@@ -226,6 +228,11 @@ export interface GetConfigDeskQuery {
 export interface GetConfigDeskDiffQuery {
   from?: number;
   to?: number;
+}
+
+export interface GetContactsQuery {
+  text?: string;
+  limit?: number;
 }
 
 export interface PostLegsQuery {
@@ -703,6 +710,11 @@ export class Api {
     return this.send({ method: 'GET', path: '/v1/config/desk/versions', answer: 'object' }, opt) as Promise<DeskConfigList>;
   }
 
+  /** Contacts of the lists by words of their name or three digits of a number. `GET /v1/contacts; grant contact:read, or for one's own agent:self` */
+  getContacts(q: GetContactsQuery = {}, opt?: ApiOptions): Promise<ContactMatches> {
+    return this.send({ method: 'GET', path: `/v1/contacts${search(q)}`, answer: 'object' }, opt) as Promise<ContactMatches>;
+  }
+
   /** Numbers that no campaign may call. `POST /v1/do-not-call; grant campaign:write` */
   postDoNotCall(body: DoNotCall, opt?: ApiOptions): Promise<void> {
     return this.send({ method: 'POST', path: '/v1/do-not-call', body, type: 'application/json', answer: 'nothing' }, opt) as Promise<void>;
@@ -891,6 +903,11 @@ export class Api {
   /** One record that is not closed. `GET /v1/records/{record}; grant campaign:write, or for one's own agent:self` */
   getRecord(record: string, opt?: ApiOptions): Promise<CampaignRecord> {
     return this.send({ method: 'GET', path: `/v1/records/${e(record)}`, answer: 'object' }, opt) as Promise<CampaignRecord>;
+  }
+
+  /** Change what is known about a contact (merge patch). `PATCH /v1/records/{record}; grant campaign:write, or for one's own agent:self` */
+  patchRecord(record: string, body: RecordPatch, opt?: ApiOptions): Promise<CampaignRecord> {
+    return this.send({ method: 'PATCH', path: `/v1/records/${e(record)}`, body, type: 'application/merge-patch+json', answer: 'object' }, opt) as Promise<CampaignRecord>;
   }
 
   /** Not processed in this campaign. `POST /v1/records/{record}/cancel; grant campaign:write, or for one's own agent:self` */

@@ -337,6 +337,13 @@ export interface RecordDone {
   stop?: boolean;
 }
 
+/** RecordPatch changes what is known about a contact; what is absent stays (merge patch). */
+export interface RecordPatch {
+  name?: string;
+  /** of the list's columns; "" empties one */
+  fields?: Record<string, string>;
+}
+
 /** RecordReschedule sets another time for a record; it takes effect with this request and with nothing else. */
 export interface RecordReschedule {
   date: string;
@@ -371,6 +378,23 @@ export interface RowError {
   column: string;
   code: string;
   detail: string;
+}
+
+/** ContactMatch is a contact of a list that a search has found. */
+export interface ContactMatch {
+  list: string;
+  list_name: string;
+  /** of the list, from 1 */
+  row: number;
+  name: string;
+  zone?: string;
+  numbers: ContactNumber[];
+  fields?: Record<string, string>;
+}
+
+/** ContactMatches is what a search has found. */
+export interface ContactMatches {
+  items: ContactMatch[];
 }
 
 /** ContactLists is the lists. */
@@ -1542,6 +1566,17 @@ export interface RouteAnswer {
   agent?: string;
   /** in place of the number's, -1000 to 1000 */
   priority?: number;
+  /** Skills are asked for besides the queue's and the number's, as long as the call waits in that queue; at most 8. */
+  skills?: RouteSkill[];
+}
+
+/** RouteSkill is a skill that a routing hook asks for. */
+export interface RouteSkill {
+  skill: string;
+  /** at least, 1 to 10; 0 stands for 1 */
+  level?: number;
+  /** RelaxAfterSeconds is how long the call insists on it; 0 insists as long as it waits. */
+  relax_after_seconds?: number;
 }
 
 /** RouteOutcome is what became of asking. */
@@ -1556,6 +1591,7 @@ export interface Routed {
   queue?: string;
   agent?: string;
   priority?: number;
+  skills?: RouteSkill[];
   ms: number;
   detail?: string;
 }
@@ -1714,6 +1750,16 @@ export interface OfferVariable {
   value: string;
 }
 
+/** OfferLink is a button of a ring that opens a page. */
+export interface OfferLink {
+  label: string;
+  url: string;
+}
+
+/** RingKind is what rings. */
+export type RingKind = "call" | "returned" | "new_customer" | "consult" | "callback" | "record";
+export const ringKindValues: readonly RingKind[] = ["call", "returned", "new_customer", "consult", "callback", "record"];
+
 /** WrapupReason is a reason that can be chosen. */
 export interface WrapupReason {
   code: string;
@@ -1807,6 +1853,8 @@ export interface WebhookAttempt {
   status?: number;
   ms: number;
   error?: string;
+  /** RetryAfterSeconds is how long the receiver asked to be left alone (429, 503). */
+  retry_after_seconds?: number;
 }
 
 /** WebhookAttemptList lists attempts, newest first. */
@@ -2186,6 +2234,10 @@ export interface Offer {
   /** Consult is set where the agent is asked for help; Variables are what the ring shows. */
   consult?: string;
   variables?: OfferVariable[];
+  /** Kind is what rings. Links are buttons of the ring beside its own; NoDecline leaves the one to decline away. */
+  kind?: RingKind;
+  links?: OfferLink[];
+  no_decline?: boolean;
   /** Callback or Record is what an outbound call is for; From is then the customer and To our number. */
   callback?: Callback;
   record?: CampaignRecord;
