@@ -67,13 +67,14 @@ const ear = `(() => {
 })();`
 
 // newDesktop opens the desktop with a token in its address. wav is the microphone: 48 kHz mono 16 bit, it loops.
-func newDesktop(t *testing.T, s *server, agent, wav string) *desktop {
+func newDesktop(t *testing.T, s *server, agent, wav string, scripts ...string) *desktop {
 	t.Helper()
-	return newPage(t, s, agent, wav, s.token("--agent", agent), `body[data-screen="idle"][data-link-state="open"]`)
+	return newPage(t, s, agent, wav, s.token("--agent", agent), `body[data-screen="idle"][data-link-state="open"]`, scripts...)
 }
 
 // newPage opens the page with any token, and waits for what a selector names. name is for what is kept of a failure.
-func newPage(t *testing.T, s *server, name, wav, token, ready string) *desktop {
+// scripts run before the page's own.
+func newPage(t *testing.T, s *server, name, wav, token, ready string, scripts ...string) *desktop {
 	t.Helper()
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox,
@@ -118,7 +119,7 @@ func newPage(t *testing.T, s *server, name, wav, token, ready string) *desktop {
 	d.run(60*time.Second, "open the desktop",
 		browser.GrantPermissions([]browser.PermissionType{browser.PermissionTypeAudioCapture, browser.PermissionTypeNotifications}).WithOrigin(s.http),
 		chromedp.ActionFunc(func(ctx context.Context) error {
-			_, err := page.AddScriptToEvaluateOnNewDocument(ear).Do(ctx)
+			_, err := page.AddScriptToEvaluateOnNewDocument(strings.Join(append(scripts, ear), "\n")).Do(ctx)
 			return err
 		}),
 		chromedp.Navigate(s.http+"/#token="+token),

@@ -44,6 +44,30 @@ func (d *desktop) text(id string) string {
 	return out
 }
 
+// has says whether an element is on the page now.
+func (d *desktop) has(id string) bool {
+	d.t.Helper()
+	var there bool
+	d.run(patience, "look for "+id, chromedp.Evaluate(`document.querySelector('`+testid(id)+`') !== null`, &there))
+	return there
+}
+
+// write puts a value into a field as a picker does, all at once.
+func (d *desktop) write(id, value string) {
+	d.t.Helper()
+	d.run(patience, "write "+id, chromedp.WaitVisible(testid(id), chromedp.ByQuery), chromedp.Evaluate(fmt.Sprintf(
+		`(() => { const x = document.querySelector('%s'); Object.getOwnPropertyDescriptor(Object.getPrototypeOf(x), 'value').set.call(x, %q); x.dispatchEvent(new Event('input', { bubbles: true })); })()`,
+		testid(id), value), nil))
+}
+
+// value is what stands in a field.
+func (d *desktop) value(id string) string {
+	d.t.Helper()
+	var out string
+	d.run(patience, "read "+id, chromedp.WaitVisible(testid(id), chromedp.ByQuery), chromedp.Evaluate(`document.querySelector('`+testid(id)+`').value`, &out))
+	return out
+}
+
 // until waits for a JavaScript expression to become true.
 func (d *desktop) until(what, expression string) {
 	d.t.Helper()
@@ -101,10 +125,10 @@ func (d *desktop) picture(name string) {
 	}
 }
 
-// TestW7_W13_W14_W17_W21_W23_X8_TheRingAndAMissedOne: a ring says what it is about, without the secure variable and
+// TestW5_W7_W13_W14_W17_W21_W23_W88_X8_TheRingAndAMissedOne: a ring says what it is about, without the secure variable and
 // with the number but for four digits, and what happens at zero; a missed one is explained, and one key is back to
 // ready, where the same call rings again.
-func TestW7_W13_W14_W17_W21_W23_X8_TheRingAndAMissedOne(t *testing.T) {
+func TestW5_W7_W13_W14_W17_W21_W23_W88_X8_TheRingAndAMissedOne(t *testing.T) {
 	s := unhurried(t, newServer(t, `[desk.handling]
 mask_numbers = true
 variables = [
@@ -151,8 +175,23 @@ variables = [
 		t.Errorf("the requests do not show the ring: %q", got)
 	}
 	d.picture("ring")
-	d.press("a")
+	// Folded, the list makes room; the request stands at the bottom right until it is unfolded or answered.
+	if d.has("popover") {
+		t.Error("the popover is there beside the open list")
+	}
+	d.click("tasks-fold")
+	d.see("popover", patience)
+	d.until("the popover at the bottom right", `(() => { const r = document.querySelector('`+testid("popover")+`').getBoundingClientRect();
+		return innerWidth - r.right >= 0 && innerWidth - r.right < 40 && innerHeight - r.bottom >= 0 && innerHeight - r.bottom < 40 && r.left > innerWidth / 2; })()`)
+	if got := d.text("popover"); !strings.Contains(got, "Case") || !strings.Contains(got, "Accept") || strings.Contains(got, "PIN") {
+		t.Errorf("the popover says %q", got)
+	}
+	d.click("popover-accept")
 	d.see("call-card", patience)
+	d.gone("popover", patience)
+	d.click("tasks-fold")
+	d.until("a lock at the secure variable alone", `(() => { const lock = (x) => document.querySelector('label[for="var-' + x + '"]')?.querySelector('svg') !== null;
+		return lock('pin') && !lock('case') && !lock('vip'); })()`)
 
 	// What is typed survives a reload; who saves second sees both values.
 	d.fill("var-case", "12")
@@ -173,9 +212,10 @@ variables = [
 	})
 }
 
-// TestR7_R9_R10_R13_R17_U4_U5_G36_WrapupOnThePage: reasons are searched, both times come from the server, time is
-// added, a reload changes nothing, the sign-out waits and is taken back, and one reason is submitted.
-func TestR7_R9_R10_R13_R17_U4_U5_G36_WrapupOnThePage(t *testing.T) {
+// TestR7_R9_R10_R13_R17_W98_U4_U5_G36_G37_G38_WrapupOnThePage: reasons are searched, both times come from the server, time
+// is added, a reload changes nothing, the sign-out waits, counts down also when its message is closed, and is taken back,
+// and one reason is submitted.
+func TestR7_R9_R10_R13_R17_W98_U4_U5_G36_G37_G38_WrapupOnThePage(t *testing.T) {
 	s := unhurried(t, newServer(t, ""), "1m").start()
 	p := newPhone(t, phoneOpts{user: "caller", wav: toneFile(t, 500, 8000, 1, 60), codec: "PCMA/8000/1"})
 	d := newDesktop(t, s, "alice", toneFile(t, 440, 48000, 1, 10))
@@ -214,10 +254,28 @@ func TestR7_R9_R10_R13_R17_U4_U5_G36_WrapupOnThePage(t *testing.T) {
 	if got := d.text("leaving"); !strings.Contains(got, "after wrap-up") {
 		t.Errorf("a pending sign-out says %q", got)
 	}
-	d.see("signout-left", patience)
 	d.picture("signout-pending")
 	d.click("leaving-stay")
 	d.gone("leaving", patience)
+	d.click("signout")
+	d.see("leaving", patience)
+	// Closed, the message leaves the time at the state, in its tooltip and in the messages.
+	d.click("leaving-close")
+	d.gone("leaving", patience)
+	for _, what := range []struct{ name, text string }{
+		{"at the state", `document.querySelector('` + testid("signout-left") + `').innerText`},
+		{"in the tooltip", `document.querySelector('` + testid("agent-state") + `').title`},
+		{"in the messages", `document.querySelector('` + testid("messages-leaving") + `').innerText`},
+	} {
+		d.until("the time left "+what.name, `/after wrap-up, \d+:\d\d$/.test(`+what.text+`.trim())`)
+		d.until("counting down "+what.name, `(() => { const now = `+what.text+`; window.__was ??= {}; return (window.__was['`+what.name+`'] ??= now) !== now; })()`)
+	}
+	if left := clock(t, d.text("signout-left")[strings.LastIndex(d.text("signout-left"), " "):]); left > time.Until(w.Deadline)+2*time.Second {
+		t.Errorf("the sign-out counts down from %v, the server has %v", left, time.Until(w.Deadline))
+	}
+	d.click("state-not-ready")
+	d.gone("signout-left", patience)
+	d.until("that is told too", `document.querySelector('`+testid("message")+`')?.dataset.kind === 'signout_taken_back'`)
 	d.click("wrapup-submit")
 	d.see("idle", patience)
 	decode(t, s.event("wrapup.completed").Data, &w)

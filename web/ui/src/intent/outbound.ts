@@ -4,7 +4,7 @@ import { effect, signal, untracked } from '@preact/signals';
 import { Problem } from '../link/problem';
 import { faults, none, type Faults } from '../model/faults';
 import { signedIn, state } from '../model/store';
-import type { Callback, CallbackList, CallbackRequest, Campaign, CampaignList, EntryPoint, EntryPointList, CampaignRecord, Event, RecordReschedule, Slot, SlotList } from '../wire/wire';
+import type { Callback, CallbackList, CallbackRequest, Campaign, CampaignList, EntryPoint, EntryPointList, CampaignRecord, Event, RecordPatch, RecordReschedule, Slot, SlotList } from '../wire/wire';
 import { join } from './call';
 import { fail, http, readState, watch } from './link';
 
@@ -102,6 +102,18 @@ async function store(method: string, path: string, body: object): Promise<Faults
   return none;
 }
 
+/** callbacksOf reads the callbacks of a number that are not over. */
+export async function callbacksOf(number: string): Promise<Callback[]> {
+  if (number === '') return [];
+  try {
+    const q = new URLSearchParams({ number, open: 'true', limit: String(SHOWN) });
+    return ((await http.json('GET', `/v1/callbacks?${q.toString()}`)) as CallbackList).items;
+  } catch (err) {
+    fail(err);
+    return [];
+  }
+}
+
 export const schedule = (r: CallbackRequest) => store('POST', '/v1/callbacks', r);
 export const changeCallback = (id: string, r: CallbackRequest) => store('PUT', `/v1/callbacks/${id}`, r);
 export const moveCallback = (id: string, r: CallbackRequest) => store('POST', `/v1/callbacks/${id}/reschedule`, r);
@@ -141,6 +153,14 @@ export async function playMessage(id: string): Promise<void> {
 export const dialRecord = (id: string, number: string) => act('POST', `/v1/records/${id}/dial`, { number });
 export const doneRecord = (id: string, disposition: string, stop: boolean) => act('POST', `/v1/records/${id}/done`, { disposition, stop });
 export const moveRecord = (id: string, r: RecordReschedule) => store('POST', `/v1/records/${id}/reschedule`, r);
+export const writeRecord = async (id: string, p: RecordPatch): Promise<Faults> => {
+  try {
+    recordChanged((await http.json('PATCH', `/v1/records/${id}`, JSON.stringify(p), { type: 'application/merge-patch+json' })) as CampaignRecord);
+  } catch (err) {
+    return faults(Problem.of(err));
+  }
+  return none;
+};
 export const leaveRecord = (id: string, how: 'reject' | 'cancel' | 'do-not-call') => act('POST', `/v1/records/${id}/${how}`);
 
 /** readSlots asks which slots of a day can be chosen. */

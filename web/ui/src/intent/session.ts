@@ -12,6 +12,7 @@ import type { Agent, AgentState, SessionAnswer, StateRequest } from '../wire/wir
 import { drafts } from './drafts';
 import { command, fail, forget, http, iceServers, owner, readState, socket, take, token, watch } from './link';
 import { rejoin } from './call';
+import './messages'; // reads a sign-out's event before this page forgets whose it was
 import * as sound from './sound';
 
 let session = '';

@@ -5,7 +5,7 @@ import { find } from './reasons';
 import { reason, text } from '../text/en';
 
 describe('clock', () => {
-  it('follows the server, not a computer an hour wrong', () => {
+  it('R19 follows the server, not a computer an hour wrong', () => {
     let local = 3_600_000;
     const c = new ServerClock(() => local);
     c.learn('1970-01-01T00:00:10.000Z'); // arrived 50 ms old
@@ -46,7 +46,7 @@ describe('format', () => {
 describe('reasons', () => {
   const all = ['Naročilo', 'Complaint', 'Technical problem', 'Problem with a bill'].map((name) => ({ name }));
   const names = (typed: string) => find(all, typed).map((x) => x.name);
-  it('finds without accents, by every word, starts first', () => {
+  it('R7 W98 finds without accents, by every word, starts first', () => {
     expect(names('naroc')).toEqual(['Naročilo']);
     expect(names('PROB')).toEqual(['Technical problem', 'Problem with a bill']);
     expect(names('bill prob')).toEqual(['Problem with a bill']);

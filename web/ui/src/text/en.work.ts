@@ -60,6 +60,27 @@ export const work = {
     forced: (by: string) => `${by} has signed you out.`,
   },
 
+  messages: {
+    title: 'Messages',
+    none: 'No message so far.',
+    count: (n: number) => (n === 0 ? '' : n === 1 ? '1 message' : `${n} messages`),
+    kinds: {
+      signout_pending: () => 'Sign-out is pending.',
+      signed_out: () => 'The sign-out was granted.',
+      signout_taken_back: () => 'You stay signed in.',
+      campaign: (name: string) => `Campaign ${name} is running.`,
+      callback_due: (name: string) => `Your callback is due: ${name}.`,
+    } as Record<'signout_pending' | 'signed_out' | 'signout_taken_back' | 'campaign' | 'callback_due', (about: string) => string>,
+  },
+
+  contacts: {
+    title: 'Contacts',
+    search: 'Name or number',
+    find: 'Find',
+    none: 'No contact matches.',
+    callBack: 'Call back',
+  },
+
   elsewhere: {
     text: 'The audio of this call runs in another window or on another device. You can control the call from here.',
     take: 'Bring the audio here',

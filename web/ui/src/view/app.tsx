@@ -14,6 +14,8 @@ import { Idle, putAside } from './idle/idle';
 import { helpOpen, keypadOpen, listen, soundOpen } from './keys';
 import { Leaving, LinkBanner, Notice } from './notice';
 import { Office, OfficePage, pageShown } from './office/office';
+import { Messages } from './messages/messages';
+import { ContactSearch } from './outbound/find';
 import { Callbacks, Campaigns, RecordCard } from './outbound/outbound';
 import { Queues } from './queues/queues';
 import { Recordings } from './recordings/recordings';
@@ -42,7 +44,7 @@ function Desktop() {
       <Top />
       <WatchBar />
       <div class={css['columns']}>
-        <aside class={css['side']} aria-label={text.tasks.title}><Tasks /><Queues /></aside>
+        <aside class={css['side']} aria-label={text.tasks.title}><Tasks /><Messages /><Queues /></aside>
         <main id="main" class={css['main']} tabIndex={-1}>
           <Notice />
           <Leaving />
@@ -52,7 +54,7 @@ function Desktop() {
           {shown.value === 'wrapup' && <Wrapup key={state.value.wrapup?.id} />}
           {shown.value === 'idle' && (beside ? <OfficePage /> : <><Idle /><Preflight /></>)}
         </main>
-        <aside class={css['side']} aria-label={text.recordings.title}><Callbacks /><Campaigns /><Recordings /></aside>
+        <aside class={css['side']} aria-label={text.recordings.title}><Callbacks /><ContactSearch /><Campaigns /><Recordings /></aside>
       </div>
       <TaskPopover />
       <Announce />
@@ -76,7 +78,7 @@ function press(key: string): boolean {
   switch (shown.value) {
     case 'ring':
       if (key === 'a') return yes(accept);
-      if (key === 'd') return yes(decline);
+      if (key === 'd') return state.value.offer?.no_decline !== true && yes(decline);
       return false;
     case 'call':
       return pressInCall(key);

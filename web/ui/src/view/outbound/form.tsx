@@ -3,18 +3,19 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { draft } from '../../intent/drafts';
-import { campaigns, changeCallback, entryPoints, moveCallback, moveRecord, readSlots, schedule, slots } from '../../intent/outbound';
+import { callbacksOf, campaigns, cancelCallback, changeCallback, entryPoints, moveCallback, moveRecord, readSlots, schedule, slots } from '../../intent/outbound';
 import { none } from '../../model/faults';
 import { agent, customerLeg, queueName, state } from '../../model/store';
 import { text } from '../../text/en';
 import type { Callback, CallbackRequest, CampaignRecord, ContactNumber, RecordReschedule } from '../../wire/wire';
 import { Dialog } from '../dialog';
 import { Field, Input } from '../parts/field';
-import { cls, primary } from '../parts/parts';
+import { cls, danger, primary, quiet } from '../parts/parts';
 import css from './outbound.module.css';
 
 const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const zones = Intl.supportedValuesOf('timeZone');
+const when = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const two = (n: number) => String(n).padStart(2, '0');
 
 /** wall is a moment's date and time as the clocks of a zone show them. */
@@ -47,9 +48,64 @@ function first(c: Callback | null, about: About | undefined): CallbackRequest {
   };
 }
 
+/** CallbackForm opens on the schedule; its second tab is the callbacks of the same customer, each to be changed or cancelled. */
 export function CallbackForm({ callback, about, close }: { callback: Callback | null; about?: About | undefined; close: () => void }) {
   const t = text.outbound;
-  const key = `callback.${callback?.id ?? about?.call ?? state.value.call?.id ?? 'new'}`;
+  const tab = useSignal<'schedule' | 'all'>('schedule');
+  const chosen = useSignal(callback);
+  const c = chosen.value;
+  const tabs = [['schedule', t.tabNew], ['all', t.tabAll]] as const;
+  const walk = (e: KeyboardEvent) => {
+    if (e.key !== 'ArrowLeft' && e.key !== 'ArrowRight') return;
+    tab.value = tab.value === 'schedule' ? 'all' : 'schedule';
+    document.getElementById(`tab-${tab.value}`)?.focus();
+  };
+  return (
+    <Dialog title={c === null ? t.schedule : t.change} lead={t.saveLead} close={close} testid="callback-form">
+      <div class={css['buttons']} role="tablist" aria-label={t.tabs} onKeyDown={walk}>
+        {tabs.map(([k, label]) => (
+          <button
+            key={k} type="button" role="tab" id={`tab-${k}`} aria-selected={tab.value === k} aria-controls={`panel-${k}`} tabIndex={tab.value === k ? 0 : -1}
+            class={cls(quiet, tab.value === k && css['free'])} data-testid={`callback-tab-${k}`} onClick={() => (tab.value = k)}
+          >{label}</button>
+        ))}
+      </div>
+      <div role="tabpanel" id={`panel-${tab.value}`} aria-labelledby={`tab-${tab.value}`} data-testid={`callback-panel-${tab.value}`}>
+        {tab.value === 'schedule'
+          ? <Schedule key={c?.id ?? 'new'} callback={c} about={about} close={close} />
+          : <OfCustomer number={first(c, about).number} edit={(x) => { chosen.value = x; tab.value = 'schedule'; }} />}
+      </div>
+    </Dialog>
+  );
+}
+
+/** OfCustomer is the callbacks of a number that are not over. */
+function OfCustomer({ number, edit }: { number: string; edit: (c: Callback) => void }) {
+  const t = text.outbound;
+  const list = useSignal<Callback[]>([]);
+  const read = async () => (list.value = await callbacksOf(number));
+  useEffect(() => void read(), [number]);
+  return (
+    <>
+      {list.value.length === 0 && <p class={css['soft']} role="status">{t.noneOfCustomer}</p>}
+      <ul class={css['fields']}>
+        {list.value.map((c) => (
+          <li key={c.id} data-testid="customer-callback">
+            <strong>{c.name}</strong> {t.states[c.state]} {c.start === undefined ? '' : when.format(new Date(c.start))}
+            <div class={css['buttons']}>
+              {(c.allowed.includes('change') || c.allowed.includes('reschedule')) && <button type="button" class={quiet} onClick={() => edit(c)} data-testid="customer-callback-edit">{t.change}</button>}
+              {c.allowed.includes('cancel') && <button type="button" class={danger} onClick={() => void cancelCallback(c.id).then(read)} data-testid="customer-callback-cancel">{t.cancel}</button>}
+            </div>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Schedule({ callback, about, close }: { callback: Callback | null; about: About | undefined; close: () => void }) {
+  const t = text.outbound;
+  const key = `callback.${callback?.id ?? about?.call ?? about?.number ?? state.value.call?.id ?? 'new'}`;
   const kept = useMemo(() => draft<CallbackRequest>(key), [key]);
   const start = useMemo(() => first(callback, about), [key]);
   const faults = useSignal(none);
@@ -65,56 +121,54 @@ export function CallbackForm({ callback, about, close }: { callback: Callback | 
     close();
   };
   return (
-    <Dialog title={callback === null ? t.schedule : t.change} lead={t.saveLead} close={close} testid="callback-form">
-      <form class={css['fields']} onSubmit={(e) => void save(e)} noValidate>
-        <Input label={t.number} name="number" type="tel" required maxLength={30} value={r.number} set={(number) => set({ number })} fault={bad['number']} testid="callback-number" />
-        <Input label={t.name} name="name" type="text" required maxLength={300} value={r.name} set={(name) => set({ name })} fault={bad['name']} testid="callback-name" />
-        <Field label={t.queue} name="queue" fault={bad['queue']}>
-          <select required value={r.queue} onChange={(e) => set({ queue: e.currentTarget.value })} data-testid="callback-queue">
-            {(agent.value?.queues ?? []).map((q) => <option key={q} value={q}>{queueName(q)}</option>)}
+    <form class={css['fields']} onSubmit={(e) => void save(e)} noValidate>
+      <Input label={t.number} name="number" type="tel" required maxLength={30} value={r.number} set={(number) => set({ number })} fault={bad['number']} testid="callback-number" />
+      <Input label={t.name} name="name" type="text" required maxLength={300} value={r.name} set={(name) => set({ name })} fault={bad['name']} testid="callback-name" />
+      <Field label={t.queue} name="queue" fault={bad['queue']}>
+        <select required value={r.queue} onChange={(e) => set({ queue: e.currentTarget.value })} data-testid="callback-queue">
+          {(agent.value?.queues ?? []).map((q) => <option key={q} value={q}>{queueName(q)}</option>)}
+        </select>
+      </Field>
+      <Input label={t.zone} name="zone" type="text" list="zones" required value={r.zone} set={(zone) => set({ zone })} fault={bad['zone']} testid="callback-zone" />
+      <datalist id="zones">{zones.map((z) => <option key={z} value={z} />)}</datalist>
+      <Input label={t.date} name="date" type="date" required value={r.date} set={(date) => set({ date })} fault={bad['date']} testid="callback-date" />
+      <Input label={t.from} name="from" type="time" required value={r.from} set={(from) => set({ from })} fault={bad['from']} testid="callback-from" />
+      <Input label={t.till} name="till" type="time" required value={r.till} set={(till) => set({ till })} fault={bad['till']} testid="callback-till" />
+      {slots.value.length > 0 && (
+        <fieldset class={css['slots']}>
+          <legend>{t.slots}</legend>
+          {slots.value.map((s) => {
+            const from = wall(s.start, r.zone).time;
+            const till = wall(s.end, r.zone).time;
+            return (
+              <button
+                key={s.start} type="button" class={cls(css['slot'], s.available && css['free'])} disabled={!s.available} aria-pressed={r.from === from}
+                onClick={() => set({ from, till })} data-testid="slot"
+              >{from}–{till}{s.available ? '' : ` (${t.why[s.why ?? ''] ?? s.why ?? ''})`}</button>
+            );
+          })}
+        </fieldset>
+      )}
+      {entryPoints.value.length > 1 && (
+        <Field label={t.entryPoint} name="entry_point" fault={bad['entry_point']}>
+          <select value={r.entry_point ?? ''} onChange={(e) => set({ entry_point: e.currentTarget.value })}>
+            <option value="" />
+            {entryPoints.value.map((p) => <option key={p.number} value={p.number}>{p.name}</option>)}
           </select>
         </Field>
-        <Input label={t.zone} name="zone" type="text" list="zones" required value={r.zone} set={(zone) => set({ zone })} fault={bad['zone']} testid="callback-zone" />
-        <datalist id="zones">{zones.map((z) => <option key={z} value={z} />)}</datalist>
-        <Input label={t.date} name="date" type="date" required value={r.date} set={(date) => set({ date })} fault={bad['date']} testid="callback-date" />
-        <Input label={t.from} name="from" type="time" required value={r.from} set={(from) => set({ from })} fault={bad['from']} testid="callback-from" />
-        <Input label={t.till} name="till" type="time" required value={r.till} set={(till) => set({ till })} fault={bad['till']} testid="callback-till" />
-        {slots.value.length > 0 && (
-          <fieldset class={css['slots']}>
-            <legend>{t.slots}</legend>
-            {slots.value.map((s) => {
-              const from = wall(s.start, r.zone).time;
-              const till = wall(s.end, r.zone).time;
-              return (
-                <button
-                  key={s.start} type="button" class={cls(css['slot'], s.available && css['free'])} disabled={!s.available} aria-pressed={r.from === from}
-                  onClick={() => set({ from, till })} data-testid="slot"
-                >{from}–{till}{s.available ? '' : ` (${t.why[s.why ?? ''] ?? s.why ?? ''})`}</button>
-              );
-            })}
-          </fieldset>
-        )}
-        {entryPoints.value.length > 1 && (
-          <Field label={t.entryPoint} name="entry_point" fault={bad['entry_point']}>
-            <select value={r.entry_point ?? ''} onChange={(e) => set({ entry_point: e.currentTarget.value })}>
-              <option value="" />
-              {entryPoints.value.map((p) => <option key={p.number} value={p.number}>{p.name}</option>)}
-            </select>
-          </Field>
-        )}
-        <Field label={t.reason} name="reason" fault={bad['reason']}>
-          <textarea rows={2} maxLength={300} value={r.reason} onInput={(e) => set({ reason: e.currentTarget.value })} data-testid="callback-reason" />
-        </Field>
-        <label class={css['check']}>
-          <input type="checkbox" checked={r.assignee === state.value.me} onChange={(e) => set({ assignee: e.currentTarget.checked ? state.value.me : '' })} data-testid="callback-personal" />{t.personal}
-        </label>
-        <p role="alert" class={css['trouble']} data-testid="callback-trouble">{faults.value.detail}{bad['assignee'] === undefined ? '' : ` ${bad['assignee']}`}</p>
-        <div class={css['buttons']}>
-          <button class={primary} type="submit" data-testid="callback-save">{t.save}</button>
-          <button type="button" onClick={close}>{t.close}</button>
-        </div>
-      </form>
-    </Dialog>
+      )}
+      <Field label={t.reason} name="reason" fault={bad['reason']}>
+        <textarea rows={2} maxLength={300} value={r.reason} onInput={(e) => set({ reason: e.currentTarget.value })} data-testid="callback-reason" />
+      </Field>
+      <label class={css['check']}>
+        <input type="checkbox" checked={r.assignee === state.value.me} onChange={(e) => set({ assignee: e.currentTarget.checked ? state.value.me : '' })} data-testid="callback-personal" />{t.personal}
+      </label>
+      <p role="alert" class={css['trouble']} data-testid="callback-trouble">{faults.value.detail}{bad['assignee'] === undefined ? '' : ` ${bad['assignee']}`}</p>
+      <div class={css['buttons']}>
+        <button class={primary} type="submit" data-testid="callback-save">{t.save}</button>
+        <button type="button" onClick={close} data-testid="callback-close">{t.close}</button>
+      </div>
+    </form>
   );
 }
 

@@ -6,12 +6,14 @@ import { manages } from '../../intent/campaigns';
 import { draft } from '../../intent/drafts';
 import {
   announced, assignCallback, callbacks, campaigns, cancelCallback, completeCallback, dialCallback, dialRecord, doneRecord, entryPoints, leaveRecord, moveCampaign,
-  nextRecord, playMessage, record, refreshOutbound,
+  nextRecord, playMessage, record, refreshOutbound, writeRecord,
 } from '../../intent/outbound';
+import { none } from '../../model/faults';
 import { mask } from '../../model/format';
 import { agent, queueName, state } from '../../model/store';
 import { text } from '../../text/en';
-import type { Callback, Campaign } from '../../wire/wire';
+import type { Callback, Campaign, CampaignRecord } from '../../wire/wire';
+import { Input } from '../parts/field';
 import { Icon } from '../parts/icon';
 import { card, cls, danger, primary, quiet } from '../parts/parts';
 import { CallbackForm, RecordForm } from './form';
@@ -111,7 +113,7 @@ export function RecordCard() {
         <span class={css['state']} data-testid="record-state">{text.campaigns.recordStates[r.state]}</span>
         <span class={css['soft']}>{campaigns.value.find((c) => c.id === r.campaign)?.setup.name ?? ''}</span>
       </div>
-      <dl>{Object.entries(r.fields ?? {}).map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{v}</dd></div>)}</dl>
+      {may('change') ? <RecordData key={r.id} r={r} /> : <dl>{Object.entries(r.fields ?? {}).map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{v}</dd></div>)}</dl>}
       <ul>
         {r.numbers.map((n, i) => (
           <li key={n.number}>
@@ -152,6 +154,39 @@ export function RecordCard() {
       </div>
       {moving.value && <RecordForm record={r} close={() => (moving.value = false)} />}
     </section>
+  );
+}
+
+/** RecordData is what is known about the contact, to be put right while talking. What is typed stays until it is saved. */
+function RecordData({ r }: { r: CampaignRecord }) {
+  const t = text.outbound;
+  const kept = useMemo(() => draft<{ name: string; fields: Record<string, string> }>(`record-data.${r.id}`), [r.id]);
+  const wrong = useSignal(none);
+  const saved = useSignal(false);
+  const v = kept.value.value ?? { name: r.name, fields: r.fields ?? {} };
+  const type = (change: Partial<typeof v>) => {
+    saved.value = false;
+    kept.type({ ...v, ...change });
+  };
+  const save = async (e: Event) => {
+    e.preventDefault();
+    wrong.value = await writeRecord(r.id, v);
+    if (wrong.value !== none) return;
+    kept.forget();
+    saved.value = true;
+  };
+  return (
+    <form class={css['fields']} onSubmit={(e) => void save(e)} aria-label={t.data} data-testid="record-data">
+      <Input label={t.name} name="name" type="text" required maxLength={250} value={v.name} set={(name) => type({ name })} fault={wrong.value.fields['name']} testid="record-name" />
+      {Object.entries(v.fields).map(([k, x]) => (
+        <Input key={k} label={k} name={`fields.${k}`} type="text" maxLength={256} value={x} set={(value) => type({ fields: { ...v.fields, [k]: value } })} fault={wrong.value.fields[`fields.${k}`]} testid={`record-field-${k}`} />
+      ))}
+      <p role="alert" class={css['trouble']}>{wrong.value.detail}</p>
+      <div class={css['buttons']}>
+        <button class={quiet} type="submit" disabled={kept.value.value === null} data-testid="record-data-save">{t.saveData}</button>
+        <span role="status" class={css['soft']}>{saved.value ? t.dataSaved : ''}</span>
+      </div>
+    </form>
   );
 }
 

@@ -4,6 +4,8 @@ import { useRef } from 'preact/hooks';
 import { signIn } from '../../intent/session';
 import { signingIn } from '../../model/store';
 import { text } from '../../text/en';
+import { messages } from '../../intent/messages';
+import { Messages } from '../messages/messages';
 import { Notice } from '../notice';
 import { card, cls, primary } from '../parts/parts';
 import css from './signin.module.css';
@@ -33,6 +35,7 @@ export function SignIn() {
           </button>
         </form>
         <Notice />
+        {messages.value.length > 0 && <Messages />}
         <p class={css['hint']}>{text.signin.hint}</p>
       </div>
     </main>

@@ -2,13 +2,14 @@
 // folded, a ring stands at the bottom right.
 
 import { signal, useSignal } from '@preact/signals';
-import { callbacks, record } from '../../intent/outbound';
+import { callbacks, entryPoints, record } from '../../intent/outbound';
 import { seconds } from '../../model/format';
 import { kindOf, lines, who } from '../../model/offer';
 import { counted, found, PAGE } from '../../model/requests';
-import { now, queueName, state } from '../../model/store';
+import { agent, now, queueName, state } from '../../model/store';
 import { tasks, type Task } from '../../model/tasks';
 import { text } from '../../text/en';
+import { CallbackForm } from '../outbound/form';
 import { Icon } from '../parts/icon';
 import { card, cls, quiet } from '../parts/parts';
 import { Countdown, RingButtons } from '../ring/ring';
@@ -31,6 +32,7 @@ function all(): Task[] {
 
 export function Tasks() {
   const typed = useSignal('');
+  const planning = useSignal(false);
   const t = text.tasks;
   const waiting = all();
   const shown = found(waiting, typed.value) as Task[];
@@ -45,10 +47,14 @@ export function Tasks() {
     <section class={cls(card, css['tasks'])} aria-labelledby="tasks" data-testid="tasks" data-count={waiting.length}>
       <div class={css['head']}>
         <h2 id="tasks"><Icon name="bell" />{t.title}</h2>
+        {entryPoints.value.length > 0 && (agent.value?.queues.length ?? 0) > 0 && (
+          <button class={cls(quiet, css['plus'])} aria-haspopup="dialog" aria-label={text.outbound.schedule} title={text.outbound.schedule} data-testid="tasks-callback" onClick={() => (planning.value = true)}>+</button>
+        )}
         <button class={quiet} aria-expanded={!folded.value} aria-label={folded.value ? t.unfold : t.fold} data-testid="tasks-fold" onClick={() => fold(!folded.value)}>
           {folded.value ? '▸' : '▾'}
         </button>
       </div>
+      {planning.value && <CallbackForm callback={null} close={() => (planning.value = false)} />}
       {folded.value ? <p class={css['soft']}>{t.count(waiting.length)}</p> : (
         <>
           {waiting.length > PAGE && (
