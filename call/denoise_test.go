@@ -211,3 +211,82 @@ func TestDenoiseShed(t *testing.T) {
 		t.Errorf("events %q, want %q", got, want)
 	}
 }
+
+// frames is how many 20 ms frames the leg was sent, and blocks their levels in dBFS from one of them on.
+func (f *fakeLeg) frames() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.heard) / frameBytes
+}
+
+const frameBytes = 160
+
+func (f *fakeLeg) blocks(from int) []float64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []float64
+	for at := from * frameBytes; at+frameBytes <= len(f.heard); at += frameBytes {
+		var pcm [frameBytes]int16
+		g711.Decode(pcm[:], f.heard[at:at+frameBytes], g711.Table(media.PCMU))
+		var sum float64
+		for _, v := range pcm {
+			sum += float64(v) * float64(v)
+		}
+		out = append(out, 10*math.Log10(sum/frameBytes/(1<<30)+1e-20))
+	}
+	return out
+}
+
+// TestX3_EffectWithin200ms: in the middle of a call with a hissing customer suppression is switched on and off, for the
+// customer's voice (in) and for what the listener hears (out). Within ten frames of each switch what the listener is sent
+// is quiet, or as loud as before, and stays so. A round in which the server had no time for suppression does not count.
+// That nothing is missing at a switch is TestX3_DenoiseSwitchesOpus of e2e.
+func TestX3_EffectWithin200ms(t *testing.T) {
+	const most, whole = 10, 50 // frames: 200 ms and a second
+	b := newBench(t, DefaultConfig())
+	c, err := b.Create(b.ctx, NewCall{})
+	b.ok(err)
+	noisy, customer := b.party(c.ID)
+	noisy.leg.quiet = false
+	noisy.leg.hisses()
+	listener, agent := b.party(c.ID)
+	b.until("the noise is heard", listener.leg.hears(true, -40))
+	after := func(from int) []float64 {
+		b.until("frames", func() bool { return listener.leg.frames() >= from+whole })
+		return listener.leg.blocks(from)[:whole]
+	}
+	for _, way := range []struct {
+		name string
+		leg  string
+		on   *wire.DenoisePatch
+	}{{"in", customer.ID, levels(100, 0)}, {"out", agent.ID, levels(0, 100)}} {
+		for round, good := 0, 0; good < 3; round++ {
+			if round == 20 {
+				t.Fatalf("%s: no three of 20 rounds in which the server had time", way.name)
+			}
+			loud := after(listener.leg.frames())
+			slices.Sort(loud)
+			level := loud[whole/2]
+			counts := true
+			for _, p := range []*wire.DenoisePatch{way.on, levels(0, 0)} {
+				_, err := b.PatchLeg(b.ctx, way.leg, LegPatch{Denoise: p}, "agt_a")
+				b.ok(err)
+				got := after(listener.leg.frames())
+				l, err := b.Leg(customer.ID)
+				b.ok(err)
+				if l.Denoise.Bypassed {
+					counts = false
+					continue
+				}
+				for i, x := range got[most:] {
+					if on := p == way.on; on && x > level-15 || !on && math.Abs(x-level) > 3 {
+						t.Errorf("%s, on %v: a frame of %.1f dB %d ms after the switch, without suppression %.1f", way.name, on, x, 20*(i+most), level)
+					}
+				}
+			}
+			if counts {
+				good++
+			}
+		}
+	}
+}

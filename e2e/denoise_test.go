@@ -20,10 +20,10 @@ import (
 // switched from one way to another it goes on as it was.
 const denoiseTone = 2000
 
-// TestDenoiseSwitchesOpus: two parties with Opus are forwarded to each other. While noise suppression is switched on they
+// TestX3_DenoiseSwitchesOpus: two parties with Opus are forwarded to each other. While noise suppression is switched on they
 // are mixed, and forwarded again when it is off. What the other hears of a tone goes on: no hole of more than 20 ms, and
 // no jump of the wave. A machine that has no time for a party makes holes, too, so one round of three must be whole.
-func TestDenoiseSwitchesOpus(t *testing.T) {
+func TestX3_DenoiseSwitchesOpus(t *testing.T) {
 	s := newServer(t, "").start()
 	var room wire.Room
 	if st := s.call(http.MethodPost, "/v1/rooms", map[string]any{}, &room); st != http.StatusCreated {
@@ -110,10 +110,10 @@ func (p *peer) since(from int) []int16 {
 	return append([]int16(nil), p.heard[from:]...)
 }
 
-// TestDenoiseDesktop: an agent's controls of noise suppression, by keyboard alone, each until the server did it: the
+// TestW3_W4_X3_DenoiseDesktop: an agent's controls of noise suppression, by keyboard alone, each until the server did it: the
 // switch, the level, hearing the difference and hearing only the noise; and what the server makes of a caller that is
 // music is shown.
-func TestDenoiseDesktop(t *testing.T) {
+func TestW3_W4_X3_DenoiseDesktop(t *testing.T) {
 	s := newServer(t, "").start()
 	music := t.TempDir() + "/music.wav"
 	if err := testaudio.WriteWAV(music, testaudio.Music(2, 8000, 60*8000, -22), 8000, 1); err != nil {
