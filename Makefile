@@ -48,13 +48,16 @@ check: web/dist/app/index.html ## formatting, vet, staticcheck, unit tests, web 
 	go test -short $(UNIT)
 	cd web && npm run --silent check && npm run --silent test
 
+# What make test found, for make requirements.
+RESULTS := .results
 .PHONY: test
 test: bin/cordboard ## everything CI runs: unit tests with the race detector and the whole call with real peers
 	scripts/setup.sh build peers
-	cd web && npm run --silent check && npm run --silent test
+	mkdir -p $(RESULTS)
+	cd web && npm run --silent check && npm run --silent test -- --reporter=default --reporter=json --outputFile.json=../$(RESULTS)/web.json
 	go vet $(PACKAGES)
-	go test -race -timeout 15m $(UNIT)
-	go test -timeout 15m -count=1 ./e2e
+	go test -race -timeout 15m -json $(UNIT) | go run ./internal/testlog $(RESULTS)/unit.json
+	go test -timeout 15m -count=1 -json ./e2e | go run ./internal/testlog $(RESULTS)/e2e.json
 
 FAULT_RESULTS := $(CURDIR)/bench/results/fault
 .PHONY: fault
@@ -102,8 +105,9 @@ denoise-soak: ## an hour of speech and noise through one stream: no drift of lev
 	go test ./denoise -run TestNoDrift -count=1 -denoise.soak=1h
 
 .PHONY: requirements
-requirements: bin/cordboard ## which test proves which requirement; writes docs/requirements.md, fails when one is missing
-	go run ./internal/requirements
+requirements: bin/cordboard ## which test proves which requirement, by the results of make test, or running what they lack; writes docs/requirements.md, fails when one is missing
+	scripts/setup.sh build peers
+	go run ./internal/requirements -results $(RESULTS)
 
 SEQUENCES ?= 100000
 .PHONY: model
@@ -123,4 +127,4 @@ generate: ## the TypeScript types from signaling/wire, and the clients from the 
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin web/dist/app web/node_modules
+	rm -rf bin $(RESULTS) web/dist/app web/node_modules

@@ -8,11 +8,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -25,8 +28,7 @@ func main() {
 func run() error {
 	root := flag.String("root", ".", "the repository's `folder`")
 	out := flag.String("o", "docs/requirements.md", "the table, below root; - for the standard output")
-	goResults := flag.String("go", "", "read go test -json results from this `file`; empty runs the tests")
-	webResults := flag.String("web", "", "read the web tests' JSON report from this `file`; empty runs the tests")
+	kept := flag.String("results", ".results", "the `folder` below root with the results that make test keeps; results older than the source are left aside")
 	e2e := flag.Bool("e2e", true, "run the tests of e2e too, which need the real peers")
 	flag.Parse()
 
@@ -38,13 +40,21 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	goStates, err := results(*goResults, func() ([]byte, error) { return runGo(*root, goTests, *e2e) }, readGo)
+	from := filepath.Join(*root, *kept)
+	goStates, webStates, err := load(*root, from)
 	if err != nil {
 		return err
 	}
-	webStates, err := results(*webResults, func() ([]byte, error) { return runWeb(*root) }, readWeb)
-	if err != nil {
-		return err
+	if rest := without(goTests, goStates); len(rest) > 0 {
+		fmt.Fprintf(os.Stderr, "requirements: %d of %d tests have no fresh result in %s and are run now\n", len(rest), len(goTests), from)
+		if err := add(goStates, func() ([]byte, error) { return runGo(*root, rest, *e2e) }, readGo); err != nil {
+			return err
+		}
+	}
+	if len(without(webTests, webStates)) > 0 {
+		if err := add(webStates, func() ([]byte, error) { return runWeb(*root) }, readWeb); err != nil {
+			return err
+		}
 	}
 	tests := append(judge(goTests, goStates), judge(webTests, webStates)...)
 
@@ -68,21 +78,104 @@ func run() error {
 	return nil
 }
 
-// results are the tests' states, read from a file or from a run.
-func results(file string, run func() ([]byte, error), read func(io.Reader) (states, error)) (states, error) {
-	if file != "" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		return read(f)
+// The files of results in their folder: go test -json of everything but e2e, of e2e, and the web's report.
+const (
+	unitFile = "unit.json"
+	e2eFile  = "e2e.json"
+	webFile  = "web.json"
+)
+
+// load reads the results that are kept and newer than the source they are of.
+func load(root, from string) (goStates, webStates states, err error) {
+	goStates, webStates = states{}, states{}
+	newestGo, newestWeb, err := newest(root)
+	if err != nil {
+		return nil, nil, err
 	}
+	for _, f := range []struct {
+		name  string
+		than  time.Time
+		into  states
+		parse func(io.Reader) (states, error)
+	}{{unitFile, newestGo, goStates, readGo}, {e2eFile, later(newestGo, newestWeb), goStates, readGo}, {webFile, newestWeb, webStates, readWeb}} {
+		path := filepath.Join(from, f.name)
+		st, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !st.ModTime().After(f.than) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		got, err := f.parse(file)
+		file.Close()
+		if err != nil {
+			return nil, nil, fmt.Errorf("requirements: %s: %w", path, err)
+		}
+		maps.Copy(f.into, got)
+	}
+	return goStates, webStates, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// newest is when the Go source and the page's were last changed.
+func newest(root string) (goAt, webAt time.Time, err error) {
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if skipped(root, path, d) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		var at *time.Time
+		switch ext := filepath.Ext(path); {
+		case ext == ".go", d.Name() == "go.mod", d.Name() == "go.sum":
+			at = &goAt
+		case strings.HasPrefix(filepath.ToSlash(path), filepath.ToSlash(filepath.Join(root, "web"))+"/"):
+			at = &webAt
+		default:
+			return nil
+		}
+		info, err := d.Info()
+		if err == nil {
+			*at = later(*at, info.ModTime())
+		}
+		return err
+	})
+	return goAt, webAt, err
+}
+
+// without are the tests that have no result.
+func without(tests []Test, got states) (out []Test) {
+	for _, t := range tests {
+		if got[result{t.Place, t.Name}] == "" {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// add runs tests and adds their results.
+func add(into states, run func() ([]byte, error), read func(io.Reader) (states, error)) error {
 	data, err := run()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return read(bytes.NewReader(data))
+	got, err := read(bytes.NewReader(data))
+	maps.Copy(into, got)
+	return err
 }
 
 // states are results by the place and name of a test.
@@ -161,7 +254,7 @@ func judge(tests []Test, got states) []Test {
 	return tests
 }
 
-// runGo runs exactly the tests that carry ids.
+// runGo runs exactly the given tests.
 func runGo(root string, tests []Test, e2e bool) ([]byte, error) {
 	var packages, names []string
 	for _, t := range tests {
@@ -171,8 +264,8 @@ func runGo(root string, tests []Test, e2e bool) ([]byte, error) {
 		names = append(names, t.Name)
 	}
 	slices.Sort(names)
-	if len(names) == 0 {
-		return nil, errors.New("requirements: no test carries an id")
+	if len(packages) == 0 {
+		return nil, nil
 	}
 	args := append([]string{"test", "-json", "-count=1", "-timeout=20m", "-run", "^(" + strings.Join(slices.Compact(names), "|") + ")$"}, packages...)
 	return output(root, "go", args...)

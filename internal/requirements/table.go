@@ -93,7 +93,7 @@ func find(root string) (goTests, webTests []Test, err error) {
 			return err
 		}
 		if d.IsDir() {
-			if n := d.Name(); path != root && (n == "node_modules" || n == "dist" || strings.HasPrefix(n, ".")) {
+			if skipped(root, path, d) {
 				return filepath.SkipDir
 			}
 			return nil
@@ -119,6 +119,12 @@ func find(root string) (goTests, webTests []Test, err error) {
 		return nil
 	})
 	return goTests, webTests, err
+}
+
+// skipped are folders with nothing of ours in them.
+func skipped(root, path string, d fs.DirEntry) bool {
+	n := d.Name()
+	return path != root && (n == "node_modules" || n == "dist" || strings.HasPrefix(n, "."))
 }
 
 func scan(pattern *regexp.Regexp, src, place string) (out []Test) {

@@ -36,7 +36,7 @@ func newS3(t *testing.T, o archive.S3Options) *archive.S3 {
 	return a
 }
 
-func TestS3(t *testing.T) {
+func TestObjectStore(t *testing.T) {
 	g := archivetest.NewGateway(t)
 	for _, prefix := range []string{"", "calls/berlin"} {
 		t.Run("prefix "+prefix, func(t *testing.T) {
