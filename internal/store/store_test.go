@@ -247,3 +247,55 @@ func BenchmarkLogAppend(b *testing.B) {
 		}
 	}
 }
+
+// Entries can be read one by one, from the first that is left to the last, also after a trim of all and a reopen.
+func TestLogGetAndBounds(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	l, err := s.Log("past")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bounds := func(wantFirst, wantLast uint64) {
+		t.Helper()
+		if first, last, err := l.Bounds(t.Context()); err != nil || first != wantFirst || last != wantLast {
+			t.Errorf("from %d to %d, %v, want %d to %d", first, last, err, wantFirst, wantLast)
+		}
+	}
+	bounds(1, 0)
+	for i := range 5 {
+		if _, err := l.Append(t.Context(), []byte{byte('a' + i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bounds(1, 5)
+	if err := l.Trim(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	bounds(3, 5)
+	for seq, want := range map[uint64]string{3: "c", 5: "e"} {
+		if got, err := l.Get(t.Context(), seq); err != nil || string(got) != want {
+			t.Errorf("entry %d is %q, %v", seq, got, err)
+		}
+	}
+	for _, seq := range []uint64{2, 6} {
+		if _, err := l.Get(t.Context(), seq); !errors.Is(err, ErrNotFound) {
+			t.Errorf("entry %d: %v", seq, err)
+		}
+	}
+	if err := l.Trim(t.Context(), 6); err != nil {
+		t.Fatal(err)
+	}
+	bounds(6, 5)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = open(t, dir).Log("past"); err != nil {
+		t.Fatal(err)
+	}
+	bounds(6, 5)
+	if seq, err := l.Append(t.Context(), []byte("f")); err != nil || seq != 6 {
+		t.Errorf("appended as %d, %v", seq, err)
+	}
+	bounds(6, 6)
+}
