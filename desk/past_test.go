@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -192,12 +193,12 @@ func TestX7_CallsNobodyAnswers(t *testing.T) {
 // flaky is a log that fails for a while.
 type flaky struct {
 	ledger.Memory
-	broken error
+	broken atomic.Bool
 }
 
 func (f *flaky) Append(ctx context.Context, data []byte) (uint64, error) {
-	if f.broken != nil {
-		return 0, f.broken
+	if f.broken.Load() {
+		return 0, errors.New("disk")
 	}
 	return f.Memory.Append(ctx, data)
 }
@@ -206,7 +207,9 @@ func (f *flaky) Append(ctx context.Context, data []byte) (uint64, error) {
 func TestX7_RecordsOutliveACrash(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.kill()
-		records, tallies := &flaky{broken: errors.New("disk")}, &flaky{broken: errors.New("disk")}
+		records, tallies := &flaky{}, &flaky{}
+		records.broken.Store(true)
+		tallies.broken.Store(true)
 		r.past = Past{Records: records, Tallies: tallies}
 		r.start(nil)
 		r.ready("ana")
@@ -226,7 +229,8 @@ func TestX7_RecordsOutliveACrash(t *testing.T) {
 		if after := r.row(tally.Agent, "ana"); after.Handled != 3 || before.Handled != 3 || after.BusySeconds != before.BusySeconds {
 			t.Errorf("before the crash %+v, after it %+v", before, after)
 		}
-		records.broken, tallies.broken = nil, nil
+		records.broken.Store(false)
+		tallies.broken.Store(false)
 		went(5 * time.Second)
 		if n := len(r.records(RecordFilter{})); n != 3 {
 			t.Fatalf("%d records after the log works again, want 3", n)
