@@ -148,7 +148,7 @@ type Buffer struct {
 // counters are written by the playout and read by anybody.
 type counters struct {
 	late, duplicate, lost, restarts, adjusted atomic.Uint64
-	delay, target                             atomic.Int64
+	delay, age, target                        atomic.Int64
 }
 
 // Stats is what the buffer counted since it was made.
@@ -333,6 +333,12 @@ func (b *Buffer) Lookahead(d time.Duration) { b.delay.extra = units(int64(d), b.
 // Delay is what the last packet played had waited. Safe for concurrent use.
 func (b *Buffer) Delay() time.Duration { return time.Duration(b.stats.delay.Load()) }
 
+// Age is how long ago the last packet played would have come, had nothing held it up: Delay, and what a jump of the
+// transit may hide. Packets that come in a heap, because a network or this machine stood still, look like a stream
+// whose timestamps have jumped, and its base is that of late packets until the heap is through; the base from before
+// the jump is held against it for ten seconds. Safe for concurrent use.
+func (b *Buffer) Age() time.Duration { return time.Duration(b.stats.age.Load()) }
+
 // Stats is safe for concurrent use.
 func (b *Buffer) Stats() Stats {
 	return Stats{
@@ -399,7 +405,9 @@ func (b *Buffer) take(s *slot, slack, queued int64) Item {
 	b.play, b.lastSeq = s.ts+s.dur, s.ext
 	b.spent, b.waited = 0, 0
 	it.Paused, b.paused = b.paused, false
-	b.stats.delay.Store(duration(max(slack+queued, 0), b.clock))
+	waited := max(slack+queued, 0)
+	b.stats.delay.Store(duration(waited, b.clock))
+	b.stats.age.Store(duration(waited+b.delay.hidden(units(s.arrival, b.clock)), b.clock))
 	b.stats.target.Store(duration(b.delay.target, b.clock))
 	if s.dur == 0 {
 		return it

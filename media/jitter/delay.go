@@ -23,6 +23,9 @@ type delay struct {
 	boost     int64 // lateness of repeated late packets, until boostEnds
 	boostEnds int64
 
+	floor     int64 // the base before a jump of the timestamps, until floorEnds
+	floorEnds int64
+
 	slackNow, slackOld int64 // smallest slack of this half second and of the one before
 	pops               int
 	known              bool // slackOld is a whole half second
@@ -35,6 +38,22 @@ func (d *delay) restart(cfg Config, clock uint32) {
 	d.max = units(int64(cfg.Max-20*time.Millisecond), clock)
 	d.target = max(d.min, startAt*int64(clock)/1000)
 	d.forgetSlack()
+}
+
+// best is the smallest transit that is known at a time.
+func (d *delay) best(at int64) int64 { return d.base - d.hidden(at) }
+
+// remember holds the base from before a jump against the one behind it.
+func (d *delay) remember(floor, at int64, clock uint32) {
+	d.floor, d.floorEnds = floor, at+horizon*int64(clock)/1000
+}
+
+// hidden is by how much the base is larger than that from before a jump.
+func (d *delay) hidden(at int64) int64 {
+	if at >= d.floorEnds {
+		return 0
+	}
+	return max(d.base-d.floor, 0)
 }
 
 // arrived notes one packet.

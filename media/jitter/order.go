@@ -38,8 +38,10 @@ func (b *Buffer) accept(i uint8) {
 		off := at - s.ts - b.delay.base
 		if s.ts < b.maxTS || off < -200*ms || off > 1000*ms {
 			b.stats.restarts.Add(1)
+			best, was := b.delay.best(at), s.ts
 			b.restart(s)
 			b.store(i)
+			b.delay.remember(best+was-s.ts, at, b.clock)
 			return
 		}
 	}

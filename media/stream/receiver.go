@@ -230,7 +230,7 @@ func (r *Receiver) Rate() pcm.Rate { return pcm.Rate(r.stats.rate.Load()) }
 
 // Age implements media.AgedSource.
 func (r *Receiver) Age() time.Duration {
-	return r.jb.Delay() + max(r.packetTime, pcm.Period) + time.Duration(r.stats.trip.Load())/2
+	return r.jb.Age() + max(r.packetTime, pcm.Period) + time.Duration(r.stats.trip.Load())/2
 }
 
 // LastPacket is when the last packet came, the zero time before the first. Safe for concurrent use.
