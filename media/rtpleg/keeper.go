@@ -2,7 +2,6 @@ package rtpleg
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -10,9 +9,6 @@ const (
 	beatEvery = 500 * time.Millisecond // how often a leg looks at the time
 	beatSlots = 10                     // and into how many groups the legs are spread
 )
-
-// clocks is a recent time with both of its readings, the wall clock and the monotonic one.
-var clocks atomic.Pointer[time.Time]
 
 // everyone is all legs of the process that have been started.
 var everyone keeper
@@ -37,8 +33,6 @@ func (k *keeper) add(l *Leg) error {
 		return err
 	}
 	if k.n++; k.n == 1 {
-		now := time.Now()
-		clocks.Store(&now)
 		k.stop, k.done = make(chan struct{}), make(chan struct{})
 		go k.keep(k.stop, k.done)
 	}
@@ -84,8 +78,7 @@ func (k *keeper) keep(stop, done chan struct{}) {
 		select {
 		case <-stop:
 			return
-		case now := <-t.C:
-			clocks.Store(&now)
+		case <-t.C:
 		}
 		k.mu.Lock()
 		for l := range k.slots[slot] {

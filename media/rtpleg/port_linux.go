@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cordboard/cordboard/internal/arrival"
 )
 
 // port is one bound UDP port. It is a bare descriptor and not a net.UDPConn, for two reasons. The runtime
@@ -45,8 +47,7 @@ func openPort(ip netip.Addr, n int) (*port, error) {
 	if !p.is4 {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
 	}
-	// Without it arrival times are those of the read.
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+	arrival.Ask(fd)
 	if err := unix.Bind(fd, sa); err != nil {
 		_ = unix.Close(fd)
 		return nil, os.NewSyscallError("bind", err)
@@ -169,19 +170,13 @@ type vector struct {
 	msgs    [batch]mmsghdr
 	iovs    [batch]unix.Iovec
 	names   [batch]unix.RawSockaddrInet6
-	control [batch]timestamp
+	control [batch]arrival.Stamp
 	bufs    [batch][maxDatagram]byte
 }
 
 type mmsghdr struct {
 	hdr unix.Msghdr
 	n   uint32
-}
-
-// timestamp is the control message of SO_TIMESTAMPNS.
-type timestamp struct {
-	hdr  unix.Cmsghdr
-	time unix.Timespec
 }
 
 var vectors = sync.Pool{New: func() any { return newVector() }}
@@ -235,10 +230,7 @@ func (v *vector) take(i int, now time.Time) (pkt []byte, from netip.AddrPort, at
 	} else {
 		from = netip.AddrPortFrom(netip.AddrFrom16(n.Addr).Unmap(), networkOrder(n.Port))
 	}
-	at = now
-	if c := &v.control[i]; uintptr(m.hdr.Controllen) >= unsafe.Sizeof(*c) && c.hdr.Level == unix.SOL_SOCKET && c.hdr.Type == unix.SCM_TIMESTAMPNS {
-		at = arrival(c.time.Nano(), now)
-	}
+	at = v.control[i].Time(int(m.hdr.Controllen), now)
 	if m.hdr.Flags&unix.MSG_TRUNC == 0 {
 		pkt = v.bufs[i][:m.n]
 	} else {
@@ -246,18 +238,4 @@ func (v *vector) take(i int, now time.Time) (pkt []byte, from netip.AddrPort, at
 	}
 	v.reset(i)
 	return pkt, from, at
-}
-
-// arrival brings a time of the kernel's wall clock to the monotonic clock. The two are compared twenty
-// times a second, for one may be set and the other not.
-func arrival(wall int64, now time.Time) time.Time {
-	ref := clocks.Load()
-	if ref == nil {
-		return now
-	}
-	at := ref.Add(time.Duration(wall - ref.UnixNano()))
-	if at.Sub(now).Abs() > time.Second {
-		return now
-	}
-	return at
 }

@@ -100,7 +100,7 @@ func TestPacketAllocation(t *testing.T) {
 		}
 		i, now := 0, time.Now()
 		take := func() {
-			l.api.take(l.api.ports[0].(*socket), netip.AddrPort{}, l, packets[i])
+			l.api.take(l.api.ports[0].(*socket), netip.AddrPort{}, l, packets[i], now)
 			i++
 			l.Skip()
 		}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cordboard/cordboard/internal/arrival"
 )
 
 const (
@@ -130,18 +132,18 @@ func (a *API) announce(ips []net.IP) {
 }
 
 // take sorts one packet by its first byte (RFC 7983). known is the leg whose packets come from there, nil
-// for none. The buffer is overwritten: SRTP is decrypted in place.
-func (a *API) take(via carrier, from netip.AddrPort, known *Leg, b []byte) {
+// for none; at is when the packet came. The buffer is overwritten: SRTP is decrypted in place.
+func (a *API) take(via carrier, from netip.AddrPort, known *Leg, b []byte, at time.Time) {
 	switch {
 	case len(b) == 0:
 	case b[0] < 4:
-		a.binding(via, from, b, time.Now())
+		a.binding(via, from, b, at)
 	case known == nil:
 		a.foreign.Add(1)
 	case b[0] >= 20 && b[0] < 64:
 		known.dtls.push(b)
 	case b[0] >= 128 && b[0] < 192:
-		known.take(b, time.Now())
+		known.take(b, at)
 	default:
 		a.foreign.Add(1)
 	}
@@ -176,6 +178,9 @@ func newSocket(a *API, conn *net.UDPConn) (*socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("webrtcleg: socket: %w", err)
 	}
+	if err := arrival.AskConn(raw); err != nil {
+		return nil, fmt.Errorf("webrtcleg: socket: %w", err)
+	}
 	s := &socket{api: a, conn: conn, raw: raw, v4: conn.LocalAddr().(*net.UDPAddr).IP.To4() != nil, peers: make(map[netip.AddrPort]*Leg)}
 	s.pool.New = func() any {
 		op := new(sendOp)
@@ -191,8 +196,9 @@ func newSocket(a *API, conn *net.UDPConn) (*socket, error) {
 // read hands every datagram to its leg until the socket is closed.
 func (s *socket) read() {
 	buf := make([]byte, readSize)
+	var stamp arrival.Stamp
 	for {
-		n, from, err := s.conn.ReadFromUDPAddrPort(buf)
+		n, told, _, from, err := s.conn.ReadMsgUDPAddrPort(buf, stamp.Bytes())
 		if err != nil {
 			if isClosed(err) {
 				return
@@ -203,7 +209,7 @@ func (s *socket) read() {
 		s.mu.Lock()
 		l := s.peers[from]
 		s.mu.Unlock()
-		s.api.take(s, from, l, buf[:n])
+		s.api.take(s, from, l, buf[:n], stamp.Time(told, time.Now()))
 	}
 }
 

@@ -126,7 +126,7 @@ func (c *tcpConn) read() {
 			return
 		}
 		l := c.owner()
-		c.listener.api.take(c, c.from, l, buf[:n])
+		c.listener.api.take(c, c.from, l, buf[:n], time.Now()) // how long it has waited nobody knows; see jitter.Buffer.Age
 		if l != nil && !claimed {
 			claimed = true
 			_ = c.conn.SetReadDeadline(time.Time{})
