@@ -10,7 +10,7 @@ import (
 
 const (
 	// wideAwake is how many ticks a recording wants as they come after a pause: a second. What it says of a
-	// frame's age behind a pause counts ticks.
+	// frame's age behind a pause goes by the tick that the frame is of.
 	wideAwake = 50
 	// wakeLimit bounds how long a control waits for a room that is late.
 	wakeLimit = 50 * time.Millisecond
@@ -27,7 +27,7 @@ type nap struct {
 // Doze implements mixer.DozingTap. While a recording is paused, and for a while behind it, every tick counts.
 func (rec *Recording) Doze(wake *atomic.Bool) bool {
 	rec.nap.wake.Store(wake)
-	if wake != nil && !rec.gated.Load() && rec.opened >= wideAwake { // the alarm first: a pause sets the gate first
+	if wake != nil && !rec.gated.Load() && rec.opened.ticks >= wideAwake { // the alarm first: a pause sets the gate first
 		return true
 	}
 	rec.nap.wake.Store(nil)
@@ -45,7 +45,7 @@ func (rec *Recording) TickPast(tick uint64, ago time.Duration, frames []media.Ta
 }
 
 // Tick takes one tick of a room. It copies what it needs into the ring and returns: it never blocks,
-// allocates, logs or reads a clock. When the ring is full the tick is dropped and becomes a gap. Called by
+// allocates or logs, and reads a clock only within ten seconds of a pause. When the ring is full the tick is dropped and becomes a gap. Called by
 // the room's shard; a call that overlaps another one, from a second room, is dropped too.
 func (rec *Recording) Tick(tick uint64, frames []media.Tapped) {
 	rec.take(tick, frames, rec.gated.Load())

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,6 +158,17 @@ type room struct {
 	tick   uint64
 	voices []*voice
 	next   time.Time
+	clock  *clock // goes on by a tick with each, where there is one
+}
+
+// clock is a recorder's uptime in a test's hands.
+type clock struct{ ns atomic.Int64 }
+
+func (c *clock) pass(d time.Duration) { c.ns.Add(int64(d)) }
+
+// keeps makes c the recorder's clock, before its first recording.
+func (c *clock) keeps(r *Recorder) {
+	r.uptime = func() time.Duration { return time.Duration(c.ns.Load()) }
 }
 
 func (r *room) run(t *testing.T, rec *Recording, ticks int) {
@@ -168,6 +180,9 @@ func (r *room) run(t *testing.T, rec *Recording, ticks int) {
 		}
 		rec.Tick(r.tick, frames)
 		r.tick++
+		if r.clock != nil {
+			r.clock.pass(pcm.Period)
+		}
 		if r.tick%20 == 0 {
 			rec.mu.Lock()
 			rec.drain()

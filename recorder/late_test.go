@@ -14,12 +14,14 @@ import (
 func TestPauseCountsAudioTime(t *testing.T) {
 	const toneA, toneB, toneC = 500, 1250, 2000
 	g := newRig(t, testConfig(t.TempDir()))
+	c := &clock{}
+	c.keeps(g.Recorder)
 	for run := range 12 {
 		delay := rand.IntN(16) // ticks between mouth and tap
 		rec := start(t, g, customer)
 		v := newVoice(t, "leg_c", toneA, pcm.Rate16k, run%2 == 1)
 		v.age = time.Duration(delay)*pcm.Period + time.Duration(rand.IntN(20))*time.Millisecond
-		r := &room{voices: []*voice{v}}
+		r := &room{voices: []*voice{v}, clock: c}
 		r.run(t, rec, 30+rand.IntN(10))
 		if _, err := rec.Pause(t.Context(), PauseRequest{Max: time.Minute}); err != nil {
 			t.Fatal(err)
@@ -47,6 +49,51 @@ func TestPauseCountsAudioTime(t *testing.T) {
 		lost := time.Duration(w.Gaps[0].OffsetMS+w.Gaps[0].LengthMS)*time.Millisecond + v.age + 60*time.Millisecond
 		if p := power(stretch(s, lost, lost+200*time.Millisecond), toneC); p < -20 {
 			t.Errorf("delay %v: tone C is lost as well, %.1f dB", v.age, p)
+		}
+	}
+}
+
+// TestPauseEndsInAStall: ticks that are made up for run at once. They count for less than 20 ms each when it is asked
+// what was spoken in the pause, or the last of it would be kept.
+func TestPauseEndsInAStall(t *testing.T) {
+	const toneB, toneC = 1250, 2000
+	g := newRig(t, testConfig(t.TempDir()))
+	c := &clock{}
+	c.keeps(g.Recorder)
+	for _, age := range []time.Duration{20 * time.Millisecond, 45 * time.Millisecond, 90 * time.Millisecond, 400 * time.Millisecond} {
+		rec := start(t, g, customer)
+		v := newVoice(t, "leg_c", 500, pcm.Rate16k, false)
+		v.age = age
+		r := &room{voices: []*voice{v}}
+		r.run(t, rec, 30)
+		if _, err := rec.Pause(t.Context(), PauseRequest{Max: time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+		r.run(t, rec, 30)
+		if _, err := rec.Resume(t.Context(), "agt_1"); err != nil {
+			t.Fatal(err)
+		}
+		v.hz = toneB
+		r.run(t, rec, 3) // at once
+		r.clock = c
+		for spoken := age; spoken > 0; spoken -= pcm.Period {
+			r.run(t, rec, 1)
+		}
+		v.hz = toneC
+		r.run(t, rec, 50)
+		if _, err := rec.Stop(t.Context(), "hangup"); err != nil {
+			t.Fatal(err)
+		}
+		w := g.await(t, "recording.stored", rec.ID())
+		s := decode(t, readFile(t, g.archived(w, "customer-1.ogg")))
+		for at := time.Duration(0); at < time.Duration(len(s))*time.Second/8000; at += 20 * time.Millisecond {
+			if p := power(stretch(s, at, at+60*time.Millisecond), toneB); p > -45 {
+				t.Errorf("age %v: what was said in the pause has %.1f dB at %v", age, p, at)
+				break
+			}
+		}
+		if p := power(stretch(s, 2*time.Second, 2200*time.Millisecond), toneC); p < -20 {
+			t.Errorf("age %v: what was said behind it is lost as well, %.1f dB", age, p)
 		}
 	}
 }

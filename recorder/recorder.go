@@ -59,6 +59,7 @@ type Recorder struct {
 	wall     func() time.Time
 	audit    func(wire.AuditEntry)
 	born     time.Time
+	uptime   func() time.Duration // since born
 	archives []archive.Archive
 	uploads  []*uploader // one per archive
 	index    *index
@@ -111,6 +112,7 @@ func newRecorder(cfg Config, deps Deps, archives []archive.Archive) *Recorder {
 	if r.audit == nil {
 		r.audit = func(wire.AuditEntry) {}
 	}
+	r.uptime = func() time.Duration { return time.Since(r.born) }
 	if r.wall == nil {
 		r.wall = time.Now
 	}
@@ -125,8 +127,6 @@ func newRecorder(cfg Config, deps Deps, archives []archive.Archive) *Recorder {
 }
 
 func (r *Recorder) now() time.Time { return r.wall().UTC().Truncate(time.Millisecond) }
-
-func (r *Recorder) uptime() time.Duration { return time.Since(r.born) }
 
 func (r *Recorder) publish(typ, actor string, w wire.Recording) {
 	if r.bus != nil {
@@ -207,7 +207,7 @@ func (r *Recorder) newRecording(h header) *Recording {
 	rec := &Recording{
 		rec: r, header: h, dir: dir, log: log, spool: newSpool(r.disk, dir, fallback, log, r.abandon),
 		journal: &file{name: journalName, named: true}, ring: newRing(ringWords),
-		scribe: r.scribes[r.started.Add(1)%uint64(len(r.scribes))], finished: make(chan struct{}), pos: -1, gap: -1, opened: maxAge, pausedFrom: -1, lastFlush: time.Now(),
+		scribe: r.scribes[r.started.Add(1)%uint64(len(r.scribes))], finished: make(chan struct{}), pos: -1, gap: -1, opened: neverPaused, pausedFrom: -1, lastFlush: time.Now(),
 		wire: wire.Recording{
 			ID: h.ID, CallID: h.CallID, State: wire.RecordingActive, From: h.From, To: h.To, Queue: h.Queue,
 			Started: h.Started, Tracks: []wire.Track{}, Gaps: []wire.Gap{}, Variables: h.Variables, Policy: h.Rules.wire(),

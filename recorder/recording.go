@@ -75,8 +75,8 @@ type Recording struct {
 	lastTick atomic.Uint64
 	dropped  atomic.Uint64
 	nap      nap
-	missed   int   // ticks dropped since the last record; the producer's own
-	opened   int64 // ticks since the last pause, the producer's own; maxAge before the first
+	missed   int    // ticks dropped since the last record; the producer's own
+	opened   opened // since the last pause, the producer's own
 
 	ctl   sync.Mutex // one control at a time
 	timer *time.Timer

@@ -29,8 +29,39 @@ const voiceBit = 1 << 8
 // level control hold frames back.
 const lookback = pcm.Period
 
-// maxAge bounds the ages that matter, in ticks: ten seconds. A recording that has not paused is that old.
+// maxAge bounds the ages that matter, in ticks: ten seconds.
 const maxAge = 500
+
+// opened is how long audio has been let in since the last pause. It is the smaller of two counts. Ticks that are
+// made up for run at once, and would count more time than has passed; a process that stands still between the
+// reading of a frame and its recording has the clock count what the frame did not wait.
+type opened struct {
+	ticks int64 // up to maxAge, where nothing is asked any more
+	first time.Duration
+	since time.Duration
+}
+
+// neverPaused is that of a recording before its first pause.
+var neverPaused = opened{ticks: maxAge}
+
+// tick counts one more that has audio; uptime is read where it matters.
+func (o *opened) tick(uptime func() time.Duration) {
+	switch {
+	case o.ticks >= maxAge:
+		return
+	case o.ticks == 0:
+		o.first, o.since = uptime(), 0
+	default:
+		o.since = min(time.Duration(o.ticks)*pcm.Period, uptime()-o.first)
+	}
+	o.ticks++
+}
+
+// stale reports whether a frame of this tick was spoken in the pause: it has waited in a socket, in a jitter buffer or
+// on the way since. When the tick came that first had audio, the pause had ended.
+func (o *opened) stale(age time.Duration) bool {
+	return o.ticks < maxAge && age > 0 && o.since < age+lookback
+}
 
 const flagGated = 1 // the recording was paused when the tick ran
 
@@ -85,10 +116,10 @@ func (rec *Recording) take(tick uint64, frames []media.Tapped, gated bool) {
 	rec.missed = 0
 	n, blocks := headWords, int16(0)
 	if !gated {
-		rec.opened = min(rec.opened+1, maxAge)
+		rec.opened.tick(rec.rec.uptime)
 	}
 	if gated {
-		rec.opened = 0
+		rec.opened = opened{}
 		out[5] = flagGated
 		for i := range seats {
 			seats[i].past.wipe()
@@ -99,7 +130,7 @@ func (rec *Recording) take(tick uint64, frames []media.Tapped, gated bool) {
 				s := &seats[at]
 				f := s.view(&frames[i])
 				kind := formOf(&f)
-				if rec.stale(&f) {
+				if rec.opened.stale(f.Age) {
 					kind = formAbsent
 				}
 				for k := range s.past.due(kind) {
@@ -135,12 +166,6 @@ func (s *seat) view(f *media.Tapped) media.Tapped {
 		v.In, v.Codec, v.Payload = f.RawIn, f.RawCodec, f.RawPayload
 	}
 	return v
-}
-
-// stale reports whether a frame behind a pause was spoken in it: it has waited in a jitter buffer or on the
-// way since. The tick that came first behind the pause has opened 1, and the pause had ended by then.
-func (rec *Recording) stale(f *media.Tapped) bool {
-	return f.Age > 0 && time.Duration(rec.opened-1)*pcm.Period < f.Age+lookback
 }
 
 // find is the index of the first seat with this leg id, -1 if there is none; near is where to look first. The
