@@ -1,6 +1,7 @@
 package siptrunk
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"time"
@@ -191,8 +192,10 @@ func (s *Server) onOptions(req *sip.Request, tx sip.ServerTransaction, _ *trunk)
 	s.send(tx, res)
 }
 
-// onInfo takes a digit the far side sends by signalling instead of RFC 4733.
+// onInfo takes a digit the far side sends by signalling instead of RFC 4733. The body is overwritten: it may be a digit
+// of a card number, and the transaction keeps the request for half a minute in case it is repeated.
 func (s *Server) onInfo(req *sip.Request, tx sip.ServerTransaction, _ *trunk) {
+	defer clear(req.Body())
 	d := s.match(req)
 	if d == nil {
 		s.respond(tx, req, sip.StatusCallTransactionDoesNotExists)
@@ -224,21 +227,22 @@ func (s *Server) onInfo(req *sip.Request, tx sip.ServerTransaction, _ *trunk) {
 	s.respond(tx, req, status)
 }
 
-// digit reads one key from an INFO body: "Signal=5\r\nDuration=160" or the bare key.
+// digit reads one key from an INFO body: "Signal=5\r\nDuration=160" or the bare key. It makes no string of the key.
 func digit(kind string, body []byte) (media.Event, int) {
 	e := media.Event{Kind: media.EventDigit, Duration: 160 * time.Millisecond}
-	key := ""
+	var key []byte
 	switch kind {
 	case "application/dtmf":
-		key = strings.TrimSpace(string(body))
+		key = bytes.TrimSpace(body)
 	case "application/dtmf-relay":
-		for line := range strings.Lines(string(body)) {
-			name, value, _ := strings.Cut(line, "=")
-			switch value = strings.TrimSpace(value); strings.ToLower(strings.TrimSpace(name)) {
-			case "signal":
+		for line := range bytes.Lines(body) {
+			name, value, _ := bytes.Cut(line, []byte("="))
+			name, value = bytes.TrimSpace(name), bytes.TrimSpace(value)
+			switch {
+			case bytes.EqualFold(name, []byte("signal")):
 				key = value
-			case "duration":
-				if d, err := time.ParseDuration(value + "ms"); err == nil && d > 0 && d <= 10*time.Second {
+			case bytes.EqualFold(name, []byte("duration")):
+				if d, err := time.ParseDuration(string(value) + "ms"); err == nil && d > 0 && d <= 10*time.Second {
 					e.Duration = d
 				}
 			}
@@ -246,16 +250,19 @@ func digit(kind string, body []byte) (media.Event, int) {
 	default:
 		return e, sip.StatusUnsupportedMediaType
 	}
-	switch key {
-	case "10":
-		key = "*"
-	case "11":
-		key = "#"
+	switch {
+	case len(key) == 1 && key[0] >= 'a':
+		e.Digit = key[0] - 'a' + 'A'
+	case len(key) == 1:
+		e.Digit = key[0]
+	case string(key) == "10":
+		e.Digit = '*'
+	case string(key) == "11":
+		e.Digit = '#'
 	}
-	if key = strings.ToUpper(key); len(key) != 1 || !strings.Contains("0123456789*#ABCD", key) {
+	if strings.IndexByte("0123456789*#ABCD", e.Digit) < 0 {
 		return e, sip.StatusBadRequest
 	}
-	e.Digit = key[0]
 	return e, sip.StatusOK
 }
 

@@ -203,7 +203,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var closers []io.Closer
 	if s.udp != nil {
 		closers = append(closers, s.udp)
-		serving.Go(func() { failed <- s.ua.TransportLayer().ServeUDP(s.udp) })
+		serving.Go(func() { failed <- s.ua.TransportLayer().ServeUDP(&washedPackets{PacketConn: s.udp}) })
 		s.awaitUDP()
 	}
 	if s.tcp != nil {
@@ -390,6 +390,9 @@ func (s *Server) filter(info sip.TransportReadProps, data []byte) (out []byte, e
 		}
 	}()
 	msg, perr := s.parser.ParseSIP(data)
+	if msg != nil {
+		defer clear(msg.Body()) // an INFO may be a digit of a card number
+	}
 	if perr != nil {
 		if res := validate.BadRequest(data); res != nil {
 			_, _ = s.udp.WriteTo(res, info.RemoteAddr) // a lost answer is asked for again
