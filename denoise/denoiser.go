@@ -208,7 +208,13 @@ func borrow() *scratch {
 	return &scratch{fft: signals[pcm.Rate48k].fft.NewScratch()}
 }
 
+// giveBack overwrites what was said, for nobody may need the scratch for a long time.
 func (s *scratch) giveBack() {
+	clear(s.in[:])
+	clear(s.out[:])
+	clear(s.spectra[:])
+	clear(s.change[:])
+	s.fft.Clear()
 	for i := range spare {
 		if spare[i].Load() == nil && spare[i].CompareAndSwap(nil, s) {
 			return

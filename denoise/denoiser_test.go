@@ -445,3 +445,29 @@ func BenchmarkProcess(b *testing.B) {
 		}
 	}
 }
+
+// TestScratchKeepsNothing: what one frame was worked on with holds nothing of it afterwards. A call that ends leaves its
+// scratch to whoever comes next, which may be nobody.
+func TestScratchKeepsNothing(t *testing.T) {
+	for _, rate := range []pcm.Rate{pcm.Rate8k, pcm.Rate16k, pcm.Rate48k} {
+		d := New(Settings{Level: 80})
+		var f pcm.Frame
+		for range 5 {
+			f.SetRate(rate)
+			for i := range f.Samples() {
+				f.Samples()[i] = int16(1000 + i*37%5000)
+			}
+			d.Process(&f)
+		}
+		s := borrow()
+		for name, left := range map[string][]float32{"in": s.in[:], "out": s.out[:], "spectrum": s.spectra[0].re[:], "change": s.change[1].im[:]} {
+			for i, x := range left {
+				if x != 0 {
+					t.Errorf("%d Hz: %s[%d] is %g", rate, name, i, x)
+					break
+				}
+			}
+		}
+		s.giveBack()
+	}
+}

@@ -27,6 +27,14 @@ type Scratch struct {
 	re, im []float32 // the complex spectrum or signal, n values and a few to spare
 }
 
+// Clear overwrites what the last transform left.
+func (s *Scratch) Clear() {
+	clear(s.a)
+	clear(s.b)
+	clear(s.re)
+	clear(s.im)
+}
+
 // NewFFT makes a plan for two signals of n values each.
 func NewFFT(n int) *FFT {
 	radices := map[int][]int{160: {4, 5}, 320: {4, 5, 2}, 960: {4, 5, 3, 2}}[n]
