@@ -611,6 +611,7 @@ type fakeLeg struct {
 	trickled []string
 	restarts []string
 	streams  bool
+	events   chan media.Event // nil: none come
 }
 
 func newFakeLeg() *fakeLeg                                { return &fakeLeg{done: make(chan struct{})} }
@@ -620,7 +621,7 @@ func (l *fakeLeg) Format() media.Format                   { return media.Format{
 func (l *fakeLeg) WriteFrame(media.OutFrame)              {}
 func (l *fakeLeg) SendDigits(string, time.Duration) error { return nil }
 func (l *fakeLeg) Stats() media.Stats                     { return media.Stats{} }
-func (l *fakeLeg) Events() <-chan media.Event             { return nil }
+func (l *fakeLeg) Events() <-chan media.Event             { return l.events }
 func (l *fakeLeg) Done() <-chan struct{}                  { return l.done }
 func (l *fakeLeg) Err() error                             { return nil }
 func (l *fakeLeg) Close() error                           { l.once.Do(func() { close(l.done) }); return nil }
