@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/webrtc/v4"
 	"golang.org/x/sys/unix"
 
 	"github.com/cordboard/cordboard/media"
@@ -21,11 +22,13 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-// party is a plain RTP leg whose other end is this test: it says a tone, and while it is secret remembers every
-// byte it says. What comes to it is kept with the time at which the server sent it.
+// party is a plain RTP or a WebRTC leg whose other end is this test: it says a tone, and while it is secret remembers
+// every byte it says. What comes to it is kept with the time at which the server sent it.
 type party struct {
 	t    *testing.T
-	conn *net.UDPConn
+	send func(pkt []byte)
+	hang func() // closes the connection
+	late time.Duration
 	leg  wire.Leg
 	says talks
 	done chan struct{}
@@ -85,18 +88,59 @@ func join(t *testing.T, s *server, callID string, says talks, role wire.Role, hz
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &party{t: t, conn: conn, leg: a.Leg, says: says, done: make(chan struct{}), hz: hz}
-	v := newVoice(t, says, to)
+	p := &party{t: t, leg: a.Leg, says: says, done: make(chan struct{}), hz: hz}
+	p.send = func(pkt []byte) { _, _ = conn.WriteToUDP(pkt, to) }
+	p.hang = func() { _ = conn.Close() }
+	v := newVoice(t, says)
 	p.wg.Go(func() { p.speak(v) })
-	p.wg.Go(p.listen)
+	p.wg.Go(func() { p.listen(conn) })
 	t.Cleanup(p.close)
 	return p
+}
+
+// joinBrowser brings a party into a call that speaks WebRTC, Opus in SRTP. When what comes to it was sent is known to
+// half a second only.
+func joinBrowser(t *testing.T, s *server, callID string, role wire.Role, hz float64) *party {
+	t.Helper()
+	p := &party{t: t, says: talksOpus, done: make(chan struct{}), hz: hz, late: 500 * time.Millisecond}
+	var track *webrtc.TrackLocalStaticRTP
+	waitFor(t, 30*time.Second, "room for a browser", func() bool {
+		var pc *webrtc.PeerConnection
+		pc, track, p.leg, _, _ = connectPeer(t, s, s.admin, wire.LegRequest{CallID: callID, Role: role}, p.receive)
+		p.hang = func() { _ = pc.Close() }
+		return track != nil
+	})
+	p.send = func(pkt []byte) { _, _ = track.Write(pkt) }
+	v := newVoice(t, talksOpus)
+	p.wg.Go(func() { p.speak(v) })
+	t.Cleanup(p.close)
+	return p
+}
+
+// receive keeps what comes to a browser.
+func (p *party) receive(tr *webrtc.TrackRemote) {
+	for {
+		pkt, _, err := tr.ReadRTP()
+		if err != nil {
+			return
+		}
+		p.keep(time.Now(), pkt.Payload)
+	}
+}
+
+func (p *party) keep(at time.Time, payload []byte) {
+	if len(payload) <= 40 { // silence, or a key
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.got = append(p.got, gotten{at, bytes.Clone(payload)})
 }
 
 func (p *party) close() {
 	p.once.Do(func() {
 		close(p.done)
-		_ = p.conn.Close()
+		p.hang()
 		p.wg.Wait()
 	})
 }
@@ -148,7 +192,7 @@ func (p *party) speak(v *voice) {
 			p.keys = p.keys[1:]
 		}
 		if pkt != nil {
-			_, _ = p.conn.WriteToUDP(pkt, v.to)
+			p.send(pkt)
 		}
 		if p.secret && payload != nil {
 			p.said = append(p.said, bytes.Clone(payload))
@@ -157,11 +201,11 @@ func (p *party) speak(v *voice) {
 	}
 }
 
-// listen keeps what comes.
-func (p *party) listen() {
+// listen keeps what comes by plain RTP.
+func (p *party) listen(conn *net.UDPConn) {
 	buf, oob := make([]byte, 2048), make([]byte, 256)
 	for {
-		n, on, _, _, err := p.conn.ReadMsgUDP(buf, oob)
+		n, on, _, _, err := conn.ReadMsgUDP(buf, oob)
 		if err != nil {
 			return
 		}
@@ -173,11 +217,7 @@ func (p *party) listen() {
 				}
 			}
 		}
-		if n > 12+40 { // neither silence nor a key
-			p.mu.Lock()
-			p.got = append(p.got, gotten{at, bytes.Clone(buf[12:n])})
-			p.mu.Unlock()
-		}
+		p.keep(at, buf[min(n, 12):n])
 	}
 }
 
@@ -188,7 +228,7 @@ func (p *party) heardIn(from, till time.Time) [][]byte {
 	defer p.mu.Unlock()
 	var list [][]byte
 	for _, h := range p.got {
-		if h.at.After(from) && h.at.Before(till) {
+		if h.at.After(from.Add(p.late)) && h.at.Before(till) {
 			list = append(list, h.payload)
 		}
 	}
@@ -198,7 +238,6 @@ func (p *party) heardIn(from, till time.Time) [][]byte {
 // voice makes the packets of a party: the tone with a little noise, so that no two are alike, or telephone events.
 type voice struct {
 	says   talks
-	to     *net.UDPAddr
 	seq    uint16
 	ts     uint32
 	ssrc   uint32
@@ -210,8 +249,8 @@ type voice struct {
 	events [][]byte
 }
 
-func newVoice(t *testing.T, says talks, to *net.UDPAddr) *voice {
-	v := &voice{says: says, to: to, seq: uint16(rand.Uint32()), ts: rand.Uint32(), ssrc: rand.Uint32(), pcm: make([]int16, 160), law: make([]byte, codec.MaxPayload)}
+func newVoice(t *testing.T, says talks) *voice {
+	v := &voice{says: says, seq: uint16(rand.Uint32()), ts: rand.Uint32(), ssrc: rand.Uint32(), pcm: make([]int16, 160), law: make([]byte, codec.MaxPayload)}
 	if says == talksOpus { // CELT: SILK makes other tones of one that begins without what came before
 		var err error
 		v.pcm = make([]int16, 320)

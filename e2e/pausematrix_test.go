@@ -26,7 +26,7 @@ const hzBefore, hzSecret, hzAfter = 600, 1237, 1900
 const nothing = -1
 
 // pauseKinds are what else happens in a pause, or how it ends.
-var pauseKinds = []string{"normal", "deadline", "transfer", "conference", "hold", "consult", "capture", "silent", "hangup"}
+var pauseKinds = []string{"normal", "deadline", "transfer", "conference", "hold", "consult", "capture", "silent", "hangup", "browser", "denoise"}
 
 // pauseRuns is how many timings of each kind are tried: make pause sets 100.
 func pauseRuns() int {
@@ -74,13 +74,13 @@ func TestPauseMatrix(t *testing.T) {
 	}
 }
 
-// TestPauseKilled: the server is killed in a pause; what the next one finds has nothing of it.
+// TestPauseKilled: the server is killed in a pause, or in a capture; what the next one finds has nothing of it.
 func TestPauseKilled(t *testing.T) {
-	const rooms = 5
+	const rooms = 6
 	for i := range (pauseRuns() + rooms - 1) / rooms {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel()
-			pauseKilled(t, min(rooms, pauseRuns()))
+			pauseKilled(t, min(rooms, 2*pauseRuns()))
 		})
 	}
 }
@@ -96,8 +96,8 @@ type recorded struct {
 	told   int
 }
 
-// recordedRoom makes one, with something in it.
-func recordedRoom(t *testing.T, s *server, says talks) recorded {
+// recordedRoom makes one, with something in it. The agent listens, or speaks by WebRTC.
+func recordedRoom(t *testing.T, s *server, says talks, browser bool) recorded {
 	t.Helper()
 	r := recorded{began: time.Now(), logged: len(s.log.String())}
 	s.seen.mu.Lock()
@@ -108,7 +108,12 @@ func recordedRoom(t *testing.T, s *server, says talks) recorded {
 		return s.call(http.MethodPost, "/v1/rooms", map[string]any{}, &room) == http.StatusCreated
 	})
 	r.callID = room.CallID
-	r.c, r.a = join(t, s, room.CallID, says, wire.RoleCustomer, hzBefore), join(t, s, room.CallID, listens, wire.RoleAgent, 0)
+	r.c = join(t, s, room.CallID, says, wire.RoleCustomer, hzBefore)
+	if browser {
+		r.a = joinBrowser(t, s, room.CallID, wire.RoleAgent, hzBefore+100)
+	} else {
+		r.a = join(t, s, room.CallID, listens, wire.RoleAgent, 0)
+	}
 	var w wire.Recording
 	waitFor(t, 30*time.Second, "a recording", func() bool {
 		return s.call(http.MethodPost, "/v1/calls/"+room.CallID+"/recordings", nil, &w) == http.StatusCreated
@@ -144,8 +149,14 @@ func (r *pauseRun) post(path string, body, out any, want int) {
 // that nobody can say what was in it.
 func (r *pauseRun) do() bool {
 	t, s := r.t, r.s
-	r.at = recordedRoom(t, s, r.says)
+	r.at = recordedRoom(t, s, r.says, r.kind == "browser")
 	c, a, recID, callID := r.at.c, r.at.a, r.at.recID, r.at.callID
+	if r.kind == "denoise" {
+		if st := s.call(http.MethodPatch, "/v1/legs/"+c.leg.ID, map[string]any{"denoise": map[string]any{"in": 60}}, nil); st != http.StatusOK {
+			t.Fatalf("noise suppression: %d", st)
+		}
+		time.Sleep(rand.N(300 * time.Millisecond))
+	}
 	r.parties = []*party{c, a}
 	digits := randomDigits(12)
 	var w wire.Recording
@@ -157,6 +168,9 @@ func (r *pauseRun) do() bool {
 	}
 	from := time.Now()
 	c.say(hzSecret, true)
+	if r.kind == "browser" {
+		a.say(hzSecret+200, true)
+	}
 	if r.kind == "capture" {
 		c.press(digits[:11]) // the last one ends the capture, and the pause with it
 	} else {
@@ -339,13 +353,7 @@ func nowhere(t *testing.T, s *server, look *secrets, at recorded, objects map[st
 	}
 	for _, tr := range w.Tracks {
 		voice := decodeTrack(t, find(all, w.ID, tr.Object))
-		level := func(hz float64) float64 {
-			most := -200.0
-			for at := 0; at+320 <= len(voice); at += 80 {
-				most = max(most, standsOut(voice[at:at+320], hz))
-			}
-			return most
-		}
+		level := func(hz float64) float64 { return loudest(voice, hz) }
 		if tr.Role == wire.RoleCustomer && level(hzBefore) < -30 {
 			t.Errorf("track %s lacks what was said before the pause: %.0f dB", tr.ID, level(hzBefore))
 		}
@@ -371,19 +379,24 @@ func standsOut(samples []int16, hz float64) float64 {
 	return l
 }
 
-// pauseKilled kills the server while some of its calls are in a pause; a pause that is not over holds for whatever
-// is recorded of the same call.
+// pauseKilled kills the server while some of its calls are in a pause and the others in a capture; either holds for
+// whatever is recorded of the same call.
 func pauseKilled(t *testing.T, rooms int) {
 	s := newServer(t, "").start()
 	from := make([]time.Time, rooms)
 	list := make([]recorded, rooms)
 	looks := make([]*secrets, rooms)
+	captures := make([]wire.Capture, rooms)
 	for i := range list {
-		list[i] = recordedRoom(t, s, []talks{talksPCMU, talksOpus}[i%2])
+		list[i] = recordedRoom(t, s, []talks{talksPCMU, talksOpus}[i/2%2], false)
 		digits := randomDigits(12)
 		looks[i] = &secrets{digits: []string{digits}}
-		if st := s.call(http.MethodPost, "/v1/recordings/"+list[i].recID+"/pause", wire.PauseRequest{MaxSeconds: 600}, nil); st != http.StatusOK {
-			t.Fatalf("pause: %d", st)
+		if i%2 == 0 {
+			if st := s.call(http.MethodPost, "/v1/recordings/"+list[i].recID+"/pause", wire.PauseRequest{MaxSeconds: 600}, nil); st != http.StatusOK {
+				t.Fatalf("pause: %d", st)
+			}
+		} else if st := s.call(http.MethodPost, "/v1/calls/"+list[i].callID+"/capture", wire.CaptureRequest{MaxSeconds: 600}, &captures[i]); st != http.StatusCreated {
+			t.Fatalf("capture: %d", st)
 		}
 		from[i] = time.Now()
 		list[i].c.say(hzSecret, true)
@@ -419,6 +432,17 @@ func pauseKilled(t *testing.T, rooms int) {
 		})
 		if !w.Recovered || len(w.Gaps) != 1 || w.Gaps[0].Cause != "pause" || w.Gaps[0].Resumed != "" {
 			t.Errorf("recovered: %+v", w.Gaps)
+		}
+		if c := captures[i].ID; c != "" {
+			for _, path := range []string{"", "/take", "/cancel"} {
+				method := http.MethodPost
+				if path == "" {
+					method = http.MethodGet
+				}
+				if st := s.call(method, "/v1/captures/"+c+path, nil, nil); st != http.StatusNotFound {
+					t.Errorf("%s of a capture that the server died in: %d", path, st)
+				}
+			}
 		}
 		later := s.seen
 		s.seen = earlier

@@ -36,6 +36,20 @@ func newPeer(t *testing.T, s *server, callID string, hz float64) (p *peer, statu
 // joinPeer is newPeer with a token and a request, to which the offer is added.
 func joinPeer(t *testing.T, s *server, token string, req wire.LegRequest, hz float64) (p *peer, status int, problem map[string]any) {
 	t.Helper()
+	p = &peer{t: t, stop: make(chan struct{})}
+	var track *webrtc.TrackLocalStaticRTP
+	if p.pc, track, p.leg, status, problem = connectPeer(t, s, token, req, p.receive); track == nil {
+		return nil, status, problem
+	}
+	t.Cleanup(p.close)
+	go p.sing(track, hz)
+	return p, status, nil
+}
+
+// connectPeer connects a WebRTC party that sends and receives Opus, by a request to which the offer is added. track is
+// nil where the server refuses; else the connection is the caller's to close.
+func connectPeer(t *testing.T, s *server, token string, req wire.LegRequest, receive func(*webrtc.TrackRemote)) (pc *webrtc.PeerConnection, track *webrtc.TrackLocalStaticRTP, leg wire.Leg, status int, problem map[string]any) {
+	t.Helper()
 	var me webrtc.MediaEngine
 	if err := me.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1"},
@@ -50,16 +64,15 @@ func joinPeer(t *testing.T, s *server, token string, req wire.LegRequest, hz flo
 	if err != nil {
 		t.Fatal(err)
 	}
-	p = &peer{t: t, pc: pc, stop: make(chan struct{})}
-	t.Cleanup(p.close)
-	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, "audio", "peer")
+	t.Cleanup(func() { _ = pc.Close() }) // a second time does no harm
+	track, err = webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, "audio", "peer")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := pc.AddTrack(track); err != nil {
 		t.Fatal(err)
 	}
-	pc.OnTrack(func(tr *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { p.receive(tr) })
+	pc.OnTrack(func(tr *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { receive(tr) })
 	connected := make(chan struct{})
 	pc.OnConnectionStateChange(func(st webrtc.PeerConnectionState) {
 		if st == webrtc.PeerConnectionStateConnected {
@@ -84,9 +97,8 @@ func joinPeer(t *testing.T, s *server, token string, req wire.LegRequest, hz flo
 		t.Fatal(err)
 	}
 	if status != http.StatusCreated {
-		return nil, status, map[string]any{"code": raw.Code}
+		return pc, nil, wire.Leg{}, status, map[string]any{"code": raw.Code}
 	}
-	p.leg = raw.Leg
 	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: raw.SDP}); err != nil {
 		t.Fatal(err)
 	}
@@ -95,8 +107,7 @@ func joinPeer(t *testing.T, s *server, token string, req wire.LegRequest, hz flo
 	case <-time.After(10 * time.Second):
 		t.Fatal("peer not connected within 10 s")
 	}
-	go p.sing(track, hz)
-	return p, status, nil
+	return pc, track, raw.Leg, status, nil
 }
 
 // sing sends the tone in real time until the peer is closed.
