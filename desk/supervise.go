@@ -11,7 +11,7 @@ import (
 // Wall is agents, queues and calls at one moment. Seq is read first: what happens meanwhile comes again as an
 // event, so nothing can be missed.
 func (d *Desk) Wall() (w wire.Wall, err error) {
-	seq := d.deps.Bus.Last()
+	seq := d.deps.Bus.LastKept()
 	err = d.read(func() { w = d.floor.Wall() })
 	w.Seq, w.Time = seq, d.deps.Now().UTC()
 	return w, err

@@ -3,8 +3,12 @@
 // makes it last. Publishing never waits for a reader or for the store: a reader who falls out of the ring
 // gets ErrExpired and must read the state afresh; nothing is dropped silently.
 //
-//	Publish ──► ring ──► After (WebSockets, desk, webhooks)
-//	              └────► Persist, one goroutine, batches ──► Store
+// Whoever is outside is given an event only once it is on disk: what a client has seen under a number, a killed server still
+// has under that number when it is back. Parts of the server read events as they happen.
+//
+//	Publish ──► ring ──┬──────────────────────────────────► After (desk)
+//	                   └► Persist, one goroutine, batches ─► Store
+//	                                                    └──► AfterKept (WebSockets), Kept (webhooks)
 package event
 
 import (
@@ -38,7 +42,9 @@ type Bus struct {
 	wake    chan struct{} // closed and replaced at each publish
 	lasting bool          // there is a store
 	kept    uint64        // newest event the store has
-	saved   chan struct{} // closed and replaced when kept moves
+	told    uint64        // newest event outsiders may have: kept, or further while the store is away
+	away    bool          // the store has failed for so long that outsiders do not wait for it
+	saved   chan struct{} // closed and replaced when kept or told moves
 	now     func() time.Time
 }
 
@@ -47,7 +53,7 @@ func New(size int, start uint64, now func() time.Time) *Bus {
 	start = max(start, 1)
 	return &Bus{
 		size: uint64(max(size, 1)), base: start, next: start, first: start,
-		perCall: make(map[string]uint64), wake: make(chan struct{}), saved: make(chan struct{}), now: now,
+		told: start - 1, perCall: make(map[string]uint64), wake: make(chan struct{}), saved: make(chan struct{}), now: now,
 	}
 }
 
@@ -85,8 +91,18 @@ func (b *Bus) keep(e wire.Event) {
 	if b.next-b.first > b.size {
 		b.first = b.next - b.size
 	}
+	if !b.lasting || b.away {
+		b.tell(e.Seq)
+	}
 	close(b.wake)
 	b.wake = make(chan struct{})
+}
+
+// tell lets outsiders have the events up to one and wakes them. mu is held.
+func (b *Bus) tell(seq uint64) {
+	b.told = max(b.told, seq)
+	close(b.saved)
+	b.saved = make(chan struct{})
 }
 
 // slot is where in the ring an event has its place.
@@ -115,27 +131,49 @@ func (b *Bus) Last() uint64 {
 	return b.next - 1
 }
 
+// LastKept is the sequence number of the newest event that outsiders may have; see AfterKept. It never goes back, and is at
+// most Last.
+func (b *Bus) LastKept() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.told
+}
+
 // After waits until there are events newer than the cursor and appends up to limit of them to dst, oldest
-// first. It returns ErrExpired when the cursor has fallen out of the ring, and the context's error.
+// first. It returns ErrExpired when the cursor has fallen out of the ring, and the context's error. What it
+// gives may not be on disk yet: outsiders read AfterKept.
 func (b *Bus) After(ctx context.Context, cursor uint64, dst []wire.Event, limit int) ([]wire.Event, error) {
+	return b.after(ctx, cursor, dst, limit, false)
+}
+
+// AfterKept is After without the events that are not on disk yet, where there is a store. A store that fails for longer
+// than a moment is not waited for: the events come all the same, and only then a kill may take their numbers back.
+func (b *Bus) AfterKept(ctx context.Context, cursor uint64, dst []wire.Event, limit int) ([]wire.Event, error) {
+	return b.after(ctx, cursor, dst, limit, true)
+}
+
+func (b *Bus) after(ctx context.Context, cursor uint64, dst []wire.Event, limit int, outside bool) ([]wire.Event, error) {
 	for {
 		b.mu.Lock()
 		if cursor+1 < b.first || cursor >= b.next {
 			b.mu.Unlock()
 			return dst, ErrExpired
 		}
-		if cursor+1 < b.next {
-			for seq := cursor + 1; seq < b.next && limit > 0; seq++ {
+		end, moved := b.next, b.wake
+		if outside {
+			end, moved = b.told+1, b.saved
+		}
+		if cursor+1 < end {
+			for seq := cursor + 1; seq < end && limit > 0; seq++ {
 				dst = append(dst, b.ring[b.slot(seq)])
 				limit--
 			}
 			b.mu.Unlock()
 			return dst, nil
 		}
-		wake := b.wake
 		b.mu.Unlock()
 		select {
-		case <-wake:
+		case <-moved:
 		case <-ctx.Done():
 			return dst, ctx.Err()
 		}

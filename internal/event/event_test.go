@@ -213,6 +213,113 @@ func TestPersistTellsWhatItLost(t *testing.T) {
 	})
 }
 
+// gate is a Store whose Append waits until it is let through.
+type gate struct {
+	memory
+	pass chan error
+}
+
+func (g *gate) Append(events []wire.Event) error {
+	if err := <-g.pass; err != nil {
+		return err
+	}
+	return g.memory.Append(events)
+}
+
+// What is not on disk is not shown outside, and parts of the server have it at once.
+func TestOutsidersWaitForTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, g := New(512, 1, time.Now), &gate{pass: make(chan error)}
+		if err := b.Restore(g); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- b.Persist(ctx, 0, g, slog.New(slog.DiscardHandler)) }()
+		var told []uint64
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			for cursor := uint64(0); ; {
+				events, err := b.AfterKept(ctx, cursor, nil, 100)
+				if err != nil {
+					return
+				}
+				for _, e := range events {
+					cursor = e.Seq
+				}
+				told = append(told, seqs(events)...)
+			}
+		}()
+		b.Publish("leg.held", "", "", nil)
+		synctest.Wait() // the store has the first
+		b.Publish("leg.held", "", "", nil)
+		b.Publish("leg.held", "", "", nil)
+		synctest.Wait()
+		if got := len(read(t, b, 0, 10)); got != 3 || len(told) != 0 || b.LastKept() != 0 {
+			t.Errorf("inside %d of 3, outside %v, newest %d before anything is on disk", got, told, b.LastKept())
+		}
+		g.pass <- nil
+		synctest.Wait()
+		if d := cmp.Diff([]uint64{1}, told); d != "" || b.LastKept() != 1 {
+			t.Errorf("newest %d, %s", b.LastKept(), d)
+		}
+		g.pass <- nil
+		synctest.Wait()
+		if d := cmp.Diff([]uint64{1, 2, 3}, told); d != "" || b.LastKept() != 3 {
+			t.Errorf("newest %d, %s", b.LastKept(), d)
+		}
+		cancel()
+		<-stopped
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// A store that stays away stops nobody for long; when it is back outsiders wait for it again.
+func TestOutsidersGoOnWithoutTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, g := New(512, 1, time.Now), &gate{pass: make(chan error)}
+		if err := b.Restore(g); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- b.Persist(ctx, 0, g, slog.New(slog.DiscardHandler)) }()
+		b.Publish("leg.held", "", "", nil)
+		began := time.Now()
+		for b.LastKept() == 0 {
+			g.pass <- errors.New("disk on fire")
+			synctest.Wait()
+		}
+		if waited := time.Since(began); waited < patience || waited > 2*patience {
+			t.Errorf("outsiders waited %v", waited)
+		}
+		b.Publish("leg.held", "", "", nil)
+		if b.LastKept() != 2 {
+			t.Errorf("newest outside is %d while the store is away, want 2", b.LastKept())
+		}
+		g.pass <- nil // back: event 1
+		g.pass <- nil // event 2
+		synctest.Wait()
+		b.Publish("leg.held", "", "", nil)
+		synctest.Wait()
+		if b.LastKept() != 2 {
+			t.Errorf("newest outside is %d, want 2 until 3 is on disk", b.LastKept())
+		}
+		g.pass <- nil
+		synctest.Wait()
+		if b.LastKept() != 3 {
+			t.Errorf("newest outside is %d, want 3", b.LastKept())
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func FuzzAfter(f *testing.F) {
 	f.Add(uint64(0), uint64(10), 4, 3)
 	f.Fuzz(func(t *testing.T, cursor, publish uint64, size, limit int) {
@@ -224,6 +331,9 @@ func FuzzAfter(f *testing.F) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		got, err := b.After(ctx, cursor, nil, limit)
+		if out, errOut := b.AfterKept(ctx, cursor, nil, limit); !errors.Is(errOut, err) || !cmp.Equal(got, out) { // no store: the same
+			t.Fatalf("inside %d events, %v; outside %d, %v", len(got), err, len(out), errOut)
+		}
 		if err == nil && len(got) == 0 || len(got) > min(limit, size) {
 			t.Fatalf("%d events, %v", len(got), err)
 		}

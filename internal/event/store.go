@@ -16,6 +16,7 @@ const (
 	retryMin  = 100 * time.Millisecond // wait after a failed Append, doubled up to retryMax
 	retryMax  = 5 * time.Second
 	lastFlush = 2 * time.Second // what Persist still does after its context has ended
+	patience  = 2 * time.Second // how long outsiders wait for a store that fails
 )
 
 // Store makes events last. Append is given them in order and must keep all or none; appending one again
@@ -37,7 +38,7 @@ func (b *Bus) Restore(s Store) error {
 		}
 		b.mu.Lock()
 		if len(events) == 0 {
-			b.lasting, b.kept = true, b.next-1
+			b.lasting, b.kept, b.told = true, b.next-1, b.next-1
 			b.mu.Unlock()
 			return nil
 		}
@@ -77,9 +78,12 @@ func (b *Bus) Persist(ctx context.Context, after uint64, s Store, log *slog.Logg
 		case err != nil:
 			return b.flush(after, s)
 		}
-		wait := retryMin
+		wait, began := retryMin, time.Now()
 		for err := s.Append(events); err != nil; err = s.Append(events) {
 			log.Warn("event store failed", "cause", err, "behind", b.Last()-after)
+			if time.Since(began) >= patience && b.leave() {
+				log.Error("event store away, events go out without being on disk")
+			}
 			select {
 			case <-time.After(wait):
 			case <-ctx.Done():
@@ -96,9 +100,18 @@ func (b *Bus) Persist(ctx context.Context, after uint64, s Store, log *slog.Logg
 func (b *Bus) mark(seq uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.kept = seq
-	close(b.saved)
-	b.saved = make(chan struct{})
+	b.kept, b.away = seq, false
+	b.tell(seq)
+}
+
+// leave lets outsiders go on without the store until it is back; false when they already do.
+func (b *Bus) leave() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	was := b.away
+	b.away = true
+	b.tell(b.next - 1)
+	return !was
 }
 
 // Kept waits until an event is in the store, where there is one. It returns the context's error.

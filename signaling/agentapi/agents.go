@@ -184,7 +184,7 @@ func getAgent(q *request) error {
 // getMe pictures an agent's situation. Seq is read first: what happens while the picture is taken comes
 // again as an event, so nothing can be missed.
 func getMe(q *request) error {
-	seq := q.s.deps.Bus.Last()
+	seq := q.s.deps.Bus.LastKept()
 	d, id, err := q.agent("me")
 	if err != nil {
 		return err

@@ -250,7 +250,7 @@ func (s *Server) leave(c *socket, claims auth.Claims) {
 // run greets the client and works until the socket ends, then waits for everything it started.
 func (c *socket) run(cursor uint64, given bool) {
 	var wg sync.WaitGroup
-	last := c.s.deps.Bus.Last()
+	last := c.s.deps.Bus.LastKept()
 	if !given {
 		cursor = last
 	}
@@ -378,14 +378,14 @@ func (c *socket) write() {
 	}
 }
 
-// pump turns the bus into frames, from the cursor on.
+// pump turns the bus into frames, from the cursor on. A client is given what is on disk.
 func (c *socket) pump(cursor uint64) {
 	claims := c.bearer()
 	f := newFilter(claims, c.s.deps.Calls, c.s.deps.Desk)
 	var events []wire.Event
 	for {
 		var err error
-		events, err = c.s.deps.Bus.After(c.ctx, cursor, events[:0], eventBatch)
+		events, err = c.s.deps.Bus.AfterKept(c.ctx, cursor, events[:0], eventBatch)
 		switch {
 		case errors.Is(err, event.ErrExpired):
 			c.end(wire.CloseCursorExpired, "cursor_expired")

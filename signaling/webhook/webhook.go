@@ -267,6 +267,12 @@ func (h *Hooks) Create(ctx context.Context, r wire.WebhookRequest, actor string)
 	}
 	k := newHook(h, d, nil)
 	k.state.Seq = h.deps.Source.Last()
+	// A kill takes back numbers that are not on disk: others would pass for those this webhook is behind.
+	kept, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	if err := h.deps.Source.Kept(kept, k.state.Seq); err != nil {
+		return wire.WebhookSecret{}, unsaved(err)
+	}
 	if r.After != nil {
 		if *r.After > k.state.Seq {
 			return wire.WebhookSecret{}, invalid("/after", "out_of_range", "the newest event is %d", k.state.Seq)
