@@ -103,6 +103,7 @@ func TestW104_W107_CallbackWithVoiceMessageByEar(t *testing.T) {
 // TestG23_G27_ProgressiveCampaignOf20: a list of 20, of whom 12 answer, 4 are busy and 4 never answer, called for four
 // agents by sipp as the far side. Every record ends as it must, nobody who answers is left alone.
 func TestG23_G27_ProgressiveCampaignOf20(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	farPort := freePort(t)
 	s := newServer(t, fmt.Sprintf(trunkConfig, "out", farPort)+entryPointConfig)
 	s.configure(`agents = [{ id = "alice", name = "Alice" }, { id = "bob", name = "Bob" }]`,
