@@ -10,7 +10,7 @@ import * as notify from '../phone/notify';
 import { Ringer } from '../phone/ringer';
 import { text } from '../text/en';
 import type { LegAnswer, LegRequest, Wrapup } from '../wire/wire';
-import { command, fail, http, iceServers, readState, token } from './link';
+import { api, commands, fail, iceServers, readState, token } from './link';
 import * as sound from './sound';
 import { answer, taken } from './tabs';
 
@@ -31,7 +31,7 @@ export async function accept(): Promise<void> {
   ringer.stop();
   notify.calm();
   try {
-    await command('POST', `/v1/offers/${offer.id}/accept`);
+    await commands.postOfferAccept(offer.id);
     await join(offer.call_id, null);
     await readState();
   } catch (err) {
@@ -45,7 +45,7 @@ export async function decline(): Promise<void> {
   const offer = state.value.offer;
   if (offer === null || answering.value !== null) return;
   answering.value = offer.id;
-  await command('POST', `/v1/offers/${offer.id}/decline`).catch(() => undefined);
+  await commands.postOfferDecline(offer.id).catch(() => undefined);
   answering.value = null;
 }
 
@@ -57,11 +57,10 @@ export async function join(callID: string, replaces: string | null): Promise<voi
     await sound.connect(iceServers.value, {
       offer: (sdp) => offerLeg(callID, sdp, replaces),
       trickle: async (leg, frag) => {
-        await http.text('PATCH', `/v1/legs/${leg}`, frag, { type: 'application/trickle-ice-sdpfrag' });
+        await api.patchLegTrickleIceSdpfrag(leg, frag);
       },
       restart: async (leg, sdp) => {
-        const answer = (await http.json('PATCH', `/v1/legs/${leg}`, { sdp }, { type: 'application/merge-patch+json' })) as LegAnswer;
-        return answer.sdp ?? '';
+        return (await api.patchLeg(leg, { sdp }))?.sdp ?? '';
       },
     });
     if (muted.value) await setMuted(true);
@@ -75,12 +74,12 @@ async function offerLeg(callID: string, sdp: string, replaces: string | null): P
   if (replaces !== null) request.replaces = replaces;
   let answer: LegAnswer;
   try {
-    answer = (await http.json('POST', '/v1/legs', request)) as LegAnswer;
+    answer = await api.postLegs(request);
   } catch (err) {
     // The old leg may be gone already: then there is nothing to replace.
     const status = Problem.of(err).status;
     if (replaces === null || (status !== 404 && status !== 409)) throw err;
-    answer = (await http.json('POST', '/v1/legs', { call_id: callID, sdp })) as LegAnswer;
+    answer = await api.postLegs({ call_id: callID, sdp });
   }
   sessionStorage.setItem(LEG, answer.leg.id);
   return { legID: answer.leg.id, sdp: answer.sdp ?? '' };
@@ -124,21 +123,21 @@ export async function setMuted(on: boolean): Promise<void> {
   const leg = sound.legID() ?? myLeg.value?.id;
   if (leg === undefined) return;
   // A refusal changes nothing here: the agent's own microphone is as the agent wants it.
-  await http.json('PATCH', `/v1/legs/${leg}`, { muted: on }, { type: 'application/merge-patch+json' }).catch(fail);
+  await api.patchLeg(leg, { muted: on }).catch(fail);
 }
 
 export async function toggleHold(): Promise<void> {
   if (!controls.value.hold.enabled) return;
   const leg = customerLeg.value;
   if (leg === null) return;
-  await command('POST', `/v1/legs/${leg.id}/${held.value ? 'resume' : 'hold'}`).catch(() => undefined);
+  await (held.value ? commands.postLegResume(leg.id) : commands.postLegHold(leg.id)).catch(() => undefined);
 }
 
 export async function hangUp(): Promise<void> {
   if (!controls.value.end.enabled) return;
   const call = state.value.call;
   if (call === null) return;
-  await command('POST', `/v1/calls/${call.id}/end`, { reason: 'hangup' }).catch(() => undefined);
+  await commands.postCallEnd(call.id, { reason: 'hangup' }).catch(() => undefined);
 }
 
 /** sendDigit sends one keypad key to the far side. */
@@ -147,28 +146,28 @@ export async function sendDigit(key: string): Promise<void> {
   const leg = customerLeg.value;
   if (leg === null) return;
   digits.value = (digits.value + key).slice(-24);
-  await command('POST', `/v1/legs/${leg.id}/dtmf`, { digits: key }).catch(() => undefined);
+  await commands.postLegDtmf(leg.id, { digits: key }).catch(() => undefined);
 }
 
 /** toggleRecording pauses for the house's time, or resumes before it is over. */
 export async function toggleRecording(): Promise<void> {
   const r = state.value.recording;
   if (r === null) return;
-  if (r.state === 'paused') await command('POST', `/v1/recordings/${r.id}/resume`).catch(() => undefined);
+  if (r.state === 'paused') await commands.postRecordingResume(r.id).catch(() => undefined);
   else {
     const s = rules.value.pauseSeconds;
-    await command('POST', `/v1/recordings/${r.id}/pause`, s > 0 ? { max_seconds: s } : {}).catch(() => undefined);
+    await commands.postRecordingPause(r.id, s > 0 ? { max_seconds: s } : {}).catch(() => undefined);
   }
 }
 
 export async function submitWrapup(reason: string): Promise<void> {
   const w = state.value.wrapup;
-  if (w !== null) await command('POST', `/v1/wrapups/${w.id}/submit`, { reason }).catch(() => undefined);
+  if (w !== null) await commands.postWrapupSubmit(w.id, { reason }).catch(() => undefined);
 }
 
 export async function extendWrapup(): Promise<void> {
   const w = state.value.wrapup;
-  if (w !== null && may(w, 'extend')) await command('POST', `/v1/wrapups/${w.id}/extend`).catch(() => undefined);
+  if (w !== null && may(w, 'extend')) await commands.postWrapupExtend(w.id).catch(() => undefined);
 }
 
 /** may says whether a wrap-up's list of what is allowed has an act. */
@@ -179,14 +178,14 @@ export function may(w: Wrapup, act: string): boolean {
 /** cancelCountdown lets the agent finish the wrap-up by hand. */
 export async function cancelCountdown(): Promise<void> {
   const w = state.value.wrapup;
-  if (w !== null && may(w, 'cancel')) await command('POST', `/v1/wrapups/${w.id}/cancel`).catch(() => undefined);
+  if (w !== null && may(w, 'cancel')) await commands.postWrapupCancel(w.id).catch(() => undefined);
 }
 
 /** leaving tells the server, while the page is torn down, that our leg goes and that we come back. */
 function leaving(): void {
   const leg = sound.legID();
   if (leg === null || token.value === '') return;
-  http.text('DELETE', `/v1/legs/${leg}?reason=reload`, undefined, { keepalive: true }).catch(() => undefined);
+  api.deleteLeg(leg, { reason: 'reload' }, { keepalive: true }).catch(() => undefined);
 }
 
 function ringing(): void {

@@ -5,8 +5,8 @@ import { Problem } from '../link/problem';
 import * as tokens from '../link/token';
 import { faults, none, type Faults } from '../model/faults';
 import { allows } from '../model/grants';
-import type { Campaign, CampaignList, CampaignRecord, CampaignRequest, ContactListing, ContactLists, EntryPoint, EntryPointList, Queue, QueueList, RecordList } from '../wire/wire';
-import { http, say, token } from './link';
+import type { Campaign, CampaignRecord, CampaignRequest, ContactListing, EntryPoint, Queue } from '../wire/wire';
+import { api, say, token } from './link';
 
 const UPLOAD_MS = 120_000;
 const PAGE = 50;
@@ -43,10 +43,10 @@ async function run<T>(f: () => Promise<T>): Promise<T | null> {
 export async function look(): Promise<void> {
   await run(async () => {
     const [c, l, q, e] = await Promise.all([
-      http.json('GET', '/v1/campaigns') as Promise<CampaignList>,
-      http.json('GET', '/v1/lists') as Promise<ContactLists>,
-      http.json('GET', '/v1/queues') as Promise<QueueList>,
-      (http.json('GET', '/v1/callbacks/entry-points') as Promise<EntryPointList>).catch(() => ({ items: [] })),
+      api.getCampaigns(),
+      api.getLists(),
+      api.getQueues(),
+      api.getCallbacksEntryPoints().catch(() => ({ items: [] })),
     ]);
     campaigns.value = c.items;
     lists.value = l.items;
@@ -58,7 +58,7 @@ export async function look(): Promise<void> {
 /** refresh reads the progress alone, quietly. */
 export async function refresh(): Promise<void> {
   try {
-    campaigns.value = ((await http.json('GET', '/v1/campaigns')) as CampaignList).items;
+    campaigns.value = (await api.getCampaigns()).items;
   } catch {
     // the next one may do better; what the person did is told by run
   }
@@ -67,25 +67,24 @@ export async function refresh(): Promise<void> {
 export async function upload(name: string, file: Blob): Promise<void> {
   uploaded.value = null;
   await run(async () => {
-    const answer = await http.text('POST', `/v1/lists?name=${encodeURIComponent(name)}`, await file.text(), { type: 'text/csv', timeoutMS: UPLOAD_MS });
-    uploaded.value = JSON.parse(answer) as ContactListing;
-    lists.value = ((await http.json('GET', '/v1/lists')) as ContactLists).items;
+    uploaded.value = await api.postLists(await file.text(), { name }, { timeoutMS: UPLOAD_MS });
+    lists.value = (await api.getLists()).items;
   });
 }
 
 export async function dropList(id: string): Promise<void> {
   await run(async () => {
-    await http.json('DELETE', `/v1/lists/${id}`);
+    await api.deleteList(id);
     if (uploaded.value?.id === id) uploaded.value = null;
-    lists.value = ((await http.json('GET', '/v1/lists')) as ContactLists).items;
+    lists.value = (await api.getLists()).items;
   });
 }
 
 /** store makes a campaign (id empty) or changes one; the answer is what the server found wrong. */
 export async function store(id: string, r: CampaignRequest): Promise<Faults> {
   try {
-    if (id === '') await http.json('POST', '/v1/campaigns', r);
-    else await http.json('PUT', `/v1/campaigns/${id}`, r);
+    if (id === '') await api.postCampaigns(r);
+    else await api.putCampaign(id, r);
   } catch (err) {
     return faults(Problem.of(err));
   }
@@ -93,8 +92,20 @@ export async function store(id: string, r: CampaignRequest): Promise<Faults> {
   return none;
 }
 
-export async function move(id: string, to: 'start' | 'pause' | 'finish'): Promise<void> {
-  await run(() => http.json('POST', `/v1/campaigns/${id}/${to}`));
+const moves = {
+  start: (id: string) => api.postCampaignStart(id),
+  pause: (id: string) => api.postCampaignPause(id),
+  finish: (id: string) => api.postCampaignFinish(id),
+};
+
+/** What can be asked of a campaign. */
+export type Move = keyof typeof moves;
+
+/** ask moves a campaign. */
+export const ask = (id: string, to: Move): Promise<Campaign> => moves[to](id);
+
+export async function move(id: string, to: Move): Promise<void> {
+  await run(() => ask(id, to));
   await refresh();
 }
 
@@ -110,8 +121,7 @@ export async function more(): Promise<void> {
   const id = opened.value;
   if (id === null) return;
   await run(async () => {
-    const q = new URLSearchParams({ limit: String(PAGE), ...(next.value === '' ? {} : { cursor: next.value }) });
-    const page = (await http.json('GET', `/v1/campaigns/${id}/records?${q.toString()}`)) as RecordList;
+    const page = await api.getCampaignRecords(id, { limit: PAGE, ...(next.value === '' ? {} : { cursor: next.value }) });
     if (opened.value !== id) return;
     records.value = [...records.value, ...page.items];
     next.value = page.next ?? '';
@@ -122,7 +132,7 @@ export async function more(): Promise<void> {
 export async function barred(number: string): Promise<boolean | null> {
   return run(async () => {
     try {
-      await http.json('GET', `/v1/do-not-call/${encodeURIComponent(number)}`);
+      await api.getDoNotCallNumber(number);
       return true;
     } catch (err) {
       if (Problem.of(err).status === 404) return false;
@@ -134,8 +144,8 @@ export async function barred(number: string): Promise<boolean | null> {
 /** bar puts a number on the list of those nobody calls, or takes it off; false when that was refused. */
 export async function bar(number: string, on: boolean): Promise<boolean> {
   const ok = await run(async () => {
-    if (on) await http.json('POST', '/v1/do-not-call', { numbers: [number] });
-    else await http.json('DELETE', `/v1/do-not-call/${encodeURIComponent(number)}`);
+    if (on) await api.postDoNotCall({ numbers: [number] });
+    else await api.deleteDoNotCallNumber(number);
     return true;
   });
   return ok === true;

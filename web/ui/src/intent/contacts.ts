@@ -2,8 +2,8 @@
 
 import { signal } from '@preact/signals';
 import { Problem } from '../link/problem';
-import type { ContactMatch, ContactMatches } from '../wire/wire';
-import { http, say } from './link';
+import type { ContactMatch } from '../wire/wire';
+import { api, say } from './link';
 
 const MOST = 20;
 
@@ -14,8 +14,7 @@ export async function findContacts(words: string): Promise<void> {
   trouble.value = '';
   found.value = null;
   try {
-    const q = new URLSearchParams({ text: words, limit: String(MOST) });
-    found.value = ((await http.json('GET', `/v1/contacts?${q.toString()}`)) as ContactMatches).items;
+    found.value = (await api.getContacts({ text: words, limit: MOST })).items;
   } catch (err) {
     trouble.value = say(Problem.of(err));
   }

@@ -4,39 +4,41 @@
 import { signal } from '@preact/signals';
 import { Problem } from '../link/problem';
 import { state } from '../model/store';
-import type { Target, TargetKind, TargetList, Variable } from '../wire/wire';
-import { command, fail, http, say } from './link';
+import type { Target, TargetKind, Variable } from '../wire/wire';
+import { api, commands, fail, say } from './link';
 
 /** What the search for somebody has found. */
 export const targets = signal<Target[]>([]);
 
-function path(action: string): string | null {
+/** onCall asks something of the agent's call. A refusal is shown by commands. */
+async function onCall(ask: (call: string) => Promise<unknown>): Promise<void> {
   const call = state.value.call;
-  return call === null ? null : `/v1/calls/${call.id}/${action}`;
+  if (call !== null) await ask(call.id).catch(() => undefined);
 }
 
-async function post(action: string, body?: object): Promise<void> {
-  const p = path(action);
-  if (p !== null) await command('POST', p, body ?? {}).catch(() => undefined);
-}
-
-export const hold = (on: boolean): Promise<void> => post(on ? 'hold' : 'resume');
-export const swap = (): Promise<void> => post('consult/swap');
-export const endConsult = (): Promise<void> => post('consult/end');
-export const merge = (): Promise<void> => post('conference');
-export const exit = (): Promise<void> => post('exit');
-export const complete = (): Promise<void> => post('transfer');
-export const drop = (leg: string): Promise<void> => post('drop', { leg_id: leg });
+export const hold = (on: boolean): Promise<void> => onCall((c) => (on ? commands.postCallHold(c) : commands.postCallResume(c)));
+export const swap = (): Promise<void> => onCall((c) => commands.postCallConsultSwap(c));
+export const endConsult = (): Promise<void> => onCall((c) => commands.postCallConsultEnd(c));
+export const merge = (): Promise<void> => onCall((c) => commands.postCallConference(c, {}));
+export const exit = (): Promise<void> => onCall((c) => commands.postCallExit(c));
+export const complete = (): Promise<void> => onCall((c) => commands.postCallTransfer(c, {}));
+export const drop = (leg: string): Promise<void> => onCall((c) => commands.postCallDrop(c, { leg_id: leg }));
 
 /** What can be done with somebody who was chosen. */
 export type Reach = 'consult' | 'conference' | 'transfer';
 
 export async function reach(how: Reach, kind: TargetKind, target: string, wait: boolean): Promise<void> {
-  await post(how, how === 'consult' ? { kind, target, hold_participants: wait } : { kind, target });
+  await onCall((c) => {
+    switch (how) {
+      case 'consult': return commands.postCallConsult(c, { kind, target, hold_participants: wait });
+      case 'conference': return commands.postCallConference(c, { kind, target });
+      case 'transfer': return commands.postCallTransfer(c, { kind, target });
+    }
+  });
 }
 
 export async function search(text: string): Promise<void> {
-  const found = (await http.json('GET', `/v1/targets?limit=50&text=${encodeURIComponent(text)}`).catch(fail)) as TargetList | undefined;
+  const found = await api.getTargets({ limit: 50, text }).catch(fail);
   targets.value = found?.items.filter((t) => t.id !== state.value.me) ?? [];
 }
 
@@ -52,10 +54,10 @@ export interface Outcome {
 
 /** save stores a value over the version the agent has seen. */
 export async function save(v: Variable, value: string, version: number): Promise<Outcome> {
-  const p = path(`variables/${encodeURIComponent(v.name)}`);
-  if (p === null) return { stored: false };
+  const call = state.value.call;
+  if (call === null) return { stored: false };
   try {
-    const now = (await http.json('PUT', p, { value, version })) as Variable;
+    const now = await api.putCallVariable(call.id, v.name, { value, version });
     const items = state.value.variables.map((x) => (x.name === now.name && x.version <= now.version ? { ...now, ...(now.secure ? { value: '', masked: now.value !== '' } : {}) } : x));
     state.value = { ...state.value, variables: items };
     return { stored: true };
@@ -68,8 +70,7 @@ export async function save(v: Variable, value: string, version: number): Promise
 
 /** reveal fetches a secure value, to be shown for as long as the page wants. */
 export async function reveal(v: Variable): Promise<string> {
-  const p = path(`variables/${encodeURIComponent(v.name)}`);
-  if (p === null) return '';
-  const got = (await http.json('GET', p).catch(fail)) as Variable | undefined;
-  return got?.value ?? '';
+  const call = state.value.call;
+  if (call === null) return '';
+  return (await api.getCallVariable(call.id, v.name).catch(fail))?.value ?? '';
 }

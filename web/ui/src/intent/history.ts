@@ -3,8 +3,8 @@
 import { signal } from '@preact/signals';
 import { Problem } from '../link/problem';
 import { state } from '../model/store';
-import type { Call, CallList } from '../wire/wire';
-import { http, say } from './link';
+import type { Call } from '../wire/wire';
+import { api, say } from './link';
 
 const PAGE = 30;
 
@@ -19,8 +19,7 @@ export async function look(older = false): Promise<void> {
   looking.value = true;
   trouble.value = '';
   try {
-    const q = new URLSearchParams({ agent: state.value.me, limit: String(PAGE), ...(older ? { cursor: next.value } : {}) });
-    const page = (await http.json('GET', `/v1/calls?${q.toString()}`)) as CallList;
+    const page = await api.getCalls({ agent: state.value.me, limit: PAGE, ...(older ? { cursor: next.value } : {}) });
     calls.value = older ? [...calls.value, ...page.items] : page.items;
     next.value = page.next ?? '';
   } catch (err) {

@@ -8,8 +8,9 @@ import { everything, query, SHOWN, type Search } from '../model/library';
 import { admin, signedIn, state } from '../model/store';
 import { CopyPlayer } from '../phone/copyplayer';
 import { text } from '../text/en';
-import type { AuditEntry, AuditList, Marker, MarkerList, Peaks, Recording, RecordingLink, RecordingList } from '../wire/wire';
-import { http, token } from './link';
+import type { GetAuditQuery } from '../wire/api';
+import type { AuditEntry, Marker, Peaks, Recording } from '../wire/wire';
+import { api, token } from './link';
 import { readPeaks } from './peaks';
 import { player as mine } from './recordings';
 
@@ -66,7 +67,7 @@ export async function begin(): Promise<void> {
   looking.value = true;
   trouble.value = '';
   try {
-    const rec = (await http.json('GET', `/v1/recordings/${id}`)) as Recording;
+    const rec = await api.getRecording(id);
     if (at !== turn) return;
     batch(() => {
       found.value = [rec];
@@ -93,7 +94,7 @@ async function page(cursor: string): Promise<void> {
   looking.value = true;
   trouble.value = '';
   try {
-    const list = (await http.json('GET', `/v1/recordings?${query(asked, cursor)}`)) as RecordingList;
+    const list = await api.getRecordings(query(asked, cursor));
     if (at !== turn) return;
     batch(() => {
       found.value = cursor === '' ? list.items : [...found.value, ...list.items];
@@ -121,12 +122,12 @@ export function show(id: string | null): void {
   const rec = found.value.find((r) => r.id === id);
   // A recording without waveform or markers still plays.
   if (rec !== undefined && may('listen', rec)) {
-    void readPeaks(http, id, () => open.value === id).then((v) => {
+    void readPeaks(api, id, () => open.value === id).then((v) => {
       if (open.value === id) peaks.value = v;
     });
   }
-  void http.json('GET', `/v1/recordings/${id}/markers`).then((v) => {
-    if (open.value === id) markers.value = (v as MarkerList).items;
+  void api.getRecordingMarkers(id).then((v) => {
+    if (open.value === id) markers.value = v.items;
   }, () => undefined);
 }
 
@@ -153,7 +154,7 @@ async function fetchCopy(rec: Recording): Promise<CopyPlayer | null> {
   fetching.value = true;
   trouble.value = '';
   try {
-    const file = await http.blob(`/v1/recordings/${rec.id}/tracks/copy`);
+    const file = await (await api.getRecordingTrack(rec.id, 'copy')).blob();
     const p = await CopyPlayer.load(file, rec.gaps, rec.duration_ms);
     if (open.value !== rec.id) {
       p.close();
@@ -173,8 +174,8 @@ async function fetchCopy(rec: Recording): Promise<CopyPlayer | null> {
 /** save hands the listening copy to the browser as a file. */
 export function save(rec: Recording): Promise<boolean> {
   return act(async () => {
-    const link = (await http.json('GET', `/v1/recordings/${rec.id}/tracks/copy/link`)) as RecordingLink;
-    const file = await http.blob(`/v1/recordings/${rec.id}/tracks/copy?download=1`);
+    const link = await api.getRecordingTrackLink(rec.id, 'copy');
+    const file = await (await api.getRecordingTrack(rec.id, 'copy', { download: true })).blob();
     const a = document.createElement('a');
     a.href = URL.createObjectURL(file);
     a.download = link.name;
@@ -202,7 +203,7 @@ async function act(f: () => Promise<void>): Promise<boolean> {
 /** hold sets a recording's legal hold, or releases it. */
 export function hold(rec: Recording, on: boolean, reason: string): Promise<boolean> {
   return act(async () => {
-    const held = (await http.json('POST', `/v1/recordings/${rec.id}/hold`, { on, reason })) as Recording;
+    const held = await api.postRecordingHold(rec.id, { on, reason });
     found.value = found.value.map((r) => (r.id === held.id ? held : r));
     said.value = on ? text.library.nowHeld : text.library.nowReleased;
   });
@@ -211,8 +212,7 @@ export function hold(rec: Recording, on: boolean, reason: string): Promise<boole
 /** remove deletes a recording. What the archive does not let go at once goes by itself, and is shown as such. */
 export function remove(rec: Recording, reason: string): Promise<boolean> {
   return act(async () => {
-    const q = reason === '' ? '' : `?reason=${encodeURIComponent(reason)}`;
-    const gone = (await http.status('DELETE', `/v1/recordings/${rec.id}${q}`)) === 204;
+    const gone = (await api.deleteRecording(rec.id, reason === '' ? {} : { reason })) === 204;
     show(null);
     found.value = gone ? found.value.filter((r) => r.id !== rec.id) : found.value.map((r) => (r.id === rec.id ? { ...r, state: 'deleting' } : r));
     said.value = gone ? text.library.gone : text.library.going;
@@ -241,12 +241,12 @@ export async function moreAudit(): Promise<void> {
 }
 
 async function auditPage(cursor: string): Promise<void> {
-  const q = new URLSearchParams({ limit: String(SHOWN) });
+  const q: GetAuditQuery = { limit: SHOWN };
   for (const [name, value] of Object.entries({ ...audited, cursor })) {
-    if (value.trim() !== '') q.set(name, value.trim());
+    if (value.trim() !== '') q[name as keyof typeof audited | 'cursor'] = value.trim();
   }
   await act(async () => {
-    const list = (await http.json('GET', `/v1/audit?${q.toString()}`)) as AuditList;
+    const list = await api.getAudit(q);
     entries.value = cursor === '' ? list.items : [...entries.value, ...list.items];
     older.value = list.next ?? '';
   });

@@ -5,15 +5,17 @@ import { Http } from '../link/http';
 import { Problem } from '../link/problem';
 import { Socket } from '../link/socket';
 import * as tokens from '../link/token';
+import { Api } from '../wire/api';
 import { text } from '../text/en';
 import { clock, link, linkLostAt, notice, now, state } from '../model/store';
 import { apply, snapshot } from '../model/state';
-import type { Event, QueueList, Snapshot, Token } from '../wire/wire';
+import type { Event } from '../wire/wire';
 
 export const token = signal('');
 /** What the server named at sign-in for the audio's way to it. */
 export const iceServers = signal<RTCIceServer[]>([]);
-export const http = new Http(() => token.value);
+/** The API over HTTP. A refusal is the caller's to show. */
+export const api = new Api(new Http(() => token.value).send);
 
 let onRefused: () => void = () => undefined;
 let onSnapshot: () => void = () => undefined;
@@ -24,7 +26,7 @@ export const socket = new Socket({
   url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/events`,
   token: () => token.value,
   tokenRefused: () =>
-    http.json('GET', '/v1/agents/me').then(
+    api.getAgentsMe().then(
       () => false,
       (err: unknown) => Problem.of(err).status === 401,
     ),
@@ -67,8 +69,8 @@ export async function readState(): Promise<void> {
   const late: Event[] = (held ??= []);
   try {
     const [snap, queues] = await Promise.all([
-      http.json('GET', '/v1/agents/me') as Promise<Snapshot>,
-      (http.json('GET', '/v1/queues') as Promise<QueueList>).catch(() => null),
+      api.getAgentsMe(),
+      api.getQueues().catch(() => null),
     ]);
     let next = snapshot(state.value, snap);
     if (queues !== null) next = { ...next, queues: queues.items };
@@ -83,15 +85,15 @@ export async function readState(): Promise<void> {
   onSnapshot();
 }
 
-/** command sends one over the socket. A refusal is shown to the agent and thrown on. */
-export async function command(method: string, path: string, body?: unknown): Promise<unknown> {
+/** The API over the socket: what is said there comes in order. A refusal is shown to the agent and thrown on. */
+export const commands = new Api(async (r, opt) => {
   try {
-    return await socket.request(method, path, body);
+    return await socket.send(r, opt);
   } catch (err) {
     fail(err);
     throw err;
   }
-}
+});
 
 /** fail shows what went wrong in words. */
 export function fail(err: unknown): void {
@@ -117,7 +119,7 @@ export function take(t: string): void {
 
 async function renew(): Promise<void> {
   try {
-    const fresh = (await http.json('POST', '/v1/token/refresh')) as Token;
+    const fresh = await api.postTokenRefresh();
     take(fresh.token);
     socket.renewed();
   } catch (err) {

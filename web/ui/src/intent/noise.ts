@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import { customerLeg, myLeg } from '../model/store';
 import type { DenoisePatch, Leg } from '../wire/wire';
-import { fail, http } from './link';
+import { fail, api } from './link';
 
 /** Whose voice it is. */
 export type Voice = 'caller' | 'own';
@@ -28,7 +28,7 @@ export function last(v: Voice): number {
 }
 
 async function patch(leg: Leg, denoise: DenoisePatch): Promise<void> {
-  await http.json('PATCH', `/v1/legs/${leg.id}`, { denoise }, { type: 'application/merge-patch+json' });
+  await api.patchLeg(leg.id, { denoise });
 }
 
 /** ask sets what is done to a voice. The listener's own wish would keep it up, so it gives way. */

@@ -4,9 +4,10 @@ import { effect, signal, untracked } from '@preact/signals';
 import { Problem } from '../link/problem';
 import { faults, none, type Faults } from '../model/faults';
 import { signedIn, state } from '../model/store';
-import type { Callback, CallbackList, CallbackRequest, Campaign, CampaignList, EntryPoint, EntryPointList, CampaignRecord, Event, RecordPatch, RecordReschedule, Slot, SlotList } from '../wire/wire';
+import type { Callback, CallbackRequest, Campaign, EntryPoint, CampaignRecord, Event, RecordPatch, RecordReschedule, Slot } from '../wire/wire';
 import { join } from './call';
-import { fail, http, readState, watch } from './link';
+import { ask, type Move } from './campaigns';
+import { api, fail, readState, watch } from './link';
 
 const SHOWN = 50;
 const SETTLE_MS = 300; // several events make one request
@@ -26,9 +27,9 @@ export async function refreshOutbound(): Promise<void> {
   if (!signedIn.value) return;
   try {
     const [c, m, e] = await Promise.all([
-      http.json('GET', `/v1/callbacks?open=true&limit=${SHOWN}`) as Promise<CallbackList>,
-      http.json('GET', '/v1/campaigns') as Promise<CampaignList>,
-      http.json('GET', '/v1/callbacks/entry-points') as Promise<EntryPointList>,
+      api.getCallbacks({ open: true, limit: SHOWN }),
+      api.getCampaigns(),
+      api.getCallbacksEntryPoints(),
     ]);
     callbacks.value = c.items;
     campaigns.value = m.items;
@@ -80,9 +81,9 @@ function recordChanged(r: CampaignRecord): void {
   else if (record.value?.id === r.id) record.value = null;
 }
 
-async function act(method: string, path: string, body?: unknown): Promise<boolean> {
+async function act(ask: Promise<unknown>): Promise<boolean> {
   try {
-    await http.json(method, path, body);
+    await ask;
   } catch (err) {
     fail(err);
     return false;
@@ -92,9 +93,9 @@ async function act(method: string, path: string, body?: unknown): Promise<boolea
 }
 
 /** store saves a form; the answer is what the server found wrong with it, none when it is saved. */
-async function store(method: string, path: string, body: object): Promise<Faults> {
+async function store(ask: Promise<unknown>): Promise<Faults> {
   try {
-    await http.json(method, path, body);
+    await ask;
   } catch (err) {
     return faults(Problem.of(err));
   }
@@ -106,25 +107,24 @@ async function store(method: string, path: string, body: object): Promise<Faults
 export async function callbacksOf(number: string): Promise<Callback[]> {
   if (number === '') return [];
   try {
-    const q = new URLSearchParams({ number, open: 'true', limit: String(SHOWN) });
-    return ((await http.json('GET', `/v1/callbacks?${q.toString()}`)) as CallbackList).items;
+    return (await api.getCallbacks({ number, open: true, limit: SHOWN })).items;
   } catch (err) {
     fail(err);
     return [];
   }
 }
 
-export const schedule = (r: CallbackRequest) => store('POST', '/v1/callbacks', r);
-export const changeCallback = (id: string, r: CallbackRequest) => store('PUT', `/v1/callbacks/${id}`, r);
-export const moveCallback = (id: string, r: CallbackRequest) => store('POST', `/v1/callbacks/${id}/reschedule`, r);
-export const cancelCallback = (id: string) => act('DELETE', `/v1/callbacks/${id}`);
-export const dialCallback = (id: string) => act('POST', `/v1/callbacks/${id}/dial`, {});
-export const completeCallback = (id: string) => act('POST', `/v1/callbacks/${id}/complete`, {});
-export const assignCallback = (id: string, assignee: string) => act('POST', `/v1/callbacks/${id}/assign`, assignee === '' ? {} : { assignee });
-export const moveCampaign = (id: string, to: 'start' | 'pause' | 'finish') => act('POST', `/v1/campaigns/${id}/${to}`);
+export const schedule = (r: CallbackRequest) => store(api.postCallbacks(r));
+export const changeCallback = (id: string, r: CallbackRequest) => store(api.putCallback(id, r));
+export const moveCallback = (id: string, r: CallbackRequest) => store(api.postCallbackReschedule(id, r));
+export const cancelCallback = (id: string) => act(api.deleteCallback(id));
+export const dialCallback = (id: string) => act(api.postCallbackDial(id, {}));
+export const completeCallback = (id: string) => act(api.postCallbackComplete(id, {}));
+export const assignCallback = (id: string, assignee: string) => act(api.postCallbackAssign(id, assignee === '' ? {} : { assignee }));
+export const moveCampaign = (id: string, to: Move) => act(ask(id, to));
 /** nextRecord asks for a record. Where it was asked for it is accepted already, and our audio joins its call. */
 export async function nextRecord(id: string): Promise<void> {
-  if (!(await act('POST', `/v1/campaigns/${id}/next`))) return;
+  if (!(await act(api.postCampaignNext(id)))) return;
   try {
     await readState();
     const call = state.value.agent?.call_id;
@@ -142,7 +142,7 @@ export async function playMessage(id: string): Promise<void> {
   message.value?.pause();
   if (message.value !== null) URL.revokeObjectURL(message.value.src);
   try {
-    const sound = new Audio(URL.createObjectURL(new Blob([await http.bytes(`/v1/callbacks/${id}/message`)], { type: 'audio/ogg' })));
+    const sound = new Audio(URL.createObjectURL(new Blob([await (await api.getCallbackMessage(id)).arrayBuffer()], { type: 'audio/ogg' })));
     message.value = sound;
     await sound.play();
   } catch (err) {
@@ -150,26 +150,30 @@ export async function playMessage(id: string): Promise<void> {
   }
 }
 
-export const dialRecord = (id: string, number: string) => act('POST', `/v1/records/${id}/dial`, { number });
-export const doneRecord = (id: string, disposition: string, stop: boolean) => act('POST', `/v1/records/${id}/done`, { disposition, stop });
-export const moveRecord = (id: string, r: RecordReschedule) => store('POST', `/v1/records/${id}/reschedule`, r);
+export const dialRecord = (id: string, number: string) => act(api.postRecordDial(id, { number }));
+export const doneRecord = (id: string, disposition: string, stop: boolean) => act(api.postRecordDone(id, { disposition, stop }));
+export const moveRecord = (id: string, r: RecordReschedule) => store(api.postRecordReschedule(id, r));
 export const writeRecord = async (id: string, p: RecordPatch): Promise<Faults> => {
   try {
-    recordChanged((await http.json('PATCH', `/v1/records/${id}`, JSON.stringify(p), { type: 'application/merge-patch+json' })) as CampaignRecord);
+    recordChanged(await api.patchRecord(id, p));
   } catch (err) {
     return faults(Problem.of(err));
   }
   return none;
 };
-export const leaveRecord = (id: string, how: 'reject' | 'cancel' | 'do-not-call') => act('POST', `/v1/records/${id}/${how}`);
+const leaves = {
+  reject: (id: string) => api.postRecordReject(id),
+  cancel: (id: string) => api.postRecordCancel(id),
+  'do-not-call': (id: string) => api.postRecordDoNotCall(id),
+};
+export const leaveRecord = (id: string, how: keyof typeof leaves) => act(leaves[how](id));
 
 /** readSlots asks which slots of a day can be chosen. */
 export async function readSlots(queue: string, date: string, zone: string): Promise<void> {
   slots.value = [];
   if (queue === '' || date === '' || zone === '') return;
   try {
-    const q = new URLSearchParams({ queue, date, zone });
-    slots.value = ((await http.json('GET', `/v1/callbacks/slots?${q.toString()}`)) as SlotList).items;
+    slots.value = (await api.getCallbacksSlots({ queue, date, zone })).items;
   } catch (err) {
     fail(err);
   }

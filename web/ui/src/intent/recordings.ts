@@ -3,8 +3,8 @@
 import { computed, effect, signal, untracked } from '@preact/signals';
 import { signedIn, state } from '../model/store';
 import { Player } from '../phone/player';
-import type { Peaks, Recording, RecordingList } from '../wire/wire';
-import { fail, http } from './link';
+import type { Peaks, Recording } from '../wire/wire';
+import { api, fail } from './link';
 import { readPeaks } from './peaks';
 
 const SHOWN = 20;
@@ -22,7 +22,7 @@ export async function refresh(): Promise<void> {
   const me = state.value.me;
   if (me === '') return;
   try {
-    const list = (await http.json('GET', `/v1/recordings?agent=${encodeURIComponent(me)}&limit=${SHOWN}`)) as RecordingList;
+    const list = await api.getRecordings({ agent: me, limit: SHOWN });
     recordings.value = list.items;
   } catch (err) {
     fail(err);
@@ -40,7 +40,7 @@ export function show(id: string | null): void {
 
 async function draw(id: string): Promise<void> {
   if (peaks.value[id] !== undefined) return;
-  const got = await readPeaks(http, id, () => open.value === id);
+  const got = await readPeaks(api, id, () => open.value === id);
   if (got !== null || open.value === id) peaks.value = { ...peaks.value, [id]: got }; // without one it still plays
 }
 
@@ -56,7 +56,7 @@ export async function toggle(rec: Recording): Promise<void> {
   loading.value = rec.id;
   broken.value = null;
   try {
-    const p = await Player.load(rec, (track) => http.bytes(`/v1/recordings/${rec.id}/tracks/${track}`));
+    const p = await Player.load(rec, async (track) => (await api.getRecordingTrack(rec.id, track)).arrayBuffer());
     if (open.value !== rec.id) {
       p.close();
       return;

@@ -7,8 +7,8 @@ import { allows, some } from '../model/grants';
 import { SHOWN } from '../model/library';
 import { type Ask, anyRecord, recordQuery, type RecordSearch, reportQuery } from '../model/reports';
 import { text } from '../text/en';
-import type { CallRecord, CallRecordList, Report } from '../wire/wire';
-import { http, token } from './link';
+import type { CallRecord, Report } from '../wire/wire';
+import { api, token } from './link';
 
 const grants = computed(() => tokens.grants(token.value));
 
@@ -26,8 +26,8 @@ export const trouble = signal(''); // what went wrong last, in words
 let turn = 0; // answers of an older question are dropped
 let asked: RecordSearch = anyRecord;
 
-/** EXPORT_MS is how long a file may take. */
-const EXPORT_MS = 600_000;
+const READ_MS = 60_000; // how long an answer may take
+const long = { timeoutMS: 600_000 }; // and a file
 
 async function doing(act: (late: () => boolean) => Promise<void>): Promise<void> {
   const at = ++turn;
@@ -48,7 +48,7 @@ async function doing(act: (late: () => boolean) => Promise<void>): Promise<void>
 /** ask reads a report. */
 export function ask(a: Ask): Promise<void> {
   return doing(async (late) => {
-    const got = (await http.json('GET', `/v1/reports?${reportQuery(a)}`, undefined, { timeoutMS: 60_000 })) as Report;
+    const got = await api.getReports(reportQuery(a), { timeoutMS: READ_MS });
     if (!late()) report.value = got;
   });
 }
@@ -69,15 +69,13 @@ function page(cursor: string): Promise<void> {
   return doing(async (late) => {
     const found: CallRecord[] = [];
     do {
-      const q = recordQuery(asked);
-      q.set('limit', String(SHOWN));
-      if (cursor !== '') q.set('cursor', cursor);
-      const list = (await http.json('GET', `/v1/call-records?${q}`, undefined, { timeoutMS: 60_000 })) as CallRecordList;
+      const from = cursor;
+      const list = await api.getCallRecords({ ...recordQuery(asked), limit: SHOWN, ...(from === '' ? {} : { cursor: from }) }, { timeoutMS: READ_MS });
       if (late()) return;
       found.push(...list.items);
       cursor = list.next ?? '';
       batch(() => {
-        records.value = q.has('cursor') ? [...records.value, ...list.items] : list.items;
+        records.value = from !== '' ? [...records.value, ...list.items] : list.items;
         next.value = cursor;
       });
     } while (found.length === 0 && cursor !== '');
@@ -85,16 +83,12 @@ function page(cursor: string): Promise<void> {
 }
 
 /** saveReport and saveRecords hand the browser a file in a format. */
-export const saveReport = (a: Ask, format: 'csv' | 'json'): Promise<void> => save(`/v1/reports/export?${reportQuery(a)}&format=${format}`, `report.${format}`);
-export function saveRecords(s: RecordSearch, format: 'csv' | 'json'): Promise<void> {
-  const q = recordQuery(s);
-  q.set('format', format);
-  return save(`/v1/call-records/export?${q}`, `call-records.${format}`);
-}
+export const saveReport = (a: Ask, format: 'csv' | 'json'): Promise<void> => save(() => api.getReportsExport({ ...reportQuery(a), format }, long), `report.${format}`);
+export const saveRecords = (s: RecordSearch, format: 'csv' | 'json'): Promise<void> => save(() => api.getCallRecordsExport({ ...recordQuery(s), format }, long), `call-records.${format}`);
 
-function save(path: string, name: string): Promise<void> {
+function save(fetched: () => Promise<Response>, name: string): Promise<void> {
   return doing(async () => {
-    const file = await http.blob(path, EXPORT_MS);
+    const file = await (await fetched()).blob();
     const a = document.createElement('a');
     a.href = URL.createObjectURL(file);
     a.download = name;

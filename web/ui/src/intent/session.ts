@@ -8,9 +8,9 @@ import { nothing } from '../model/state';
 import { admin, leavingOpen, notice, rules, signedIn, signingIn, state, wanted } from '../model/store';
 import * as notify from '../phone/notify';
 import { text } from '../text/en';
-import type { Agent, AgentState, SessionAnswer, StateRequest } from '../wire/wire';
+import type { Agent, AgentState, StateRequest } from '../wire/wire';
 import { drafts } from './drafts';
-import { command, fail, forget, http, iceServers, owner, readState, socket, take, token, watch } from './link';
+import { api, commands, fail, forget, iceServers, owner, readState, socket, take, token, watch } from './link';
 import { rejoin } from './call';
 import './messages'; // reads a sign-out's event before this page forgets whose it was
 import * as sound from './sound';
@@ -28,7 +28,7 @@ export function begin(): void {
 export async function preflight(notifications: boolean): Promise<void> {
   const checks = { microphone: 'passed', speaker: 'passed', sound: 'passed', notifications: notifications ? 'passed' : 'failed' };
   try {
-    await http.json('POST', '/v1/agents/me/preflight', { checks });
+    await api.postAgentPreflight('me', { checks });
   } catch (err) {
     const p = Problem.of(err);
     notice.value = { kind: 'error', text: text.problems[p.code] ?? text.problem(p.detail) };
@@ -60,7 +60,7 @@ export async function signIn(t: string): Promise<void> {
   notice.value = null;
   try {
     token.value = t;
-    const answer = (await http.json('POST', '/v1/sessions', {})) as SessionAnswer;
+    const answer = await api.postSessions({});
     take(answer.token.token);
     session = answer.session.id;
     iceServers.value = answer.ice_servers;
@@ -93,7 +93,7 @@ export async function signIn(t: string): Promise<void> {
 export async function signOut(): Promise<void> {
   let answer: Agent;
   try {
-    answer = (await http.json('DELETE', `/v1/sessions/${session}`)) as Agent;
+    answer = await api.deleteSession(session);
   } catch (err) {
     const p = Problem.of(err);
     if (p.status !== 401 && p.status !== 404) {
@@ -146,9 +146,9 @@ export async function setState(to: 'ready' | 'not_ready', reason?: string): Prom
   const body: StateRequest = { state: to };
   if (reason !== undefined) body.reason = reason;
   try {
-    await command('POST', `/v1/agents/${a.id}/state`, body);
+    await commands.postAgentState(a.id, body);
   } catch {
-    return; // shown by command
+    return; // shown by commands
   }
   if (!isFree(state.value.agent?.state)) wanted.value = to;
 }

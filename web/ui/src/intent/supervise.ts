@@ -5,8 +5,8 @@ import { Problem } from '../link/problem';
 import * as tokens from '../link/token';
 import { allows } from '../model/grants';
 import { admin, signedIn } from '../model/store';
-import type { Alarm, LegAnswer, LegRequest, Supervision, SupervisionMode, Wall } from '../wire/wire';
-import { fail, http, iceServers, readState, token, watch } from './link';
+import type { Alarm, LegRequest, Supervision, SupervisionMode, Wall } from '../wire/wire';
+import { api, fail, iceServers, readState, token, watch } from './link';
 import * as sound from './sound';
 
 export const wall = signal<Wall | null>(null);
@@ -41,7 +41,7 @@ const EVERY_MS = 2_000;
 
 export async function look(): Promise<void> {
   try {
-    const w = (await http.json('GET', '/v1/wall')) as Wall;
+    const w = await api.getWall();
     wall.value = w;
     const mine = watching.value;
     if (mine !== null) {
@@ -72,12 +72,18 @@ async function act(f: () => Promise<unknown>): Promise<void> {
   }
 }
 
+const begin: Record<SupervisionMode, (call: string) => Promise<Supervision>> = {
+  monitor: (call) => api.postCallMonitor(call, {}),
+  coach: (call) => api.postCallCoach(call, {}),
+  barge: (call) => api.postCallBarge(call, {}),
+};
+
 /** supervise listens to a call, or changes how; audio starts with the first of them. */
 export async function supervise(callID: string, mode: SupervisionMode): Promise<void> {
   await act(async () => {
     const other = watching.value;
     if (other !== null && other.call_id !== callID) await end(other);
-    const s = (await http.json('POST', `/v1/calls/${callID}/${mode}`, {})) as Supervision;
+    const s = await begin[mode](callID);
     const joined = watching.value?.id === s.id;
     watching.value = s;
     if (!joined) await join(s);
@@ -88,22 +94,21 @@ async function join(s: Supervision): Promise<void> {
   await sound.connect(iceServers.value, {
     offer: async (sdp) => {
       const request: LegRequest = { call_id: s.call_id, sdp, role: 'supervisor', client_ref: s.id };
-      const answer = (await http.json('POST', '/v1/legs', request)) as LegAnswer;
+      const answer = await api.postLegs(request);
       return { legID: answer.leg.id, sdp: answer.sdp ?? '' };
     },
     trickle: async (leg, frag) => {
-      await http.text('PATCH', `/v1/legs/${leg}`, frag, { type: 'application/trickle-ice-sdpfrag' });
+      await api.patchLegTrickleIceSdpfrag(leg, frag);
     },
     restart: async (leg, sdp) => {
-      const answer = (await http.json('PATCH', `/v1/legs/${leg}`, { sdp }, { type: 'application/merge-patch+json' })) as LegAnswer;
-      return answer.sdp ?? '';
+      return (await api.patchLeg(leg, { sdp }))?.sdp ?? '';
     },
   });
 }
 
 async function end(s: Supervision): Promise<void> {
   over();
-  await http.json('DELETE', `/v1/supervisions/${s.id}`);
+  await api.deleteSupervision(s.id);
 }
 
 export async function leave(): Promise<void> {
@@ -114,16 +119,16 @@ export async function leave(): Promise<void> {
 /** takeOver makes the call mine; its audio goes on where it runs already. */
 export async function takeOver(callID: string): Promise<void> {
   await act(async () => {
-    await http.json('POST', `/v1/calls/${callID}/takeover`, {});
+    await api.postCallTakeover(callID, {});
     watching.value = null;
     await readState();
   });
 }
 
-export const endCall = (callID: string) => act(() => http.json('POST', `/v1/calls/${callID}/force-end`));
-export const forceState = (agent: string, state: 'ready' | 'not_ready') => act(() => http.json('POST', `/v1/agents/${agent}/force-state`, state === 'ready' ? { state } : { state, reason: 'supervisor' }));
-export const forceWrapup = (agent: string) => act(() => http.json('POST', `/v1/agents/${agent}/force-wrapup`, {}));
-export const forceSignOut = (agent: string) => act(() => http.json('POST', `/v1/agents/${agent}/force-signout`, {}));
+export const endCall = (callID: string) => act(() => api.postCallForceEnd(callID));
+export const forceState = (agent: string, state: 'ready' | 'not_ready') => act(() => api.postAgentForceState(agent, state === 'ready' ? { state } : { state, reason: 'supervisor' }));
+export const forceWrapup = (agent: string) => act(() => api.postAgentForceWrapup(agent, {}));
+export const forceSignOut = (agent: string) => act(() => api.postAgentForceSignout(agent));
 
 /** start keeps the wall fresh while a supervisor is signed in; called once. */
 export function start(): void {

@@ -1,58 +1,43 @@
 // Requests over HTTP, for what is not a command on the socket: SDP, recordings, sign-in.
 
+import type { ApiOptions, ApiRequest } from '../wire/api';
 import { Problem } from './problem';
 
-export interface Options {
-  type?: string; // content type of a string body
-  keepalive?: boolean; // outlives the page
-  timeoutMS?: number;
-  headers?: Record<string, string>;
-}
+const REQUEST_MS = 10_000; // an answer later than this is none
+const FILE_MS = 120_000; // how long a file may take
 
-/** Http speaks to the API of the page's own origin with the newest token. */
+/** Http speaks to the API of a server, the page's own when there is no base, with the newest token. */
 export class Http {
-  constructor(private readonly token: () => string) {}
+  constructor(
+    private readonly token: () => string,
+    private readonly base = '',
+  ) {}
 
-  /** json sends and parses JSON; null for an empty answer. Rejects with a Problem. */
-  async json(method: string, path: string, body?: unknown, opt: Options = {}): Promise<unknown> {
-    const res = await this.send(method, path, body, opt);
+  /** send is what an Api needs. It rejects with a Problem. */
+  readonly send = async (r: ApiRequest, opt: ApiOptions = {}): Promise<unknown> => {
+    const res = await this.ask(r, opt);
+    if (r.answer === 'response') return res;
     const text = await res.text();
-    return text === '' ? null : (JSON.parse(text) as unknown);
-  }
+    if (r.answer === 'status') return res.status;
+    return r.answer === 'nothing' || text === '' ? null : (JSON.parse(text) as unknown);
+  };
 
-  /** text is for bodies that are no JSON: SDP and its fragments. */
-  async text(method: string, path: string, body?: unknown, opt: Options = {}): Promise<string> {
-    return (await this.send(method, path, body, opt)).text();
-  }
-
-  async bytes(path: string): Promise<ArrayBuffer> {
-    return (await this.send('GET', path, undefined, { timeoutMS: 120_000 })).arrayBuffer();
-  }
-
-  /** blob is a file with its media type. */
-  async blob(path: string, timeoutMS = 120_000): Promise<Blob> {
-    return (await this.send('GET', path, undefined, { timeoutMS })).blob();
-  }
-
-  /** status sends and tells how it was answered, when it was not refused. */
-  async status(method: string, path: string): Promise<number> {
-    return (await this.send(method, path, undefined, {})).status;
-  }
-
-  private async send(method: string, path: string, body: unknown, opt: Options): Promise<Response> {
-    const headers: Record<string, string> = { Authorization: `Bearer ${this.token()}`, ...opt.headers };
+  private async ask({ method, path, body, type, answer }: ApiRequest, opt: ApiOptions): Promise<Response> {
+    const headers: Record<string, string> = { Authorization: `Bearer ${this.token()}` };
+    if (opt.idempotencyKey !== undefined) headers['Idempotency-Key'] = opt.idempotencyKey;
+    if (opt.ifMatch !== undefined) headers['If-Match'] = opt.ifMatch;
     const init: RequestInit = { method, headers, cache: 'no-store', keepalive: opt.keepalive ?? false };
     if (typeof body === 'string') {
-      headers['Content-Type'] = opt.type ?? 'text/plain';
+      headers['Content-Type'] = type ?? 'text/plain';
       init.body = body;
     } else if (body !== undefined) {
-      headers['Content-Type'] = opt.type ?? 'application/json';
+      headers['Content-Type'] = type ?? 'application/json';
       init.body = JSON.stringify(body);
     }
-    if (opt.keepalive !== true) init.signal = AbortSignal.timeout(opt.timeoutMS ?? 10_000);
+    if (opt.keepalive !== true) init.signal = AbortSignal.timeout(opt.timeoutMS ?? (answer === 'response' ? FILE_MS : REQUEST_MS));
     let res: Response;
     try {
-      res = await fetch(path, init);
+      res = await fetch(this.base + path, init);
     } catch (err) {
       const late = err instanceof DOMException && err.name === 'TimeoutError';
       throw late ? new Problem(0, 'timeout', 'the server did not answer in time') : Problem.of(err);

@@ -4,6 +4,7 @@
 
 import { CloseCursorExpired, CloseUnauthorized, Protocol } from '../wire/wire';
 import type { Command, Event, Hello, Reply, ServerFrame } from '../wire/wire';
+import type { ApiOptions, ApiRequest } from '../wire/api';
 import { backoff } from './backoff';
 import { Problem } from './problem';
 
@@ -39,7 +40,7 @@ export interface SocketConfig {
 }
 
 interface Waiting {
-  resolve: (body: unknown) => void;
+  resolve: (r: Reply) => void;
   reject: (p: Problem) => void;
   timer: ReturnType<typeof setTimeout>;
 }
@@ -99,8 +100,23 @@ export class Socket {
     if (this.greeted) this.wire?.send(JSON.stringify({ auth: this.cfg.token() }));
   }
 
+  /** send is what an Api needs. Files do not come over the socket. */
+  readonly send = async (r: ApiRequest, opt: ApiOptions = {}): Promise<unknown> => {
+    if (r.answer === 'response') throw new Problem(0, 'not_on_socket', 'files do not come over the event socket');
+    const more: Partial<Command> = {};
+    if (r.type !== undefined && r.type !== 'application/json') more.content_type = r.type;
+    if (opt.ifMatch !== undefined) more.if_match = opt.ifMatch;
+    if (opt.idempotencyKey !== undefined) more.idempotency_key = opt.idempotencyKey;
+    const reply = await this.exchange(r.method, r.path, r.body, opt.timeoutMS, more);
+    return r.answer === 'status' ? reply.status : (reply.body ?? null);
+  };
+
   /** request sends a command and resolves with the answer's body. Rejects with a Problem: the server's, `offline` or `timeout`. */
-  request(method: string, path: string, body?: unknown, timeoutMS = REQUEST_MS): Promise<unknown> {
+  async request(method: string, path: string, body?: unknown, timeoutMS = REQUEST_MS): Promise<unknown> {
+    return (await this.exchange(method, path, body, timeoutMS)).body ?? null;
+  }
+
+  private exchange(method: string, path: string, body: unknown, timeoutMS = REQUEST_MS, more: Partial<Command> = {}): Promise<Reply> {
     const wire = this.wire;
     if (wire === null || !this.greeted) return Promise.reject(new Problem(0, 'offline', 'not connected'));
     this.lastID++;
@@ -111,7 +127,7 @@ export class Socket {
         reject(new Problem(0, 'timeout', 'the server did not answer in time'));
       }, timeoutMS);
       this.waiting.set(id, { resolve, reject, timer });
-      const command: Command = body === undefined ? { id, method, path } : { id, method, path, body };
+      const command: Command = body === undefined ? { ...more, id, method, path } : { ...more, id, method, path, body };
       wire.send(JSON.stringify(command));
     });
   }
@@ -163,7 +179,7 @@ export class Socket {
     if (w === undefined) return; // came after its time-out
     this.waiting.delete(r.id);
     clearTimeout(w.timer);
-    if (r.status < 400) w.resolve(r.body ?? null);
+    if (r.status < 400) w.resolve(r);
     else w.reject(Problem.from(r.status, r.body));
   }
 

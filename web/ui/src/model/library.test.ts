@@ -33,17 +33,17 @@ describe('grants', () => {
 
 describe('query', () => {
   it('asks for a page of everything', () => {
-    expect(query(everything)).toBe(`limit=${SHOWN}`);
-    expect(query(everything, 'rec_9')).toBe(`limit=${SHOWN}&cursor=rec_9`);
+    expect(query(everything)).toEqual({ limit: SHOWN });
+    expect(query(everything, 'rec_9')).toEqual({ limit: SHOWN, cursor: 'rec_9' });
   });
   it('asks for what is filled in', () => {
-    const q = new URLSearchParams(query({ from: '2026-11-20', till: '2026-11-21', agent: ' maja ', queue: 'sales', number: '+386 40 555 012', state: 'stored', held: 'true' }));
-    expect(Object.fromEntries(q)).toEqual({
-      since: midnight('2026-11-20', 0), until: midnight('2026-11-22', 0), agent: 'maja', queue: 'sales', number: '+386 40 555 012', state: 'stored', held: 'true', limit: String(SHOWN),
+    const q = query({ from: '2026-11-20', till: '2026-11-21', agent: ' maja ', queue: 'sales', number: '+386 40 555 012', state: 'stored', held: 'true' });
+    expect(q).toEqual({
+      since: midnight('2026-11-20', 0), until: midnight('2026-11-22', 0), agent: 'maja', queue: 'sales', number: '+386 40 555 012', state: 'stored', held: true, limit: SHOWN,
     });
   });
   it('looks for the end of a number without its country', () => {
-    expect(new URLSearchParams(query({ ...everything, number: '555 012' })).get('number_end')).toBe('555 012');
+    expect(query({ ...everything, number: '555 012' }).number_end).toBe('555 012');
   });
   it('knows days, over the end of a year too', () => {
     expect(midnight('2026-12-31', 1)).toBe(new Date(2027, 0, 1).toISOString().replace('.000Z', 'Z'));

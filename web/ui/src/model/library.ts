@@ -1,6 +1,7 @@
 // Looking for recordings: what is asked of the server, how a recording's time line and its listening copy's lie
 // on each other, and which markers are worth a line. Pure.
 
+import type { GetRecordingsQuery } from '../wire/api';
 import type { Gap, Marker, RecordingState } from '../wire/wire';
 
 /** What is looked for; empty fields look for everything. Days are local, as the browser's date fields write them. */
@@ -21,11 +22,11 @@ export const SHOWN = 25;
 
 const DIGITS = /^[\d\s()./-]+$/;
 
-/** query is a search as the server's query string. A number without its country is looked for by its end. */
-export function query(s: Search, cursor = ''): string {
-  const q = new URLSearchParams();
-  const put = (name: string, value: string) => {
-    if (value !== '') q.set(name, value);
+/** query is a search as the server takes it. A number without its country is looked for by its end. */
+export function query(s: Search, cursor = ''): GetRecordingsQuery {
+  const q: GetRecordingsQuery = { limit: SHOWN };
+  const put = (name: 'since' | 'until' | 'agent' | 'queue' | 'number' | 'number_end' | 'state' | 'cursor', value: string) => {
+    if (value !== '') q[name] = value;
   };
   put('since', midnight(s.from, 0));
   put('until', midnight(s.till, 1));
@@ -34,10 +35,9 @@ export function query(s: Search, cursor = ''): string {
   const number = s.number.trim();
   put(DIGITS.test(number) ? 'number_end' : 'number', number);
   put('state', s.state);
-  put('held', s.held);
-  q.set('limit', String(SHOWN));
+  if (s.held !== '') q.held = s.held === 'true';
   put('cursor', cursor);
-  return q.toString();
+  return q;
 }
 
 /** midnight is the begin of a local day, or of one some days later, as the server writes times. */

@@ -20,14 +20,14 @@ describe('the begin of a day in a zone', () => {
 
 describe('queries', () => {
   it('asks for whole days of the zone', () => {
-    const q = new URLSearchParams(reportQuery({ from: '2026-10-25', till: '2026-10-25', zone: 'Europe/Ljubljana', every: 'hour', kind: 'agent' }));
-    expect(Object.fromEntries(q)).toEqual({ since: '2026-10-24T22:00:00Z', until: '2026-10-25T23:00:00Z', zone: 'Europe/Ljubljana', every: 'hour', kind: 'agent' });
-    expect(new URLSearchParams(reportQuery({ from: '', till: '', zone: 'UTC', every: 'all', kind: 'queue' })).has('since')).toBe(false);
+    const q = reportQuery({ from: '2026-10-25', till: '2026-10-25', zone: 'Europe/Ljubljana', every: 'hour', kind: 'agent' });
+    expect(q).toEqual({ since: '2026-10-24T22:00:00Z', until: '2026-10-25T23:00:00Z', zone: 'Europe/Ljubljana', every: 'hour', kind: 'agent' });
+    expect(reportQuery({ from: '', till: '', zone: 'UTC', every: 'all', kind: 'queue' })).toEqual({ zone: 'UTC', every: 'all', kind: 'queue' });
   });
   it('asks for records by what is filled in, and never for more than the end of a number', () => {
-    expect(recordQuery(anyRecord).toString()).toBe('');
+    expect(recordQuery(anyRecord)).toEqual({});
     const q = recordQuery({ ...anyRecord, agent: ' maja ', number: '+386 41 123 456', outcome: 'abandoned', direction: 'inbound', disposition: ' solved ' });
-    expect(Object.fromEntries(q)).toEqual({ agent: 'maja', number_end: '3456', outcome: 'abandoned', direction: 'inbound', disposition: 'solved' });
+    expect(q).toEqual({ agent: 'maja', number_end: '3456', outcome: 'abandoned', direction: 'inbound', disposition: 'solved' });
   });
 });
 

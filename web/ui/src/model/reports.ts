@@ -1,5 +1,6 @@
 // Asking for reports and call records, and how their numbers are written. Pure.
 
+import type { GetCallRecordsQuery, GetReportsQuery } from '../wire/api';
 import type { CallOutcome, Direction, ReportEvery, ReportKind } from '../wire/wire';
 import { clock } from './format';
 import { midnight } from './library';
@@ -50,14 +51,14 @@ function offset(at: number, zone: string): number {
   return Date.UTC(n('year'), n('month') - 1, n('day'), n('hour'), n('minute'), n('second')) - at;
 }
 
-/** reportQuery is a report's query string. */
-export function reportQuery(a: Ask): string {
-  const q = new URLSearchParams({ zone: a.zone, every: a.every, kind: a.kind });
+/** reportQuery is a report as the server is asked for it. */
+export function reportQuery(a: Ask): GetReportsQuery {
+  const q: GetReportsQuery = { zone: a.zone, every: a.every, kind: a.kind };
   const since = dayIn(a.from, 0, a.zone);
   const until = dayIn(a.till, 1, a.zone);
-  if (since !== '') q.set('since', since);
-  if (until !== '') q.set('until', until);
-  return q.toString();
+  if (since !== '') q.since = since;
+  if (until !== '') q.until = until;
+  return q;
 }
 
 /** What call records are looked for; empty fields look for everything. Days are local. */
@@ -74,11 +75,11 @@ export interface RecordSearch {
 
 export const anyRecord: RecordSearch = { from: '', till: '', agent: '', queue: '', number: '', disposition: '', direction: '', outcome: '' };
 
-/** recordQuery is a search as the server's query string, without page. */
-export function recordQuery(s: RecordSearch): URLSearchParams {
-  const q = new URLSearchParams();
-  const put = (name: string, value: string) => {
-    if (value !== '') q.set(name, value);
+/** recordQuery is a search as the server takes it, without page. */
+export function recordQuery(s: RecordSearch): Omit<GetCallRecordsQuery, 'cursor' | 'limit'> {
+  const q: GetCallRecordsQuery = {};
+  const put = (name: 'since' | 'until' | 'agent' | 'queue' | 'number_end' | 'disposition' | 'direction' | 'outcome', value: string) => {
+    if (value !== '') q[name] = value;
   };
   put('since', midnight(s.from, 0));
   put('until', midnight(s.till, 1));

@@ -3,10 +3,10 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { http } from '../../intent/link';
+import { api } from '../../intent/link';
 import { Problem } from '../../link/problem';
 import { text } from '../../text/en';
-import type { ConfigChange, ConfigDiff, DeskConfig, DeskConfigAnswer, DeskConfigList, DryRun, Finding } from '../../wire/wire';
+import type { ConfigChange, ConfigDiff, DeskConfig, DryRun, Finding } from '../../wire/wire';
 import { Dialog } from '../dialog';
 import { primary } from '../parts/parts';
 import css from './config.module.css';
@@ -38,16 +38,16 @@ export function ConfigPage() {
     }
   };
   const read = () => run(async () => {
-    const c = (await http.json('GET', '/v1/config/desk')) as DeskConfig;
+    const c = await api.getConfigDesk();
     base.value = c;
     source.value = JSON.stringify(c.config, null, 2);
     findings.value = c.findings ?? [];
     changes.value = null;
-    versions.value = ((await http.json('GET', '/v1/config/desk/versions')) as DeskConfigList).items;
+    versions.value = (await api.getConfigDeskVersions()).items;
   });
   const put = (check: boolean) => run(async () => {
     const body = { config: JSON.parse(source.value) as unknown, base: base.value?.version ?? 0, note: note.value, check };
-    const a = (await http.json('PUT', '/v1/config/desk', body)) as DeskConfigAnswer;
+    const a = await api.putConfigDesk(body);
     if (!check) {
       await read();
       done.value = t.saved(a.saved.version);
@@ -56,14 +56,13 @@ export function ConfigPage() {
     changes.value = a.changes;
   });
   const back = (version: number) => run(async () => {
-    const a = (await http.json('POST', '/v1/config/desk/rollback', { version, base: base.value?.version ?? 0 })) as DeskConfigAnswer;
+    const a = await api.postConfigDeskRollback({ version, base: base.value?.version ?? 0 });
     await read();
     changes.value = a.changes;
     done.value = t.saved(a.saved.version);
   });
   const differ = (version: number) => run(async () => {
-    const q = new URLSearchParams({ from: String(version), to: String(base.value?.version ?? 0) });
-    diff.value = (await http.json('GET', `/v1/config/desk/diff?${q.toString()}`)) as ConfigDiff;
+    diff.value = await api.getConfigDeskDiff({ from: version, to: base.value?.version ?? 0 });
   });
   useEffect(() => { void read(); }, []);
 
@@ -144,7 +143,7 @@ function WhoGets({ source }: { source: string }) {
     answer.value = null;
     try {
       const config = candidate.value ? { config: JSON.parse(source) as unknown } : {};
-      answer.value = (await http.json('POST', '/v1/config/desk/dryrun', { to: to.value, from: from.value, ...config })) as DryRun;
+      answer.value = await api.postConfigDeskDryrun({ to: to.value, from: from.value, ...config });
     } catch (err) {
       trouble.value = err instanceof SyntaxError ? t.notJSON + err.message : Problem.of(err).detail;
     }
