@@ -9,22 +9,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"flag"
-	"fmt"
-	"io"
 	"log"
-	"net/http"
 	"os"
 	"os/signal"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/coder/websocket"
-
+	"github.com/cordboard/cordboard/client"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -36,20 +29,22 @@ type contact struct {
 
 // plane is the whole state; only the loop over the events touches it.
 type plane struct {
-	api, token, transfer string
-	free                 []string // agents, the longest idle first
-	waiting              []string // calls, the oldest first
-	calls                map[string]*contact
+	api      *client.Client
+	transfer string
+	free     []string // agents, the longest idle first
+	waiting  []string // calls, the oldest first
+	calls    map[string]*contact
 }
-
-var client = http.Client{Timeout: 10 * time.Second}
 
 func main() {
 	api := flag.String("api", "http://127.0.0.1:8080", "the server")
 	agents := flag.String("agents", "", "agents' telephones as trunk/number, with commas")
 	transfer := flag.String("transfer", "", "where # sends a caller, as trunk/number")
 	flag.Parse()
-	p := &plane{api: *api, token: os.Getenv("CORDBOARD_TOKEN"), transfer: *transfer, free: strings.Split(*agents, ","), calls: map[string]*contact{}}
+	p := &plane{
+		api: client.New(*api, os.Getenv("CORDBOARD_TOKEN")), transfer: *transfer,
+		free: strings.Split(*agents, ","), calls: map[string]*contact{},
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := p.run(ctx); ctx.Err() == nil {
@@ -57,31 +52,19 @@ func main() {
 	}
 }
 
-// run follows the events until ctx ends or the connection breaks.
+// run follows the events until ctx ends. A connection that breaks comes back after the last event; where events were
+// missed the calls in between are unknown, and it is better to begin anew.
 func (p *plane) run(ctx context.Context) error {
-	conn, _, err := websocket.Dial(ctx, strings.Replace(p.api, "http", "ws", 1)+"/v1/events",
-		&websocket.DialOptions{Subprotocols: []string{"cordboard.v1", "bearer." + p.token}})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.CloseNow() }()
-	conn.SetReadLimit(1 << 20)
-	for {
-		_, b, err := conn.Read(ctx)
+	events := p.api.Events(ctx, client.EventOptions{Hello: func(wire.Hello) { log.Print("connected") }})
+	for e, err := range events {
 		if err != nil {
 			return err
 		}
-		var f struct{ Event *wire.Event }
-		if err := json.Unmarshal(b, &f); err != nil {
-			return err
-		} else if f.Event == nil {
-			log.Print("connected")
-			continue
-		}
-		if err := p.take(ctx, *f.Event); err != nil {
-			log.Printf("%s of %s: %v", f.Event.Type, f.Event.CallID, err)
+		if err := p.take(ctx, e); err != nil {
+			log.Printf("%s of %s: %v", e.Type, e.CallID, err)
 		}
 	}
+	return ctx.Err()
 }
 
 func (p *plane) take(ctx context.Context, e wire.Event) error {
@@ -102,7 +85,7 @@ func (p *plane) take(ctx context.Context, e wire.Event) error {
 		case e.Type == "leg.answered" && d.ID == c.agentLeg:
 			return p.bridge(ctx, e.CallID, c)
 		case e.Type == "leg.answered" && d.ID == c.targetLeg:
-			return p.post(ctx, "/v1/legs/"+c.agentLeg+"/hangup", nil, nil) // the transfer is complete
+			return p.api.PostLegHangup(ctx, c.agentLeg, wire.HangupRequest{}) // the transfer is complete
 		case e.Type == "leg.ended":
 			return p.left(ctx, e.CallID, c, d.ID)
 		}
@@ -110,7 +93,8 @@ func (p *plane) take(ctx context.Context, e wire.Event) error {
 		switch {
 		case c == nil || d.LegID != c.agentLeg:
 		case d.Digit == "*" && c.recording != "":
-			return p.post(ctx, "/v1/recordings/"+c.recording+"/pause", wire.PauseRequest{MaxSeconds: 3}, nil)
+			_, err := p.api.PostRecordingPause(ctx, c.recording, wire.PauseRequest{MaxSeconds: 3})
+			return err
 		case d.Digit == "#" && c.targetLeg == "":
 			return p.dial(ctx, e.CallID, p.transfer, wire.RoleExpert, &c.targetLeg)
 		}
@@ -122,10 +106,11 @@ func (p *plane) take(ctx context.Context, e wire.Event) error {
 func (p *plane) answer(ctx context.Context, d wire.Call) error {
 	c := &contact{caller: d.Legs[0].ID}
 	p.calls[d.ID] = c
-	for _, what := range []string{"/answer", "/hold"} {
-		if err := p.post(ctx, "/v1/legs/"+c.caller+what, nil, nil); err != nil {
-			return err
-		}
+	if _, err := p.api.PostLegAnswer(ctx, c.caller); err != nil {
+		return err
+	}
+	if _, err := p.api.PostLegHold(ctx, c.caller); err != nil {
+		return err
 	}
 	p.waiting = append(p.waiting, d.ID)
 	return p.serve(ctx)
@@ -146,12 +131,11 @@ func (p *plane) serve(ctx context.Context) error {
 }
 
 func (p *plane) bridge(ctx context.Context, id string, c *contact) error {
-	var r wire.Recording
 	c.bridged = true
-	if err := p.post(ctx, "/v1/legs/"+c.caller+"/resume", nil, nil); err != nil {
+	if _, err := p.api.PostLegResume(ctx, c.caller); err != nil {
 		return err
 	}
-	err := p.post(ctx, "/v1/calls/"+id+"/recordings", wire.RecordingRequest{}, &r)
+	r, err := p.api.PostCallRecordings(ctx, id, wire.RecordingRequest{})
 	c.recording = r.ID
 	return err
 }
@@ -168,7 +152,7 @@ func (p *plane) left(ctx context.Context, id string, c *contact, leg string) err
 	case leg == c.agentLeg && c.targetLeg != "":
 		return p.release(ctx, c)
 	}
-	return p.post(ctx, "/v1/calls/"+id+"/end", nil, nil)
+	return p.api.PostCallEnd(ctx, id, wire.HangupRequest{})
 }
 
 // release makes a call's agent free again.
@@ -182,34 +166,7 @@ func (p *plane) release(ctx context.Context, c *contact) error {
 
 func (p *plane) dial(ctx context.Context, call, to string, role wire.Role, leg *string) error {
 	trunk, number, _ := strings.Cut(to, "/")
-	var a wire.LegAnswer
-	err := p.post(ctx, "/v1/legs", wire.LegRequest{Kind: wire.LegSIP, CallID: call, Trunk: trunk, To: number, Role: role}, &a)
+	a, err := p.api.PostLegs(ctx, wire.LegRequest{Kind: wire.LegSIP, CallID: call, Trunk: trunk, To: number, Role: role}, client.PostLegsQuery{})
 	*leg = a.Leg.ID
-	return err
-}
-
-// post sends a request and reads its answer into out, which may be nil.
-func (p *plane) post(ctx context.Context, path string, in, out any) error {
-	body, _ := json.Marshal(in) // plain data
-	if in == nil {
-		body = nil
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.api+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+p.token)
-	res, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode >= 300 {
-		return fmt.Errorf("%s: %d %s: %w", path, res.StatusCode, b, err)
-	}
-	if out != nil {
-		err = json.Unmarshal(b, out)
-	}
 	return err
 }
