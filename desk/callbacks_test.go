@@ -388,14 +388,61 @@ func TestW111_W126_ScheduledAndCalledAtThatTime(t *testing.T) {
 }
 
 func TestW112_X15_G12_G16_FromEveryKindOfCall(t *testing.T) {
-	calling(t, nil, nil, func(t *testing.T, r *rig) {
-		r.ready("ana")
-		call, _ := r.talk("ana")
+	from := func(t *testing.T, r *rig, call string) {
+		t.Helper()
 		req := inHours(1)
 		req.CallID = call
-		if c := r.plan(req, "ana"); c.Origin != call {
+		c := r.plan(req, "ana")
+		if c.Origin != call || call == "" {
 			t.Errorf("%+v", c)
 		}
+		went(time.Hour + time.Second)
+		if now, err := r.Callback(c.ID); err != nil || now.State != wire.CallbackWaiting && now.State != wire.CallbackOffered {
+			t.Errorf("at its time: %+v %v", now, err)
+		}
+	}
+	t.Run("inbound", func(t *testing.T) {
+		calling(t, nil, nil, func(t *testing.T, r *rig) {
+			r.ready("ana")
+			call, _ := r.talk("ana")
+			from(t, r, call)
+		})
+	})
+	t.Run("a conference", func(t *testing.T) {
+		calling(t, nil, nil, func(t *testing.T, r *rig) {
+			r.ready("ana", "bor")
+			call, _ := r.talk("ana")
+			r.ok(r.Confer(t.Context(), call, "ana", wire.TargetRequest{Kind: wire.TargetAgent, Target: "bor"}, "ana"))
+			r.answers(call, "bor")
+			from(t, r, call)
+		})
+	})
+	t.Run("another callback", func(t *testing.T) {
+		calling(t, map[string]string{"041555555": "answer"}, nil, func(t *testing.T, r *rig) {
+			c := r.plan(inHours(1), "ana")
+			went(time.Hour + time.Second)
+			r.ready("ana")
+			call, _ := r.take("ana")
+			r.callback(c.ID, wire.CallbackTalking)
+			from(t, r, call)
+		})
+	})
+	t.Run("a campaign's", func(t *testing.T) {
+		working(t, wire.ModePreview, people(1), nil, map[string]string{"041000001": "answer"}, func(t *testing.T, r *rig, cid string) {
+			r.campaignStart(cid)
+			r.ready("ana")
+			rec := r.next(cid, "ana")
+			r.do(floor.ChangeRecord{ID: rec.ID, Do: "dial", Agent: "ana", Actor: "ana"})
+			from(t, r, r.record(cid, 1).CallID)
+		})
+	})
+	t.Run("after it", func(t *testing.T) {
+		calling(t, nil, nil, func(t *testing.T, r *rig) {
+			r.ready("ana")
+			call, leg := r.talk("ana")
+			r.end(leg, "hangup")
+			from(t, r, call)
+		})
 	})
 }
 

@@ -311,7 +311,7 @@ func TestG24_TheModeDecidesHowRecordsCome(t *testing.T) {
 }
 
 // Agents find contacts of the lists and call them back.
-func TestG17_CallbackFromTheContactSearch(t *testing.T) {
+func TestG17_S22_CallbackFromTheContactSearch(t *testing.T) {
 	working(t, wire.ModePreview, people(3), nil, nil, func(t *testing.T, r *rig, _ string) {
 		found := r.SearchContacts("person 2", 10)
 		if len(found) != 1 || found[0].ListName != "spring" || found[0].Row != 2 {

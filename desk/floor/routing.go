@@ -2,6 +2,7 @@ package floor
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cordboard/cordboard/desk/hours"
@@ -134,16 +135,27 @@ const (
 	ActDenoise    Action = "denoise"
 	ActVariables  Action = "variables"
 	ActCallback   Action = "callback"
-	ActCampaign   Action = "campaign"
-	ActExtend     Action = "extend_wrapup"
-	ActStation    Action = "station" // choose a desk phone
-	ActSearch     Action = "search"  // look a contact up
+	ActCampaign   Action = "campaign" // all that can be done with records; or one by one:
+
+	ActNext       Action = "campaign_next"
+	ActRecordDial Action = "campaign_dial"
+	ActDone       Action = "campaign_done"
+	ActReschedule Action = "campaign_reschedule"
+	ActReject     Action = "campaign_reject"
+	ActCancel     Action = "campaign_cancel"
+	ActDoNotCall  Action = "campaign_do_not_call"
+	ActChange     Action = "campaign_change"
+
+	ActExtend  Action = "extend_wrapup"
+	ActStation Action = "station" // choose a desk phone
+	ActSearch  Action = "search"  // look a contact up
 )
 
 // Actions are all actions.
 var Actions = []Action{
 	ActAnswer, ActDial, ActHold, ActMute, ActDTMF, ActConsult, ActConference, ActTransfer, ActEnd, ActPause,
 	ActDenoise, ActVariables, ActCallback, ActCampaign, ActExtend, ActStation, ActSearch,
+	ActNext, ActRecordDial, ActDone, ActReschedule, ActReject, ActCancel, ActDoNotCall, ActChange,
 }
 
 // Profile is what the agents who name it may do.
@@ -170,5 +182,9 @@ func (c *Config) may(a Agent, what Action) bool {
 		return true
 	}
 	i := slices.IndexFunc(c.Profiles, func(p Profile) bool { return p.ID == a.Profile })
-	return i >= 0 && slices.Contains(c.Profiles[i].Actions, what)
+	if i < 0 {
+		return false
+	}
+	all := c.Profiles[i].Actions
+	return slices.Contains(all, what) || strings.HasPrefix(string(what), string(ActCampaign)+"_") && slices.Contains(all, ActCampaign)
 }

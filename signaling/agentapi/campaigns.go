@@ -61,7 +61,7 @@ func campaignRoutes() []Route {
 			Response: wire.ContactMatches{}, Statuses: []int{200, 422, 503}, Handler: getContacts,
 		},
 		{
-			Method: patch, Pattern: "/v1/records/{record}", Act: "campaign", Grant: "campaign:write", Own: "agent:self",
+			Method: patch, Pattern: "/v1/records/{record}", Act: "campaign_change", Grant: "campaign:write", Own: "agent:self",
 			Summary: "Change what is known about a contact (merge patch)", Request: wire.RecordPatch{}, Types: []string{typeMerge},
 			Response: wire.CampaignRecord{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: changeRecord("change"),
 		},
@@ -95,7 +95,7 @@ func campaignRoutes() []Route {
 			Request: wire.CampaignRequest{}, Response: wire.Campaign{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: putCampaign,
 		},
 		{
-			Method: post, Pattern: "/v1/campaigns/{campaign}/next", Act: "campaign", Grant: "campaign:write", Own: "agent:self",
+			Method: post, Pattern: "/v1/campaigns/{campaign}/next", Act: "campaign_next", Grant: "campaign:write", Own: "agent:self",
 			Summary:  "The agent's next record; where records come by themselves, they come again after a Done and Stop",
 			Response: wire.Campaign{}, Statuses: []int{200, 404, 409, 429, 503}, Handler: postNext,
 		},
@@ -128,7 +128,7 @@ func campaignRoutes() []Route {
 		{"do-not-call", "do_not_call", "Close a record and never call its numbers again", nil},
 	} {
 		out = append(out, Route{
-			Method: post, Pattern: "/v1/records/{record}/" + do.verb, Act: "campaign", Grant: "campaign:write", Own: "agent:self", Summary: do.summary,
+			Method: post, Pattern: "/v1/records/{record}/" + do.verb, Act: "campaign_" + do.name, Grant: "campaign:write", Own: "agent:self", Summary: do.summary,
 			Request: do.request, Response: wire.CampaignRecord{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: changeRecord(do.name),
 		})
 	}

@@ -107,7 +107,7 @@ var matrix = []struct{ route, roles, act string }{
 	{"GET /v1/lists", "-yy", ""},
 	{"DELETE /v1/lists/{list}", "-yy", ""},
 	{"GET /v1/contacts", "ooy", "search"},
-	{"PATCH /v1/records/{record}", "oyy", "campaign"},
+	{"PATCH /v1/records/{record}", "oyy", "campaign_change"},
 	{"POST /v1/do-not-call", "-yy", ""},
 	{"GET /v1/do-not-call/{number}", "-yy", ""},
 	{"DELETE /v1/do-not-call/{number}", "-yy", ""},
@@ -115,18 +115,18 @@ var matrix = []struct{ route, roles, act string }{
 	{"GET /v1/campaigns", "oyy", ""},
 	{"GET /v1/campaigns/{campaign}", "oyy", ""},
 	{"PUT /v1/campaigns/{campaign}", "-yy", ""},
-	{"POST /v1/campaigns/{campaign}/next", "oyy", "campaign"},
+	{"POST /v1/campaigns/{campaign}/next", "oyy", "campaign_next"},
 	{"GET /v1/campaigns/{campaign}/records", "-yy", ""},
 	{"GET /v1/records/{record}", "oyy", ""},
 	{"POST /v1/campaigns/{campaign}/start", "-yy", ""},
 	{"POST /v1/campaigns/{campaign}/pause", "-yy", ""},
 	{"POST /v1/campaigns/{campaign}/finish", "-yy", ""},
-	{"POST /v1/records/{record}/dial", "oyy", "campaign"},
-	{"POST /v1/records/{record}/done", "oyy", "campaign"},
-	{"POST /v1/records/{record}/reschedule", "oyy", "campaign"},
-	{"POST /v1/records/{record}/reject", "oyy", "campaign"},
-	{"POST /v1/records/{record}/cancel", "oyy", "campaign"},
-	{"POST /v1/records/{record}/do-not-call", "oyy", "campaign"},
+	{"POST /v1/records/{record}/dial", "oyy", "campaign_dial"},
+	{"POST /v1/records/{record}/done", "oyy", "campaign_done"},
+	{"POST /v1/records/{record}/reschedule", "oyy", "campaign_reschedule"},
+	{"POST /v1/records/{record}/reject", "oyy", "campaign_reject"},
+	{"POST /v1/records/{record}/cancel", "oyy", "campaign_cancel"},
+	{"POST /v1/records/{record}/do-not-call", "oyy", "campaign_do_not_call"},
 	{"GET /v1/calls/{call}/handling", "oyy", ""},
 	{"POST /v1/calls/{call}/hold", "ooy", "hold"},
 	{"POST /v1/calls/{call}/resume", "ooy", "hold"},
@@ -314,7 +314,7 @@ func TestW1_WhatTheProfileDoesNotPermitIsRefused(t *testing.T) {
 			t.Errorf("%s by a program: %d", row.route, w.Code)
 		}
 	}
-	for _, act := range []string{"answer", "dial", "hold", "dtmf", "consult", "conference", "transfer", "end", "pause_recording", "variables", "callback", "campaign", "extend_wrapup", "station"} {
+	for _, act := range []string{"answer", "dial", "hold", "dtmf", "consult", "conference", "transfer", "end", "pause_recording", "variables", "callback", "campaign_next", "campaign_dial", "campaign_done", "campaign_reschedule", "campaign_reject", "campaign_cancel", "campaign_do_not_call", "campaign_change", "extend_wrapup", "station", "search"} {
 		if !asked[act] {
 			t.Errorf("no route asks for %s", act)
 		}
