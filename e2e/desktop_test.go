@@ -137,7 +137,7 @@ variables = [
   { name = "vip", label = "Contract", type = "yes_no", editable = true, popover = true },
   { name = "pin", label = "PIN", editable = true, secure = true },
 ]
-`), "8s").start()
+`), "12s").start()
 	p := newPhone(t, phoneOpts{user: "+38640555123", wav: toneFile(t, 500, 8000, 1, 60), codec: "PCMA/8000/1"})
 	d := newDesktop(t, s, "alice", toneFile(t, 440, 48000, 1, 10))
 	d.press("r")
@@ -150,7 +150,14 @@ variables = [
 			t.Fatalf("set %s: %d", name, st)
 		}
 	}
+	if got := d.text("tasks"); !strings.Contains(got, "Call") || !strings.Contains(got, "s to answer") {
+		t.Errorf("the requests do not show the ring: %q", got)
+	}
+	if d.has("popover") {
+		t.Error("the popover is there beside the open list")
+	}
 	d.see("aftermath", patience)
+	d.click("tasks-fold")
 	if got := d.text("aftermath"); !strings.Contains(got, "did not answer in time") || !strings.Contains(got, "Service") {
 		t.Errorf("the page says of the missed call: %q", got)
 	}
@@ -171,15 +178,8 @@ variables = [
 	if !strings.Contains(ring, "5123") {
 		t.Errorf("the ring does not show the last four digits: %q", ring)
 	}
-	if got := d.text("tasks"); !strings.Contains(got, "Call") || !strings.Contains(got, "s to answer") {
-		t.Errorf("the requests do not show the ring: %q", got)
-	}
 	d.picture("ring")
 	// Folded, the list makes room; the request stands at the bottom right until it is unfolded or answered.
-	if d.has("popover") {
-		t.Error("the popover is there beside the open list")
-	}
-	d.click("tasks-fold")
 	d.see("popover", patience)
 	d.until("the popover at the bottom right", `(() => { const r = document.querySelector('`+testid("popover")+`').getBoundingClientRect();
 		return innerWidth - r.right >= 0 && innerWidth - r.right < 40 && innerHeight - r.bottom >= 0 && innerHeight - r.bottom < 40 && r.left > innerWidth / 2; })()`)
