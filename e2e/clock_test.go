@@ -9,8 +9,8 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-// wrongClock sets the page's computer an hour ahead: all that tells the time of day.
-const wrongClock = `(() => {
+// hourAhead sets the page's computer an hour ahead: all that tells the time of day.
+const hourAhead = `(() => {
   const hour = 3600000, Real = Date;
   window.Date = class extends Real {
     constructor(...a) { if (a.length === 0) super(Real.now() + hour); else super(...a); }
@@ -27,7 +27,7 @@ func TestR19_W84_X1_TheComputersClockIsAnHourWrong(t *testing.T) {
 	s.configure(`ring = "4s", wrapup = "5s"`, `ring = "1m", wrapup = "6s"`)
 	s.start()
 	p := newPhone(t, phoneOpts{user: "caller", wav: toneFile(t, 500, 8000, 1, 60), codec: "PCMU/8000/1"})
-	d := newDesktop(t, s, "alice", toneFile(t, 440, 48000, 1, 10), wrongClock)
+	d := newDesktop(t, s, "alice", toneFile(t, 440, 48000, 1, 10), hourAhead)
 	d.until("the clock is wrong", fmt.Sprintf(`new Date().getTime() - %d > 3500000 && Date.now() - %[1]d > 3500000 && performance.timeOrigin + performance.now() - %[1]d > 3500000`, time.Now().UnixMilli()))
 	d.press("r")
 	p.dial(s, "1000", "udp")
