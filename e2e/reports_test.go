@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/cordboard/cordboard/client"
+	"github.com/cordboard/cordboard/desk/tally"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -29,6 +30,7 @@ func (s *server) records() []wire.CallRecord {
 // waiting; the records of both outlive a kill -9, the report agrees with them, and a supervisor finds both on the
 // desktop by keyboard, with the way to the recording.
 func TestX7_ReportsAndCallRecords(t *testing.T) {
+	began := time.Now()
 	s := newServer(t, "").start()
 	alice := s.signIn("alice", "agent", toneAlice).ready()
 	caller := newCaller(t, "041000111", toneCaller)
@@ -66,7 +68,9 @@ func TestX7_ReportsAndCallRecords(t *testing.T) {
 	if lost.Outcome != wire.OutcomeAbandoned || len(lost.Agents) != 0 || lost.WaitSeconds <= 0 {
 		t.Errorf("the abandoned call: %+v", lost)
 	}
-	report := must[wire.Report](t)(s.api().GetReports(soon(t), client.GetReportsQuery{Every: "all", Kind: "queue"}))
+	report := must[wire.Report](t)(s.api().GetReports(soon(t), client.GetReportsQuery{
+		Since: tally.Start(began).Add(-tally.Span), Until: tally.Start(began).Add(time.Hour), Every: "all", Kind: "queue",
+	}))
 	if len(report.Items) != 1 || report.Items[0].Offered != 2 || report.Items[0].Answered != 1 || report.Items[0].Abandoned != 1 || report.Items[0].Handled != 1 || report.Items[0].ServiceLevel == nil {
 		t.Errorf("the report: %+v", report.Items)
 	}
