@@ -21,8 +21,8 @@ import (
 	"github.com/cordboard/cordboard/bench/report"
 	"github.com/cordboard/cordboard/denoise"
 	"github.com/cordboard/cordboard/denoise/score"
-	"github.com/cordboard/cordboard/internal/wav"
 	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/media/wav"
 )
 
 type denoiseCmd struct {

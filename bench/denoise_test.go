@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cordboard/cordboard/internal/wav"
+	"github.com/cordboard/cordboard/media/wav"
 )
 
 // TestJudgePairs: pairs are found by name, grouped by noise and SNR, and scored before and after.

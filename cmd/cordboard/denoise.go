@@ -10,8 +10,8 @@ import (
 
 	"github.com/cordboard/cordboard/denoise"
 	"github.com/cordboard/cordboard/internal/resample"
-	"github.com/cordboard/cordboard/internal/wav"
 	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/media/wav"
 )
 
 type denoiseCmd struct {

@@ -15,10 +15,10 @@ import (
 
 	"github.com/cordboard/cordboard/denoise"
 	"github.com/cordboard/cordboard/internal/testaudio"
-	"github.com/cordboard/cordboard/internal/wav"
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec"
 	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/media/wav"
 	"github.com/cordboard/cordboard/mixer"
 )
 

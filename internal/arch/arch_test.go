@@ -27,7 +27,7 @@ var storeys = [][]string{
 	{"call"},
 	{"mixer", "denoise", "recorder"},
 	{"media/rtpleg", "media/webrtcleg"},
-	{"media/stream"},
+	{"media/stream", "media/wav"},
 	{"media/codec", "media/dtmf", "media/jitter", "media/prompt", "media/quality"},
 	{"media"},
 	{"media/pcm"},

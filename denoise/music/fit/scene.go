@@ -11,11 +11,11 @@ import (
 	"github.com/cordboard/cordboard/internal/resample"
 	"github.com/cordboard/cordboard/internal/testaudio"
 	"github.com/cordboard/cordboard/internal/vec"
-	"github.com/cordboard/cordboard/internal/wav"
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec/g711"
 	"github.com/cordboard/cordboard/media/codec/opus"
 	"github.com/cordboard/cordboard/media/pcm"
+	"github.com/cordboard/cordboard/media/wav"
 )
 
 // rate is that of the recordings, and seconds how much of one makes a scene.
