@@ -40,10 +40,15 @@ func (d *Desk) SetState(ctx context.Context, agentID string, state wire.AgentSta
 // SignIn signs an agent in on one more desktop. Somebody who was away becomes not_ready; somebody in a call
 // goes on with it.
 func (d *Desk) SignIn(ctx context.Context, agentID string) (wire.Session, error) {
+	return d.SignInAs(ctx, agentID, "")
+}
+
+// SignInAs is SignIn with the profile the agent has until signing out, in place of the one configured; "" is that one.
+func (d *Desk) SignInAs(ctx context.Context, agentID, profile string) (wire.Session, error) {
 	var s wire.Session
 	var err error
 	sid := id.New(id.Session)
-	if refused := d.ask(ctx, floor.SignIn{Agent: agentID, Session: sid}, func() { s, err = d.floor.Session(sid) }); refused != nil {
+	if refused := d.ask(ctx, floor.SignIn{Agent: agentID, Session: sid, Profile: profile}, func() { s, err = d.floor.Session(sid) }); refused != nil {
 		return wire.Session{}, refused
 	}
 	return s, err

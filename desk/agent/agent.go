@@ -57,6 +57,8 @@ type Agent struct {
 	Checks map[string]string `json:"checks,omitempty"`
 	// Station is the desk phone the agent's calls go to; empty: the browser.
 	Station string `json:"station,omitempty"`
+	// Profile is the one the agent signed in with, in place of the one configured; empty: that one.
+	Profile string `json:"profile,omitempty"`
 	Version uint64 `json:"version"`
 }
 
@@ -149,7 +151,7 @@ func (a Agent) rest(now time.Time) Agent {
 }
 
 func (a Agent) leave(now time.Time) Agent {
-	a.Leaving, a.Want, a.WantWhy, a.Sessions, a.Absent, a.Checks = false, "", "", nil, time.Time{}, nil
+	a.Leaving, a.Want, a.WantWhy, a.Sessions, a.Absent, a.Checks, a.Profile = false, "", "", nil, time.Time{}, nil, ""
 	return a.to(wire.AgentOffline, "", now)
 }
 

@@ -3,6 +3,7 @@ package floor
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -15,8 +16,9 @@ import (
 // maxReason bounds a reason in characters.
 const maxReason = 100
 
-// SignIn signs an agent in on a desktop; the floor keeps the session under the given id.
-type SignIn struct{ Agent, Session string }
+// SignIn signs an agent in on a desktop; the floor keeps the session under the given id. Profile is the agent's until
+// signing out, in place of the one configured; empty leaves what is.
+type SignIn struct{ Agent, Session, Profile string }
 
 // SignOut signs an agent out, now or when nothing is open any more.
 type SignOut struct{ Agent, Actor string }
@@ -93,13 +95,22 @@ func (in SignIn) step(f *Floor) error {
 	if err != nil {
 		return err
 	}
+	if in.Profile != "" && !slices.ContainsFunc(f.cfg.Profiles, func(p Profile) bool { return p.ID == in.Profile }) {
+		return problem.New(http.StatusUnprocessableEntity, "unknown_profile", "there is no profile %s to sign in with", in.Profile)
+	}
 	s := agent.Session{ID: in.Session, Created: f.now, Expires: f.now.Add(f.cfg.SessionLife.Duration), Up: true}
 	fresh := !a.SignedIn()
 	a = a.SignIn(s, f.now)
 	if fresh {
 		a.Station = f.agents[a.ID].Station
 	}
+	if in.Profile != "" {
+		a.Profile = in.Profile
+	}
 	f.setAgent(a, in.Agent)
+	if a.State == wire.AgentReady && !f.cfg.may(f.agents[a.ID].Agent, ActAnswer) {
+		f.setAgent(must(a.SetState(wire.AgentNotReady, agent.ReasonNotPermitted, f.now)), in.Agent)
+	}
 	f.announceAll(in.Agent)
 	return nil
 }

@@ -1,6 +1,7 @@
 package floor
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 
@@ -26,6 +27,14 @@ func newDirectory(cfg Config, version int) *Directory {
 		d.numbers[Normalize(n.Number)] = n
 	}
 	return d
+}
+
+// with is the same with another entry for one agent.
+func (d *Directory) with(a Agent) *Directory {
+	out := *d
+	out.agents = maps.Clone(d.agents)
+	out.agents[a.ID] = a
+	return &out
 }
 
 // NewDirectory is that of a configuration that is not in force.

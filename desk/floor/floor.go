@@ -12,6 +12,7 @@
 package floor
 
 import (
+	"cmp"
 	"container/heap"
 	"fmt"
 	"time"
@@ -100,10 +101,11 @@ type key struct {
 
 // staff is an agent's part of the configuration.
 type staff struct {
-	Agent
-	lines []*line
-	ids   []string // of the queues
-	pools []*pool
+	Agent          // with the profile in force
+	profile string // as configured
+	lines   []*line
+	ids     []string // of the queues
+	pools   []*pool
 }
 
 // Effect is something a step asks for: an Event or a Command.
@@ -210,7 +212,11 @@ func (f *Floor) apply(cfg Config) {
 		f.numbers[Normalize(n.Number)] = n
 	}
 	for _, a := range cfg.Agents {
-		s := &staff{Agent: a, ids: []string{}}
+		s := &staff{Agent: a, profile: a.Profile, ids: []string{}}
+		if worn := f.state.Agents[a.ID].Profile; worn != "" {
+			s.Profile = worn
+			f.dir = f.dir.with(s.Agent)
+		}
 		for _, l := range f.order {
 			if serves(a, l.Queue) {
 				s.lines, s.ids = append(s.lines, l), append(s.ids, l.ID)
@@ -416,6 +422,9 @@ func (f *Floor) indexAgent(old, a agent.Agent) {
 		agent.Agent
 		in bool
 	}{{old, false}, {a, true}} {
+		if side.in {
+			f.wear(cmp.Or(a.ID, old.ID), a.Profile)
+		}
 		s := f.agents[side.ID]
 		if s == nil {
 			continue
@@ -428,6 +437,20 @@ func (f *Floor) indexAgent(old, a agent.Agent) {
 		}
 	}
 	f.due.add(old.Due(), a.Due(), key{KindAgent, a.ID})
+}
+
+// wear gives an agent, who sits in no pool at the moment, the profile they signed in with, or, when that is empty, the one
+// configured.
+func (f *Floor) wear(id, profile string) {
+	s := f.agents[id]
+	if s == nil {
+		return
+	}
+	if profile = cmp.Or(profile, s.profile); profile != s.Profile {
+		s.Profile = profile
+		f.dir = f.dir.with(s.Agent)
+		f.rejoin(s)
+	}
 }
 
 func (f *Floor) indexContact(cid string, old, c contact.Contact) {

@@ -308,6 +308,60 @@ func TestW1_S22_PermissionsByProfile(t *testing.T) {
 	p.wants("ana", call)
 }
 
+// The profile somebody signs in with goes before the one configured until they sign out, also over a restart.
+func TestW1_ProfileOfTheSignIn(t *testing.T) {
+	cfg := stageConfig()
+	cfg.Profiles = []Profile{{ID: "novice", Actions: []Action{ActAnswer, ActHold}}, {ID: "clerk", Actions: []Action{ActSearch}}}
+	cfg.Agents[0].Profile = "clerk"
+	p := newPlay(t, cfg)
+	may := func(f *Floor, want bool) {
+		t.Helper()
+		if err := f.Directory().Allowed("ana", ActHold); (err == nil) != want {
+			t.Errorf("ana may hold: %v, want %t", err, want)
+		}
+	}
+	may(p.Floor, false)
+	if err := problem.As(p.try(SignIn{Agent: "ana", Session: "s", Profile: "root"})); err.Status != 422 || err.Code != "unknown_profile" {
+		t.Errorf("a profile there is not: %+v", err)
+	}
+	p.is("ana", wire.AgentOffline, "")
+	before := p.Directory()
+	p.do(SignIn{Agent: "ana", Session: "s", Profile: "novice"})
+	may(p.Floor, true)
+	if before.Allowed("ana", ActHold) == nil {
+		t.Error("a directory that was handed out has changed")
+	}
+	p.do(SetState{Agent: "ana", State: wire.AgentReady, Actor: "ana"})
+	p.wants("ana", p.ring("050", "100"))
+
+	state := NewState()
+	for _, c := range p.log {
+		if err := state.Apply(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := New(cfg, state, func(prefix string) string { return prefix + "_x" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	may(again, true)
+
+	p = newPlay(t, cfg)
+	p.do(SignIn{Agent: "ana", Session: "s", Profile: "novice"})
+	p.do(SetState{Agent: "ana", State: wire.AgentReady, Actor: "ana"})
+	p.do(SignIn{Agent: "ana", Session: "s2"}) // another tab, which says nothing about it
+	may(p.Floor, true)
+	p.do(SignIn{Agent: "ana", Session: "s3", Profile: "clerk"}) // one that takes calls away
+	p.is("ana", wire.AgentNotReady, "not_permitted")
+	p.do(SignOut{Agent: "ana", Actor: "ana"})
+	may(p.Floor, false)
+	p.do(SignIn{Agent: "ana", Session: "s4"})
+	may(p.Floor, false)
+	if err := p.try(SetState{Agent: "ana", State: wire.AgentReady, Actor: "ana"}); problem.As(err).Status != 403 {
+		t.Errorf("the configured profile is back: %v", err)
+	}
+}
+
 func TestX8_W22_PositionKeptRepeatsLimited(t *testing.T) {
 	cfg := stageConfig()
 	cfg.OfferAlarm, cfg.OfferLimit = 2, 3

@@ -196,6 +196,18 @@ func (f *Floor) pool(d demand) *pool {
 	return p
 }
 
+// rejoin finds the pools anew for somebody who sits in none at the moment.
+func (f *Floor) rejoin(s *staff) {
+	s.pools = nil
+	for _, p := range f.rank {
+		delete(p.score, s.ID)
+		if score, why := f.suits(p.demand, s); why == "" {
+			p.score[s.ID] = score
+			s.pools = append(s.pools, p)
+		}
+	}
+}
+
 // sweep drops the pools nobody stands in any more, but for the plain ones.
 func (f *Floor) sweep() {
 	for i := len(f.rank) - 1; i >= 0; i-- {
