@@ -1,10 +1,13 @@
 // Package auth says who speaks to the API and what they may do: short-lived JSON Web Tokens signed with
 // Ed25519 keys of this server's own, and the grants in them. A token is proof by itself, there is no table
-// of users; the keys live in the data folder and are made on first start.
+// of users; the keys live in the data folder and are made on first start. Beside our own, tokens of issuers that
+// are configured are believed, each within the bounds its entry sets.
 //
-// What RFC 8725 asks for is built in: one algorithm (EdDSA), chosen by us and never by the token; keys
-// found by kid in our own set only; jku, x5u, x5c, jwk and crit refused; audience, issuer, subject and
-// times required.
+// What RFC 8725 asks for is built in: one algorithm for a key (EdDSA for our own), chosen by us and never by the
+// token; keys found by kid in the set of the token's issuer only; jku, x5u, x5c, jwk and crit refused; audience,
+// issuer, subject and times required.
+//
+//	token > issuer > key by kid > algorithm, signature > times, audience > grants within the issuer's > not revoked
 package auth
 
 import (
@@ -20,6 +23,13 @@ type Claims struct {
 	Agent   string   `json:"agent,omitempty"`   // the agent behind the token, empty for a program
 	Session string   `json:"session,omitempty"` // the desktop session it is bound to
 	Grants  []string `json:"grants"`
+	// Profile is the desk's profile the agent signs in with, in place of the one configured; empty: that one.
+	Profile string `json:"profile,omitempty"`
+	// Until is the Unix second beyond which the token is not renewed, 0 for never.
+	Until int64 `json:"until,omitempty"`
+	// Foreign is the name of the issuer whose token it is, empty for one of our own. ID and Subject of a foreign token
+	// carry that name, so that they are nobody else's.
+	Foreign string `json:"-"`
 	// LifeSeconds is how long the token and those it is refreshed into live.
 	LifeSeconds int64 `json:"life,omitempty"`
 	jwt.RegisteredClaims
@@ -33,12 +43,29 @@ func (c Claims) Expires() time.Time {
 	return c.ExpiresAt.Time
 }
 
+// Root is the id of the token this one descends from by renewal and sign-in, its own if from none. What is revoked
+// is a root: with it goes whatever came of it.
+func (c Claims) Root() string {
+	root, _, _ := strings.Cut(c.ID, ".")
+	return root
+}
+
 // Actor is the name under which the bearer's doings are published.
 func (c Claims) Actor() string {
 	if c.Agent != "" {
 		return c.Agent
 	}
 	return c.Subject
+}
+
+// within names the first grant that ceiling does not cover, empty for none.
+func (c Claims) within(ceiling []string) string {
+	for _, g := range c.Grants {
+		if !(Claims{Grants: ceiling}).Allows(g) {
+			return g
+		}
+	}
+	return ""
 }
 
 // Allows reports whether the grants cover a permission. A grant is colon-separated words; it covers exactly

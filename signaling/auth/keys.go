@@ -42,7 +42,8 @@ type Keys struct {
 	sign   key
 	verify map[string]ed25519.PublicKey // by kid
 	now    func() time.Time
-	life   time.Duration // longest life of an API token
+	life   time.Duration       // longest life of an API token
+	others map[string]*Trusted // by the name they put into their tokens
 }
 
 type key struct {
@@ -80,6 +81,23 @@ func Open(folder string, maxLife time.Duration, now func() time.Time) (*Keys, er
 		k.verify[k.sign.id] = k.sign.private.Public().(ed25519.PublicKey)
 	}
 	return k, nil
+}
+
+// Trust believes tokens of other issuers too. To be called before the keys are used.
+func (k *Keys) Trust(issuers []*Trusted) {
+	k.others = make(map[string]*Trusted, len(issuers))
+	for _, i := range issuers {
+		k.others[i.cfg.Issuer] = i
+	}
+}
+
+// Life is the longest a token can be good for, whoever signed it.
+func (k *Keys) Life() time.Duration {
+	life := k.life
+	for _, i := range k.others {
+		life = max(life, i.cfg.MaxLife)
+	}
+	return life
 }
 
 func create(folder string, now time.Time) (string, error) {
@@ -142,7 +160,8 @@ func load(name string) (key, error) {
 }
 
 // Mint signs a token. LifeSeconds is cut to what the kind of token may have: DesktopLife with a session,
-// the longest life given to Open without. 0 asks for the longest. The claims come back as signed.
+// the longest life given to Open without, and never beyond Until. 0 asks for the longest. Claims with an ID
+// make a descendant of the token of that ID. The claims come back as signed.
 func (k *Keys) Mint(c Claims) (string, Claims, error) {
 	if len(c.Grants) > maxGrants {
 		return "", c, fmt.Errorf("auth: %d grants, at most %d", len(c.Grants), maxGrants)
@@ -165,8 +184,17 @@ func (k *Keys) Mint(c Claims) (string, Claims, error) {
 		life = limit
 	}
 	now := k.now().Truncate(time.Second)
+	if c.Until > 0 {
+		if life = min(life, time.Unix(c.Until, 0).Sub(now)); life <= 0 {
+			return "", c, fmt.Errorf("%w: its time for renewals is over", ErrToken)
+		}
+	}
 	c.LifeSeconds = int64(life / time.Second)
-	c.ID = id.New("tok")
+	if fresh := id.New("tok"); c.ID == "" {
+		c.ID = fresh
+	} else {
+		c.ID = c.Root() + "." + strings.TrimPrefix(fresh, "tok_")
+	}
 	c.Issuer, c.Audience = Issuer, jwt.ClaimStrings{Audience}
 	c.IssuedAt, c.NotBefore, c.ExpiresAt = jwt.NewNumericDate(now), jwt.NewNumericDate(now), jwt.NewNumericDate(now.Add(life))
 	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, c)
@@ -179,20 +207,30 @@ func (k *Keys) Mint(c Claims) (string, Claims, error) {
 }
 
 // Refresh signs a token like the one the claims came from, with a new life. It never gives more: same
-// subject, agent, session and grants, and no longer life.
+// subject, agent, session, profile, grants and end, and no longer life. A foreign token is its issuer's to renew.
 func (k *Keys) Refresh(c Claims) (string, Claims, error) {
+	if c.Foreign != "" {
+		return "", Claims{}, fmt.Errorf("%w: a token of %s is renewed by %s", ErrToken, c.Foreign, c.Foreign)
+	}
 	return k.Mint(Claims{
-		Agent: c.Agent, Session: c.Session, Grants: c.Grants, LifeSeconds: c.LifeSeconds,
-		RegisteredClaims: jwt.RegisteredClaims{Subject: c.Subject},
+		Agent: c.Agent, Session: c.Session, Grants: c.Grants, Profile: c.Profile, LifeSeconds: c.LifeSeconds, Until: c.Until,
+		RegisteredClaims: jwt.RegisteredClaims{Subject: c.Subject, ID: c.ID},
 	})
 }
 
-// Verify reads a token and believes it, or returns an error that is ErrToken.
+// Verify reads a token and believes it, or returns an error that is ErrToken. For a token of another issuer it may
+// wait for that issuer's keys, as long as the client given for them does.
 func (k *Keys) Verify(token string) (Claims, error) {
-	var c Claims
 	if len(token) > maxToken {
-		return c, fmt.Errorf("%w: longer than %d bytes", ErrToken, maxToken)
+		return Claims{}, fmt.Errorf("%w: longer than %d bytes", ErrToken, maxToken)
 	}
+	if len(k.others) > 0 {
+		// Which set of keys to look into, nothing more: the set's own checks come after.
+		if other := k.others[unverifiedIssuer(token)]; other != nil {
+			return other.verify(token, k.now)
+		}
+	}
+	var c Claims
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithAudience(Audience), jwt.WithIssuer(Issuer),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(Skew), jwt.WithTimeFunc(k.now), jwt.WithStrictDecoding())
@@ -219,19 +257,32 @@ func (k *Keys) Verify(token string) (Claims, error) {
 	return c, nil
 }
 
-// find is the key of a token's kid. Everything else a header could say about keys is refused.
-func (k *Keys) find(t *jwt.Token) (any, error) {
-	for name := range t.Header {
+// checkHeader refuses everything a header could say about keys besides alg and kid, and what else is not listed.
+func checkHeader(header map[string]any, types ...string) error {
+	for name := range header {
 		switch name {
 		case "alg", "kid", "typ":
+		case "x5t", "x5t#S256": // a finger print of the certificate: says nothing that kid does not
+			if len(types) == 1 {
+				return fmt.Errorf("header %q is not accepted", name)
+			}
 		default:
-			return nil, fmt.Errorf("header %q is not accepted", name)
+			return fmt.Errorf("header %q is not accepted", name)
 		}
 	}
-	if typ, ok := t.Header["typ"]; ok {
-		if s, _ := typ.(string); !strings.EqualFold(s, "JWT") {
-			return nil, errors.New("typ is not JWT")
+	if typ, ok := header["typ"]; ok {
+		s, _ := typ.(string)
+		if !slices.ContainsFunc(types, func(t string) bool { return strings.EqualFold(s, t) }) {
+			return errors.New("typ is not JWT")
 		}
+	}
+	return nil
+}
+
+// find is the key of a token's kid.
+func (k *Keys) find(t *jwt.Token) (any, error) {
+	if err := checkHeader(t.Header, "JWT"); err != nil {
+		return nil, err
 	}
 	kid, _ := t.Header["kid"].(string)
 	public, ok := k.verify[kid]

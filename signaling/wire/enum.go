@@ -46,6 +46,8 @@ var Enums = map[string][]string{
 	"WebhookState":   values(WebhookActive, WebhookFailing, WebhookDisabled),
 	"WebhookOutcome": values(WebhookDelivered, WebhookFailed, WebhookDead, WebhookTested),
 
+	"RevocationKind": values(RevokedToken, DisabledAccount),
+
 	"SupervisionMode":  values(Monitor, Coach, Barge),
 	"SupervisionState": values(SupervisionConnecting, SupervisionActive, SupervisionEnded),
 }

@@ -11,6 +11,7 @@ const Protocol = "cordboard.v1"
 // The close codes of the WebSocket, in the private range of RFC 6455, with their reasons.
 const (
 	CloseUnauthorized  = 4401 // no good token in time, or the token has run out: "unauthorized", "token_expired"
+	CloseRevoked       = 4403 // the token was good and no longer is: "token_revoked", "account_disabled"
 	CloseSlow          = 4408 // the client does not read: "too_slow"
 	CloseCursorExpired = 4410 // the cursor is older than what the server holds: "cursor_expired"; read the state afresh
 )
