@@ -79,9 +79,12 @@ func NewTransit(o TransitOptions) (*Transit, error) {
 	}
 	return &Transit{
 		o: o, base: strings.TrimRight(o.Address, "/") + "/v1/" + o.Mount + "/",
-		client: &http.Client{Timeout: o.Timeout, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: conf, MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute}},
+		client: &http.Client{CheckRedirect: stay, Timeout: o.Timeout, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: conf, MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute}},
 	}, nil
 }
+
+// stay follows no redirect: the request would carry the token to a host that the operator has not named.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // transitError is a refusal of the service.
 type transitError struct {

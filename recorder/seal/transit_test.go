@@ -213,3 +213,21 @@ func TestRecordTransitOptions(t *testing.T) {
 		}
 	}
 }
+
+// A redirect would carry the token to a host that the operator has not named: it is not followed.
+func TestRecordTransitStays(t *testing.T) {
+	reached := false
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+	defer other.Close()
+	srv := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
+	defer srv.Close()
+	o := TransitOptions{Address: srv.URL, Mount: "transit", Key: "recordings", Token: "s3cret", Timeout: time.Second}
+	k, err := NewTransit(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = k.Wrap(t.Context(), []byte("key"), "x")
+	if err == nil || !strings.Contains(err.Error(), "307") || reached {
+		t.Errorf("%v, reached %t", err, reached)
+	}
+}
