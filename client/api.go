@@ -1267,6 +1267,27 @@ func (c *Client) GetReportsExport(ctx context.Context, q GetReportsExportQuery, 
 	return response(ctx, c, "GET", "/v1/reports/export", q.values(), nil, opts)
 }
 
+// GetRevocations: tokens that were taken back and accounts that are disabled.
+//
+// GET /v1/revocations; grant token:read.
+func (c *Client) GetRevocations(ctx context.Context, opts ...Option) (wire.RevocationList, error) {
+	return one[wire.RevocationList](ctx, c, "GET", "/v1/revocations", nil, nil, opts)
+}
+
+// PostRevocations: take a token back, or disable an account: live sockets are closed.
+//
+// POST /v1/revocations; grant token:revoke.
+func (c *Client) PostRevocations(ctx context.Context, body wire.RevocationRequest, opts ...Option) (wire.Revocation, error) {
+	return one[wire.Revocation](ctx, c, "POST", "/v1/revocations", nil, object("application/json", body), opts)
+}
+
+// DeleteRevocation: enable a disabled account again.
+//
+// DELETE /v1/revocations/{revocation}; grant token:revoke.
+func (c *Client) DeleteRevocation(ctx context.Context, revocation string, opts ...Option) error {
+	return nothing(ctx, c, "DELETE", "/v1/revocations/"+escape(revocation), nil, nil, opts)
+}
+
 // PostRooms: a call with nobody in it yet, for legs of your own.
 //
 // POST /v1/rooms; grant room:control.
@@ -1316,6 +1337,20 @@ func (c *Client) DeleteSession(ctx context.Context, session string, opts ...Opti
 	return one[wire.Agent](ctx, c, "DELETE", "/v1/sessions/"+escape(session), nil, nil, opts)
 }
 
+// GetSignin: how people can sign in besides with a token.
+//
+// GET /v1/signin; needs no token.
+func (c *Client) GetSignin(ctx context.Context, opts ...Option) (wire.SignInOptions, error) {
+	return one[wire.SignInOptions](ctx, c, "GET", "/v1/signin", nil, nil, opts)
+}
+
+// PostSigninToken: the token of a sign-in that has just succeeded in this browser, once.
+//
+// POST /v1/signin/token; needs no token.
+func (c *Client) PostSigninToken(ctx context.Context, opts ...Option) (wire.Token, error) {
+	return one[wire.Token](ctx, c, "POST", "/v1/signin/token", nil, nil, opts)
+}
+
 // DeleteSupervision: a supervisor leaves a call.
 //
 // DELETE /v1/supervisions/{supervision}; grant supervise:all, or for one's own supervise:monitor.
@@ -1348,6 +1383,13 @@ func (c *Client) GetTargets(ctx context.Context, q GetTargetsQuery, opts ...Opti
 // POST /v1/token/refresh.
 func (c *Client) PostTokenRefresh(ctx context.Context, opts ...Option) (wire.Token, error) {
 	return one[wire.Token](ctx, c, "POST", "/v1/token/refresh", nil, nil, opts)
+}
+
+// PostTokenRevoke: give the token up, with all that came of it: its sockets are closed.
+//
+// POST /v1/token/revoke.
+func (c *Client) PostTokenRevoke(ctx context.Context, opts ...Option) error {
+	return nothing(ctx, c, "POST", "/v1/token/revoke", nil, nil, opts)
 }
 
 // GetWall: agents, queues and calls at one moment.

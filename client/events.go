@@ -161,7 +161,7 @@ func (s *stream) closed(err error, token string) error {
 		s.known = false
 		s.over = !s.yield(wire.Event{}, ErrMissed)
 		return ErrMissed
-	case end.Code == wire.CloseUnauthorized && s.c.Token() == token:
+	case (end.Code == wire.CloseUnauthorized || end.Code == wire.CloseRevoked) && s.c.Token() == token:
 		return &Problem{wire.Problem{Title: "Unauthorized", Status: http.StatusUnauthorized, Code: end.Reason, Detail: "the server does not accept the token"}}
 	}
 	return fmt.Errorf("cordboard: events: %w", err)

@@ -21,6 +21,8 @@ import (
 	"github.com/cordboard/cordboard/recorder"
 	"github.com/cordboard/cordboard/recorder/listen"
 	"github.com/cordboard/cordboard/signaling/agentapi"
+	"github.com/cordboard/cordboard/signaling/auth"
+	"github.com/cordboard/cordboard/signaling/oidc"
 	"github.com/cordboard/cordboard/signaling/siptrunk"
 	"github.com/cordboard/cordboard/signaling/webhook"
 )
@@ -41,6 +43,7 @@ type config struct {
 	// AuditDir is where it is written down who heard, took, held and deleted recordings.
 	AuditDir string           `toml:"audit_dir"`
 	HTTP     agentapi.Config  `toml:"http"`
+	Auth     authConfig       `toml:"auth"`
 	SIP      siptrunk.Config  `toml:"sip"`
 	WebRTC   webrtcleg.Config `toml:"webrtc"`
 	Mixer    mixerConfig      `toml:"mixer"`
@@ -98,6 +101,7 @@ func defaults() config {
 		KeyDir:        "data/keys",
 		AuditDir:      "data/audit",
 		HTTP:          agentapi.DefaultConfig(),
+		Auth:          authConfig{Issuers: []auth.IssuerConfig{}, Providers: []oidc.Config{}},
 		SIP:           siptrunk.DefaultConfig(),
 		WebRTC:        webrtcleg.Config{UDPPort: 7882, IPs: []string{}, PublicIPs: []string{}, DisconnectedAfter: webrtcleg.DefaultDisconnectedAfter, LostAfter: webrtcleg.DefaultLostAfter},
 		Mixer:         mixerConfig{Poll: true, MaxBusy: mixer.DefaultMaxBusy, MaxLate: mixer.DefaultMaxLate},
@@ -160,7 +164,7 @@ func (c *config) complete() error {
 		}
 		c.SIP.AdvertisedIP = ip
 	}
-	errs := []error{c.Egress.Validate(), c.Webhooks.Validate(c.Egress.CheckURL), c.HTTP.Validate(), c.SIP.Validate(), c.WebRTC.Validate(), c.Calls.Validate(), c.Store.Validate(), c.Mixer.validate()}
+	errs := []error{c.Egress.Validate(), c.Webhooks.Validate(c.Egress.CheckURL), c.HTTP.Validate(), c.Auth.validate(c.Egress.CheckURL), c.SIP.Validate(), c.WebRTC.Validate(), c.Calls.Validate(), c.Store.Validate(), c.Mixer.validate()}
 	if c.Recorder.Enabled {
 		errs = append(errs, c.Recorder.Validate())
 	}

@@ -46,7 +46,7 @@ func TestExampleTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := regexp.MustCompile(`(?m)^(trunks|queues|numbers|agents|policies|more|skills|calendars|stages|profiles|hooks|subscriptions) = \[\]\n`).ReplaceAllString(string(text), "")
+	plain := regexp.MustCompile(`(?m)^(trunks|queues|numbers|agents|policies|more|skills|calendars|stages|profiles|hooks|subscriptions|issuers|providers) = \[\]\n`).ReplaceAllString(string(text), "")
 	plain = regexp.MustCompile(`(?m)^# (\[\[|[a-z_]+ = )`).ReplaceAllString(plain, "$1")
 	var got config
 	if err := conf.Load([]byte(plain), &got); err != nil {
@@ -54,6 +54,7 @@ func TestExampleTables(t *testing.T) {
 	}
 	got.SIP.Trunks[0].PasswordFile = ""
 	got.Webhooks.Subscriptions[0].SecretFile = secretFile(t)
+	got.Auth.PublicURL, got.Auth.Issuers[0].Keys[0].File = "https://desk.example.com", secretFile(t)
 	if err := got.complete(); err != nil {
 		t.Error(err)
 	}

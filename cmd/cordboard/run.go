@@ -68,13 +68,15 @@ type node struct {
 	webrtc   *webrtcleg.API
 	ports    *rtpleg.PortPool
 	keys     *auth.Keys
-	audit    *audit.Log
-	api      *agentapi.Server
-	webhooks *webhook.Hooks
-	router   *routehook.Router
-	master   []byte // secrets of webhooks are derived from it
-	listener net.Listener
-	restored uint64 // the newest event the store had
+	// revocations is what is no longer believed.
+	revocations *auth.Revocations
+	audit       *audit.Log
+	api         *agentapi.Server
+	webhooks    *webhook.Hooks
+	router      *routehook.Router
+	master      []byte // secrets of webhooks are derived from it
+	listener    net.Listener
+	restored    uint64 // the newest event the store had
 
 	mu       sync.Mutex
 	draining bool
@@ -95,13 +97,16 @@ func build(cfg config) (_ *node, err error) {
 	if n.listener, err = net.Listen("tcp", cfg.HTTP.Listen); err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	if n.keys, err = auth.Open(cfg.KeyDir, cfg.HTTP.TokenLife, time.Now); err != nil {
+	if err = n.buildAuth(); err != nil {
 		return nil, err
 	}
 	if n.audit, err = audit.Open(cfg.AuditDir, time.Now); err != nil {
 		return nil, err
 	}
 	if n.store, err = store.Open(cfg.Store, n.log.With("part", "store")); err != nil {
+		return nil, err
+	}
+	if err = n.buildRevocations(); err != nil {
 		return nil, err
 	}
 	if n.events, err = n.store.EventLog("events", eventMaxAge); err != nil {
@@ -236,7 +241,7 @@ func (n *node) buildSignaling() error {
 		}),
 		RTP:      agentapi.RTPFunc(n.plainLeg),
 		Audit:    n.audit,
-		Webhooks: n.webhooks,
+		Webhooks: n.webhooks, Revocations: n.revocations,
 		Draining: n.isDraining, Live: n.board.Live,
 		Stats: map[string]func() any{
 			"mixer":   func() any { return mixerStats(n.engine.Stats()) },
@@ -261,6 +266,11 @@ func (n *node) buildSignaling() error {
 		deps.Collectors = append(deps.Collectors, reportStats{n.desk.Totals})
 		for _, r := range n.desk.WrapupReasons() {
 			deps.Rules.WrapupReasons = append(deps.Rules.WrapupReasons, r.Code)
+		}
+	}
+	if len(n.cfg.Auth.Providers) > 0 {
+		if deps.SignIn, err = n.buildSignIn(); err != nil {
+			return err
 		}
 	}
 	if n.api, err = agentapi.New(n.cfg.HTTP, deps); err != nil {
@@ -344,6 +354,7 @@ func (n *node) run(ctx context.Context) error {
 	if n.desk != nil {
 		start(&highParts, high, "desk", n.desk.Run)
 	}
+	start(&highParts, high, "revocations", n.revocations.Run)
 	start(&highParts, high, "sip", n.sip.Run)
 	start(&highParts, high, "http", func(ctx context.Context) error { return n.api.Serve(ctx, n.listener) })
 	n.log.Info("cordboard is up", "version", version, "http", n.listener.Addr().String(), "sip_udp", n.cfg.SIP.UDP, "sip_tcp", n.cfg.SIP.TCP, "webrtc", n.webrtc.Port())

@@ -91,6 +91,9 @@ func Parse(doc []byte) ([]Operation, error) {
 		}
 		for _, method := range slices.Sorted(maps.Keys(d.Paths[path])) {
 			raw := d.Paths[path][method]
+			if raw.forBrowsers() {
+				continue
+			}
 			ops, err := raw.read(strings.ToUpper(method), path)
 			if err != nil {
 				return nil, fmt.Errorf("apigen: %s %s: %w", method, path, err)
@@ -99,6 +102,18 @@ func Parse(doc []byte) ([]Operation, error) {
 		}
 	}
 	return all, nil
+}
+
+// forBrowsers says whether an operation only ever sends a browser on, which is nothing a client could call.
+func (o *operation) forBrowsers() bool {
+	on := false
+	for status := range o.Responses {
+		if status[0] == '2' {
+			return false
+		}
+		on = on || status[0] == '3'
+	}
+	return on
 }
 
 func (o *operation) read(method, path string) ([]Operation, error) {

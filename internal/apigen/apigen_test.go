@@ -102,7 +102,7 @@ func TestParseRefuses(t *testing.T) {
 
 func TestOrderAndSocket(t *testing.T) {
 	const op = `{"operationId":"%s","responses":{"204":{}}}`
-	d := fmt.Sprintf(`{"paths":{"/v1/b":{"post":`+op+`,"get":`+op+`},"/v1/a":{"get":`+op+`},"/v1/events":{"get":{}}}}`, "three", "two", "one")
+	d := fmt.Sprintf(`{"paths":{"/v1/b":{"post":`+op+`,"get":`+op+`},"/v1/a":{"get":`+op+`},"/v1/events":{"get":{}},"/v1/page":{"get":{"responses":{"302":{},"404":{}}}}}}`, "three", "two", "one")
 	ops, err := Parse([]byte(d))
 	if err != nil {
 		t.Fatal(err)

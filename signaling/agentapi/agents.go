@@ -2,6 +2,7 @@ package agentapi
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -86,7 +87,13 @@ func (q *request) replyAgent(a wire.Agent, err error) error {
 }
 
 func postRefresh(q *request) error {
+	if name := q.claims.Foreign; name != "" {
+		return problem.New(http.StatusForbidden, "foreign_token", "a token of %s is renewed by %s", name, name)
+	}
 	t, c, err := q.s.deps.Keys.Refresh(q.claims)
+	if errors.Is(err, auth.ErrToken) {
+		return unauthorized("signin_over", "this sign-in has lasted as long as it may, sign in again")
+	}
 	if err != nil {
 		return err
 	}
@@ -106,7 +113,11 @@ func postSession(q *request) error {
 	if err != nil {
 		return err
 	}
-	ses, err := d.SignIn(q.ctx(), id)
+	profile := ""
+	if id == q.claims.Agent {
+		profile = q.claims.Profile
+	}
+	ses, err := d.SignInAs(q.ctx(), id, profile)
 	if err != nil {
 		return err
 	}
@@ -119,8 +130,8 @@ func postSession(q *request) error {
 		grants = auth.AgentGrants() // somebody signs an agent in: the desktop gets an agent's grants
 	}
 	token, claims, err := q.s.deps.Keys.Mint(auth.Claims{
-		Agent: id, Session: ses.ID, Grants: grants,
-		RegisteredClaims: jwt.RegisteredClaims{Subject: id},
+		Agent: id, Session: ses.ID, Grants: grants, Profile: profile, Until: q.claims.Until,
+		RegisteredClaims: jwt.RegisteredClaims{Subject: id, ID: q.claims.ID},
 	})
 	if err != nil {
 		return err

@@ -63,7 +63,8 @@ type Desk interface {
 	Agents() []wire.Agent
 	Agent(id string) (wire.Agent, error)
 	SetState(ctx context.Context, agentID string, state wire.AgentState, reason, actor string) (wire.Agent, error)
-	SignIn(ctx context.Context, agentID string) (wire.Session, error)
+	// SignInAs takes the profile the agent has until signing out; empty: the one configured.
+	SignInAs(ctx context.Context, agentID, profile string) (wire.Session, error)
 	SignOut(ctx context.Context, agentID, actor string) (wire.Agent, error)
 	Session(id string) (wire.Session, error)
 	SessionUp(ctx context.Context, id string) error
@@ -194,10 +195,14 @@ type Deps struct {
 	Webhooks   Webhooks
 	WebRTC     WebRTC
 	RTP        RTP
-	Audit      *audit.Log // who did what with recordings, and as a supervisor; nil: nothing is written down
-	Bus        *event.Bus
-	Log        *slog.Logger
-	Desktop    http.Handler // the agent desktop, at /
+	// SignIn is the providers people sign in with, Revocations what is no longer believed; nil: none.
+	SignIn      SignIn
+	Revocations *auth.Revocations
+
+	Audit   *audit.Log // who did what with recordings, and as a supervisor; nil: nothing is written down
+	Bus     *event.Bus
+	Log     *slog.Logger
+	Desktop http.Handler // the agent desktop, at /
 	// Rules is what a desktop is told at sign-in.
 	Rules wire.DesktopConfig
 	// ICEServers is asked at each sign-in, so that credentials can be fresh; nil: none.

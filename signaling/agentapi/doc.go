@@ -15,5 +15,6 @@
 //
 // The cursor of the event stream is global: an agent who sees only own events sees gaps in seq, and a gap
 // means "not yours", never "lost". What the server cannot deliver it says by closing: 4410 when the cursor
-// has fallen out of the history, 4408 when the client does not read, 4401 when the token has run out.
+// has fallen out of the history, 4408 when the client does not read, 4401 when the token has run out,
+// 4403 when it was revoked or its account disabled.
 package agentapi

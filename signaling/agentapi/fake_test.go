@@ -339,6 +339,7 @@ type fakeDesk struct {
 	forced   []string // what supervisors did
 	mu       sync.Mutex
 	sessions map[string]wire.Session
+	profile  string // of the last sign-in
 	denied   string // the action nobody is permitted
 	full     bool
 	lost     []string
@@ -371,6 +372,13 @@ func (d *fakeDesk) SetState(_ context.Context, aid string, s wire.AgentState, re
 	a, err := d.Agent(aid)
 	a.State, a.Version = s, a.Version+1
 	return a, err
+}
+
+func (d *fakeDesk) SignInAs(ctx context.Context, aid, profile string) (wire.Session, error) {
+	d.mu.Lock()
+	d.profile = profile
+	d.mu.Unlock()
+	return d.SignIn(ctx, aid)
 }
 
 func (d *fakeDesk) SignIn(_ context.Context, aid string) (wire.Session, error) {
@@ -692,7 +700,7 @@ func newFixture(t testing.TB, change ...func(*Config, *Deps)) *fixture {
 	}
 	cfg := DefaultConfig()
 	deps := Deps{
-		Audit: log, Webhooks: fakeWebhooks{},
+		Audit: log, Webhooks: fakeWebhooks{}, Revocations: newRevocations(t), SignIn: &fakeSignIn{who: whoIsAlice()},
 		Keys: f.keys, Calls: f.calls, Desk: f.desk, Recordings: fakeRecordings{}, Bus: f.bus, Log: slog.New(slog.DiscardHandler),
 		WebRTC: WebRTCFunc(func(_ context.Context, offer string, streams bool) (WebRTCLeg, string, error) {
 			if !strings.HasPrefix(offer, "v=0") {

@@ -156,6 +156,14 @@ var matrix = []struct{ route, roles, act string }{
 	{"GET /v1/call-records/export", "-yy", ""},
 	{"GET /v1/reports", "-yy", ""},
 	{"GET /v1/reports/export", "-yy", ""},
+	{"GET /v1/signin", "***", ""},
+	{"GET /v1/signin/{provider}", "***", ""},
+	{"GET /v1/signin/{provider}/return", "***", ""},
+	{"POST /v1/signin/token", "***", ""},
+	{"POST /v1/token/revoke", "yyy", ""},
+	{"GET /v1/revocations", "--y", ""},
+	{"POST /v1/revocations", "--y", ""},
+	{"DELETE /v1/revocations/{revocation}", "--y", ""},
 	{"GET /v1/wall", "-yy", ""},
 	{"POST /v1/calls/{call}/monitor", "-yy", ""},
 	{"POST /v1/calls/{call}/coach", "-yy", ""},
@@ -175,6 +183,7 @@ func pathOf(pattern string) string {
 		"{room}", roomID, "{recording}", recID, "{track}", "customer-1", "{capture}", "cap_1", "{callback}", callbackID,
 		"{campaign}", campaignID, "{record}", recordID, "{list}", "lst_1", "{number}", "041", "{name}", "pin",
 		"{supervision}", "sup_1", "{webhook}", "whk_1",
+		"{provider}", "company", "{revocation}", "account.626f62",
 	).Replace(pattern)
 }
 
@@ -372,6 +381,7 @@ func TestDeskOffLeavesAMediaServer(t *testing.T) {
 		"PATCH /v1/calls/{call}/variables", "POST /v1/calls/{call}/recordings", "POST /v1/legs", "POST /v1/legs/{leg}/hold",
 		"POST /v1/legs/{leg}/answer", "POST /v1/rooms", "PATCH /v1/rooms/{room}/matrix", "GET /v1/recordings", "GET /v1/audit",
 		"POST /v1/recordings/{recording}/hold", "POST /v1/token/refresh", "GET /v1/events", "GET /healthz",
+		"POST /v1/token/revoke", "POST /v1/revocations", "GET /v1/signin",
 	} {
 		if !media[want] {
 			t.Errorf("%s is gone with the contact centre", want)

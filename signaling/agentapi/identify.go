@@ -28,13 +28,16 @@ func (q *request) identify() error {
 	return err
 }
 
-// believe verifies a token and that the session it is bound to still is.
+// believe verifies a token, that it was not revoked and that the session it is bound to still is.
 func (s *Server) believe(token string) (auth.Claims, error) {
 	c, err := s.deps.Keys.Verify(token)
 	if err != nil {
 		e := unauthorized("invalid_token", strings.TrimPrefix(err.Error(), "auth: "))
 		e.Err = err
 		return c, e
+	}
+	if err := s.deps.Revocations.Check(c); err != nil {
+		return c, err
 	}
 	return c, s.sessionLives(c)
 }

@@ -59,6 +59,9 @@ func (s *Server) handle(route *Route) http.Handler {
 			if !route.Public {
 				if local {
 					q.claims = c.bearer()
+					if err := s.deps.Revocations.Check(q.claims); err != nil { // its socket is about to be closed
+						return err
+					}
 				} else if err := q.identify(); err != nil {
 					return err
 				}

@@ -43,6 +43,8 @@ type Server struct {
 	limits *limiter
 	// publicLimits is for people without a token.
 	publicLimits *limiter
+	// signInLimits is for browsers on their way to a provider and back.
+	signInLimits *limiter
 	replays      *replays
 	legs         *legTable
 	plays        plays
@@ -72,9 +74,12 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, deps: deps, log: deps.Log, now: deps.Now, routes: routes(), api: http.NewServeMux(),
 		limits:       newLimiter(rate.Limit(cfg.RateLimit), cfg.Burst, deps.Now),
-		publicLimits: newLimiter(rate.Every(publicPeriod), publicBurst, deps.Now), replays: newReplays(deps.Now), legs: newLegTable(),
+		publicLimits: newLimiter(rate.Every(publicPeriod), publicBurst, deps.Now), signInLimits: newLimiter(signInRate, signInBurst, deps.Now), replays: newReplays(deps.Now), legs: newLegTable(),
 		frames: newFrameCache(), stats: newCounters(), pace: defaultPace(),
 		sockets: make(map[*socket]struct{}), sessions: make(map[string]int), perToken: make(map[string]int),
+	}
+	if deps.Revocations != nil {
+		deps.Revocations.OnChange(s.dropRevoked)
 	}
 	for i := range s.routes {
 		r := &s.routes[i]

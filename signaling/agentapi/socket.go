@@ -118,7 +118,7 @@ func getEvents(q *request) error {
 	}
 	claims, err := s.believe(token)
 	if err != nil {
-		_ = conn.Close(wire.CloseUnauthorized, problem.As(err).Code)
+		_ = conn.Close(websocket.StatusCode(closeCode(err)), problem.As(err).Code)
 		return nil
 	}
 	c.claims = claims
@@ -206,6 +206,11 @@ func (s *Server) enter(c *socket) (code int, reason string) {
 	case s.perToken[c.claims.Subject] >= s.cfg.Sockets:
 		s.mu.Unlock()
 		return int(websocket.StatusPolicyViolation), "too_many_sockets"
+	}
+	// Under the lock of dropRevoked: what is revoked after this look finds the socket on the books.
+	if err := s.deps.Revocations.Check(c.claims); err != nil {
+		s.mu.Unlock()
+		return closeCode(err), problem.As(err).Code
 	}
 	s.sockets[c] = struct{}{}
 	s.perToken[c.claims.Subject]++
@@ -314,7 +319,7 @@ func (c *socket) renew(token string) {
 	old := c.bearer()
 	switch {
 	case err != nil:
-		c.end(wire.CloseUnauthorized, problem.As(err).Code)
+		c.end(closeCode(err), problem.As(err).Code)
 	case claims.Subject != old.Subject || claims.Agent != old.Agent || claims.Session != old.Session:
 		c.end(wire.CloseUnauthorized, "other_bearer")
 	default:
