@@ -18,7 +18,7 @@ const b64 = (v) => Buffer.from(JSON.stringify(v)).toString('base64url');
 const agentGrants = ['agent:self', 'recording:read:own', 'recording:listen:own'];
 export const jwt = (grants = agentGrants, who = { sub: 'agt_1', agent: 'agt_1' }) => `${b64({ alg: 'none' })}.${b64({ ...who, grants, iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 900 })}.x`;
 /** The token of somebody who takes no calls. */
-export const officeJwt = () => jwt(['recording:*', 'audit:read', 'config:read', 'report:read', 'call-record:read'], { sub: 'quality' });
+export const officeJwt = () => jwt(['recording:*', 'audit:read', 'config:read', 'report:read', 'call-record:read', 'webhook:*'], { sub: 'quality' });
 
 /** Mock is the whole server; tests and screenshots call its methods to bring the page where they want it. */
 export class Mock {
@@ -267,6 +267,12 @@ export class Mock {
     return done;
   }
 
+  /** webhooks are one that works and one that fails. */
+  webhooks() {
+    const one = { url: 'https://crm.example.com/cordboard', events: ['call.*'], state: 'active', created: iso(), seq: 9, behind: 0, dead: 2, delivered: iso() };
+    return [{ id: 'whk_1', description: 'Customer records', ...one }, { ...one, id: 'whk_2', url: 'https://reports.example.com/in', events: [], state: 'failing', attempt: 3, next: iso(Date.now() + 60_000), error: 'answered 503', behind: 17, dead: 0 }];
+  }
+
   // --- the API --------------------------------------------------------------------------------------
 
   /** answer gives [status, body] for a request, on the socket or over HTTP. */
@@ -288,6 +294,11 @@ export class Mock {
         this.setAgent({ state: body.state, reason: body.reason });
         if (body.state === 'ready' && this.auto) setTimeout(() => this.agent.state === 'ready' && this.ring(), this.auto);
         return [200, this.agent];
+      case 'GET signin': return [200, { providers: this.providers ?? [] }];
+      case 'POST token/revoke': return [204, null];
+      case 'GET webhooks': return [200, { items: this.webhooks() }];
+      case 'GET webhooks/*/attempts': return [200, { items: [{ time: iso(), event_id: 'evt_9', seq: 9, type: 'call.ended', attempt: 3, outcome: 'failed', status: 503, ms: 41, error: 'answered 503' }] }];
+      case 'GET webhooks/*/dead': return [200, { items: [4, 5].map((seq) => ({ event_id: `evt_${seq}`, seq, type: 'call.created', time: iso(), first: iso(), died: iso(), attempts: 5, status: 422, error: 'answered 422' })) }];
       case 'GET wall': return [200, this.wall()];
       case 'POST calls/*/monitor': case 'POST calls/*/coach': case 'POST calls/*/barge': {
         this.supervision = { id: 'sup_1', call_id: at[1], by: 'agt_1', mode: at[2], state: 'active', since: iso() };

@@ -165,13 +165,26 @@ async function office(colorScheme, viewport, name) {
   await id('records-recording').focus();
   await page.keyboard.press('Enter');
   await page.waitForSelector('[data-recording=rec_1] [data-testid=library-detail]');
+  await id('page-webhooks').focus();
+  await page.keyboard.press('Enter');
+  await id('webhook-dead').first().focus();
+  await page.keyboard.press('Enter');
+  await id('webhook-letter').nth(1).waitFor();
+  await shot('29-webhooks');
+  await id('webhook-new').focus();
+  await page.keyboard.press('Enter');
+  await id('webhook-form').waitFor();
+  await shot('30-webhook-new');
+  await page.keyboard.press('Escape');
   await context.close();
   mock.close();
 }
 
 async function walk(colorScheme, viewport, name) {
   const { mock, base, context, page, complain, id, on, shot } = await opened(colorScheme, viewport, name);
+  mock.providers = [{ id: 'company', name: 'Example Ltd', path: '/v1/signin/company' }];
   await page.goto(`${base}/`);
+  await id('signin-with-company').waitFor();
   await shot('01-signin');
   await id('signin-token').fill('nonsense');
   await id('signin').click();

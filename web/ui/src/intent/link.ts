@@ -17,7 +17,7 @@ export const iceServers = signal<RTCIceServer[]>([]);
 /** The API over HTTP. A refusal is the caller's to show. */
 export const api = new Api(new Http(() => token.value).send);
 
-let onRefused: () => void = () => undefined;
+let onRefused: (why: string) => void = () => undefined;
 let onSnapshot: () => void = () => undefined;
 let renewTimer: ReturnType<typeof setTimeout> | undefined;
 let held: Event[] | null = null; // events that came while a snapshot was on its way
@@ -47,7 +47,7 @@ export const socket = new Socket({
       if (s === 'open' || s === 'closed') linkLostAt.value = null;
       link.value = s;
     },
-    refused: () => onRefused(),
+    refused: (revoked) => onRefused(revoked ? 'token_revoked' : ''),
   },
 });
 
@@ -58,8 +58,8 @@ export function watch(f: (e: Event) => void): void {
   watchers.push(f);
 }
 
-/** owner says who is told when the token is refused and when a snapshot has replaced the state. */
-export function owner(refused: () => void, read: () => void): void {
+/** owner says who is told when the token is refused, with the code of why where it is known, and when a snapshot has replaced the state. */
+export function owner(refused: (why: string) => void, read: () => void): void {
   onRefused = refused;
   onSnapshot = read;
 }
@@ -123,7 +123,8 @@ async function renew(): Promise<void> {
     take(fresh.token);
     socket.renewed();
   } catch (err) {
-    if (Problem.of(err).status === 401) onRefused();
+    const p = Problem.of(err);
+    if (p.status === 401) onRefused(p.code);
     else renewTimer = setTimeout(() => void renew(), 5_000);
   }
 }

@@ -1,6 +1,6 @@
 // Signing in and out, and the agent's own state.
 
-import { batch, effect } from '@preact/signals';
+import { batch, effect, signal } from '@preact/signals';
 import { Problem } from '../link/problem';
 import * as tokens from '../link/token';
 import { allows, queues } from '../model/grants';
@@ -8,20 +8,47 @@ import { nothing } from '../model/state';
 import { admin, leavingOpen, notice, rules, signedIn, signingIn, state, wanted } from '../model/store';
 import * as notify from '../phone/notify';
 import { text } from '../text/en';
-import type { Agent, AgentState, StateRequest } from '../wire/wire';
+import type { Agent, AgentState, SignInProvider, StateRequest } from '../wire/wire';
 import { drafts } from './drafts';
-import { api, commands, fail, forget, iceServers, owner, readState, socket, take, token, watch } from './link';
+import { api, commands, fail, forget, iceServers, owner, readState, say, socket, take, token, watch } from './link';
 import { rejoin } from './call';
 import './messages'; // reads a sign-out's event before this page forgets whose it was
 import * as sound from './sound';
 
 let session = '';
 
-/** begin signs in with the token of the address or of this tab, if there is one. */
+/** The providers people can sign in with, as the server names them. */
+export const providers = signal<SignInProvider[]>([]);
+
+/** begin signs in with what a provider has just vouched for, or the token of the address or of this tab, if there is one. */
 export function begin(): void {
   owner(refused, () => void rejoin());
+  void api.getSignin().then((o) => (providers.value = o.providers), () => undefined);
+  const answer = tokens.signInAnswer();
+  if (answer !== null) {
+    void arrive(answer);
+    return;
+  }
   const t = tokens.fromFragment() ?? tokens.load();
   if (t !== null) void signIn(t);
+}
+
+/** arrive goes on where a provider has sent the browser back. */
+async function arrive(answer: string): Promise<void> {
+  if (answer !== 'done') {
+    notice.value = { kind: 'error', text: text.providers.failed[answer] ?? text.providers.failedOtherwise };
+    return;
+  }
+  signingIn.value = true;
+  try {
+    const got = await api.postSigninToken();
+    signingIn.value = false;
+    await signIn(got.token);
+  } catch (err) {
+    signingIn.value = false;
+    const p = Problem.of(err);
+    notice.value = { kind: 'error', text: text.providers.failed[p.code] ?? say(p) };
+  }
 }
 
 /** preflight tells the server that the sound check was passed, before it offers a call. */
@@ -36,14 +63,16 @@ export async function preflight(notifications: boolean): Promise<void> {
 }
 
 /** What a token that is no agent's may come for. */
-const office = ['config:read', 'config:write', 'recording:read', 'audit:read', 'supervise:wall', 'campaign:write', 'report:read', 'call-record:read'];
+const office = ['config:read', 'config:write', 'recording:read', 'audit:read', 'supervise:wall', 'campaign:write', 'report:read', 'call-record:read', 'webhook:read'];
 
 /** administers starts the office with a token that is no agent's. */
 export function administers(t: string): boolean {
   const c = tokens.claims(t);
-  const may = c !== null && c.agent === undefined && office.some((p) => allows(c.grants ?? [], p) || queues(c.grants ?? [], p).length > 0);
+  const over = c?.exp !== undefined && c.exp * 1000 < Date.now(); // the server will say so
+  const may = c !== null && !over && c.agent === undefined && office.some((p) => allows(c.grants ?? [], p) || queues(c.grants ?? [], p).length > 0);
   if (may) {
-    token.value = t;
+    take(t);
+    notice.value = null;
     admin.value = true;
   }
   return may;
@@ -134,9 +163,26 @@ function leave(): void {
   });
 }
 
-function refused(): void {
+function refused(why: string): void {
   leave();
-  notice.value = { kind: 'error', text: text.signin.refused };
+  admin.value = false;
+  const words: Partial<Record<string, string>> = { token_revoked: text.providers.revoked, account_disabled: text.providers.revoked, signin_over: text.providers.over };
+  notice.value = { kind: 'error', text: words[why] ?? text.signin.refused };
+}
+
+/** signOutOffice gives the token of somebody who takes no calls up, here and at the server. */
+export async function signOutOffice(): Promise<void> {
+  try {
+    await api.postTokenRevoke();
+  } catch (err) {
+    const p = Problem.of(err);
+    if (p.status !== 401 && p.status !== 503) {
+      fail(err);
+      return;
+    }
+  }
+  leave();
+  admin.value = false;
 }
 
 /** setState asks for ready or not ready. During a call and its wrap-up the server keeps it for afterwards. */

@@ -38,6 +38,7 @@ let hellos: [Hello, boolean][];
 let events: Event[];
 let states: LinkState[];
 let refused: number;
+let revoked: boolean;
 let token: string;
 let tokenRefused: boolean;
 let socket: Socket;
@@ -51,7 +52,7 @@ const wire = (): FakeWire => {
 
 beforeEach(() => {
   vi.useFakeTimers();
-  [wires, hellos, events, states, refused, token, tokenRefused] = [[], [], [], [], 0, 'tok1', false];
+  [wires, hellos, events, states, refused, revoked, token, tokenRefused] = [[], [], [], [], 0, false, 'tok1', false];
   socket = new Socket({
     url: 'ws://x/v1/events',
     token: () => token,
@@ -66,8 +67,9 @@ beforeEach(() => {
       hello: (h, fresh) => hellos.push([h, fresh]),
       event: (e) => events.push(e),
       state: (s) => states.push(s),
-      refused: () => {
+      refused: (why) => {
         refused++;
+        revoked = why;
         socket.stop();
       },
     },
@@ -156,6 +158,7 @@ describe('connecting', () => {
     socket.start(1);
     wire().breaks(4401, 'token_expired');
     expect(refused).toBe(1);
+    expect(revoked).toBe(false);
     vi.advanceTimersByTime(60_000);
     expect(wires).toHaveLength(1);
 
@@ -166,6 +169,12 @@ describe('connecting', () => {
       await vi.advanceTimersByTimeAsync(2_000);
     }
     expect(refused).toBe(2);
+    expect(revoked).toBe(false);
+
+    socket.start(1);
+    wire().breaks(4403, 'account_disabled');
+    expect(refused).toBe(3);
+    expect(revoked).toBe(true);
   });
   it('goes on trying when only the network is gone', async () => {
     socket.start(1);

@@ -2,7 +2,7 @@
 // by itself, with a cursor, so that nothing is missed; where the server no longer holds the events in
 // between, it says so and the state is read afresh.
 
-import { CloseCursorExpired, CloseUnauthorized, Protocol } from '../wire/wire';
+import { CloseCursorExpired, CloseRevoked, CloseUnauthorized, Protocol } from '../wire/wire';
 import type { Command, Event, Hello, Reply, ServerFrame } from '../wire/wire';
 import type { ApiOptions, ApiRequest } from '../wire/api';
 import { backoff } from './backoff';
@@ -16,8 +16,8 @@ export interface Listener {
   hello(h: Hello, fresh: boolean): void;
   event(e: Event): void;
   state(s: LinkState): void;
-  /** The server refuses us for good reason: the token is no longer valid. */
-  refused(): void;
+  /** The server refuses us for good reason: the token is no longer valid. revoked: it was taken back. */
+  refused(revoked: boolean): void;
 }
 
 /** The part of a browser's WebSocket used here; tests bring their own. */
@@ -200,9 +200,9 @@ export class Socket {
       this.again(0);
       return;
     }
-    if (code === CloseUnauthorized) {
+    if (code === CloseUnauthorized || code === CloseRevoked) {
       this.drop();
-      this.cfg.listener.refused(); // who stops us, or has renewed the token
+      this.cfg.listener.refused(code === CloseRevoked); // who stops us, or has renewed the token
     }
     this.lost();
   }
@@ -221,7 +221,7 @@ export class Socket {
 
   private askToken(): void {
     void this.cfg.tokenRefused?.().then((no) => {
-      if (no && !this.stopped) this.cfg.listener.refused();
+      if (no && !this.stopped) this.cfg.listener.refused(false);
     });
   }
 

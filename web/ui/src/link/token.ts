@@ -36,6 +36,13 @@ export function renewIn(c: Claims, now: number): number {
   return Math.max(0, c.exp * 1000 - now - life / 3);
 }
 
+/** signInAnswer takes `#signin=…` out of the address bar: done, or the code of what went wrong at a provider; null without one. */
+export function signInAnswer(): string | null {
+  const answer = new URLSearchParams(location.hash.slice(1)).get('signin');
+  if (answer !== null) history.replaceState(null, '', location.pathname + location.search);
+  return answer;
+}
+
 /** fromFragment takes `#token=…` out of the address bar, so that it is neither bookmarked nor shown. */
 export function fromFragment(): string | null {
   const token = new URLSearchParams(location.hash.slice(1)).get('token');

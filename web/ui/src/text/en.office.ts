@@ -2,7 +2,7 @@
 
 export const office = {
   pages: {
-    title: 'Pages', desk: 'Calls', history: 'My calls', wall: 'Supervision', campaigns: 'Campaigns', reports: 'Reports', records: 'Call records', recordings: 'Recordings', audit: 'Audit log', config: 'Configuration',
+    title: 'Pages', desk: 'Calls', history: 'My calls', wall: 'Supervision', campaigns: 'Campaigns', reports: 'Reports', records: 'Call records', recordings: 'Recordings', audit: 'Audit log', webhooks: 'Webhooks', config: 'Configuration',
   },
 
   campaigns: {

@@ -1,11 +1,13 @@
 // Every word the desktop shows. A translation is a second file of the same shape.
 
+import { access } from './en.access';
 import { office } from './en.office';
 import { work } from './en.work';
 
 export const text = {
   ...work,
   ...office,
+  ...access,
 
   product: 'cordboard',
 
@@ -406,6 +408,7 @@ export const text = {
       'recording.key_erased_refused': 'Erasing the key refused', 'recording.deleted': 'Deleted', 'recording.exported': 'Exported',
       'recording.verified': 'Verified', 'recording.key_rewrapped': 'Key wrapped anew',
       'call_records.read': 'Call records read', 'call_records.exported': 'Call records exported', 'report.exported': 'Report exported',
+      'signin.succeeded': 'Signed in at a provider', 'token.revoked': 'Token revoked', 'account.disabled': 'Account disabled', 'account.enabled': 'Account enabled',
     } as Record<string, string>,
   },
 

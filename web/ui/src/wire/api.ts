@@ -81,11 +81,15 @@ import type {
   ReplayAnswer,
   ReplayRequest,
   Report,
+  Revocation,
+  RevocationList,
+  RevocationRequest,
   RollBackRequest,
   Room,
   RoomRequest,
   SessionAnswer,
   SessionRequest,
+  SignInOptions,
   SlotList,
   Snapshot,
   StateRequest,
@@ -950,6 +954,21 @@ export class Api {
     return this.send({ method: 'GET', path: `/v1/reports/export${search(q)}`, answer: 'response' }, opt) as Promise<Response>;
   }
 
+  /** Tokens that were taken back and accounts that are disabled. `GET /v1/revocations; grant token:read` */
+  getRevocations(opt?: ApiOptions): Promise<RevocationList> {
+    return this.send({ method: 'GET', path: '/v1/revocations', answer: 'object' }, opt) as Promise<RevocationList>;
+  }
+
+  /** Take a token back, or disable an account: live sockets are closed. `POST /v1/revocations; grant token:revoke` */
+  postRevocations(body: RevocationRequest, opt?: ApiOptions): Promise<Revocation> {
+    return this.send({ method: 'POST', path: '/v1/revocations', body, type: 'application/json', answer: 'object' }, opt) as Promise<Revocation>;
+  }
+
+  /** Enable a disabled account again. `DELETE /v1/revocations/{revocation}; grant token:revoke` */
+  deleteRevocation(revocation: string, opt?: ApiOptions): Promise<void> {
+    return this.send({ method: 'DELETE', path: `/v1/revocations/${e(revocation)}`, answer: 'nothing' }, opt) as Promise<void>;
+  }
+
   /** A call with nobody in it yet, for legs of your own. `POST /v1/rooms; grant room:control` */
   postRooms(body: RoomRequest, opt?: ApiOptions): Promise<Room> {
     return this.send({ method: 'POST', path: '/v1/rooms', body, type: 'application/json', answer: 'object' }, opt) as Promise<Room>;
@@ -985,6 +1004,16 @@ export class Api {
     return this.send({ method: 'DELETE', path: `/v1/sessions/${e(session)}`, answer: 'object' }, opt) as Promise<Agent>;
   }
 
+  /** How people can sign in besides with a token. `GET /v1/signin; needs no token` */
+  getSignin(opt?: ApiOptions): Promise<SignInOptions> {
+    return this.send({ method: 'GET', path: '/v1/signin', answer: 'object' }, opt) as Promise<SignInOptions>;
+  }
+
+  /** The token of a sign-in that has just succeeded in this browser, once. `POST /v1/signin/token; needs no token` */
+  postSigninToken(opt?: ApiOptions): Promise<Token> {
+    return this.send({ method: 'POST', path: '/v1/signin/token', answer: 'object' }, opt) as Promise<Token>;
+  }
+
   /** A supervisor leaves a call. `DELETE /v1/supervisions/{supervision}; grant supervise:all, or for one's own supervise:monitor` */
   deleteSupervision(supervision: string, opt?: ApiOptions): Promise<void> {
     return this.send({ method: 'DELETE', path: `/v1/supervisions/${e(supervision)}`, answer: 'nothing' }, opt) as Promise<void>;
@@ -998,6 +1027,11 @@ export class Api {
   /** A fresh token with the same grants and session. `POST /v1/token/refresh` */
   postTokenRefresh(opt?: ApiOptions): Promise<Token> {
     return this.send({ method: 'POST', path: '/v1/token/refresh', answer: 'object' }, opt) as Promise<Token>;
+  }
+
+  /** Give the token up, with all that came of it: its sockets are closed. `POST /v1/token/revoke` */
+  postTokenRevoke(opt?: ApiOptions): Promise<void> {
+    return this.send({ method: 'POST', path: '/v1/token/revoke', answer: 'nothing' }, opt) as Promise<void>;
   }
 
   /** Agents, queues and calls at one moment. `GET /v1/wall; grant supervise:wall` */

@@ -8,6 +8,9 @@ export const Protocol = "cordboard.v1";
 /** no good token in time, or the token has run out: "unauthorized", "token_expired" */
 export const CloseUnauthorized = 4401;
 
+/** the token was good and no longer is: "token_revoked", "account_disabled" */
+export const CloseRevoked = 4403;
+
 /** the client does not read: "too_slow" */
 export const CloseSlow = 4408;
 
@@ -19,6 +22,57 @@ export const MainSide = "main";
 
 /** The sides of a call during a consult. */
 export const ConsultSide = "consult";
+
+/** SignInOptions is what a page for signing in offers beside a token. */
+export interface SignInOptions {
+  providers: SignInProvider[];
+}
+
+/** SignInProvider is a place where people sign in that vouches for them here (OpenID Connect). */
+export interface SignInProvider {
+  id: string;
+  /** as in "Sign in with Example Ltd" */
+  name: string;
+  /** where to send the browser */
+  path: string;
+}
+
+/** RevocationKind is what is refused. */
+export type RevocationKind = "token" | "account";
+export const revocationKindValues: readonly RevocationKind[] = ["token", "account"];
+
+/** Revocation is something that is no longer believed. */
+export interface Revocation {
+  id: string;
+  kind: RevocationKind;
+  /** of the token at the root */
+  token_id?: string;
+  /** whose it is, where that is known */
+  subject?: string;
+  reason?: string;
+  by: string;
+  time: string;
+  /** when the last such token has run out and this is forgotten */
+  until?: string;
+}
+
+/** RevocationList lists what is revoked, newest first. */
+export interface RevocationList {
+  items: Revocation[];
+}
+
+/** RevocationRequest takes a token back or disables an account: exactly one of token, token_id and subject. */
+export interface RevocationRequest {
+  /** itself */
+  token?: string;
+  /** its jti, or the id in the audit log */
+  token_id?: string;
+  /** with token_id: the name of the issuer whose jti it is; absent: this server's own */
+  issuer?: string;
+  /** an agent, or the name of a program */
+  subject?: string;
+  reason?: string;
+}
 
 /** CallbackKind is where a callback comes from. */
 export type CallbackKind = "courtesy" | "voice" | "web" | "scheduled";

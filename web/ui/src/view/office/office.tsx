@@ -5,7 +5,9 @@ import { computed } from '@preact/signals';
 import { manages } from '../../intent/campaigns';
 import { seesAudit, seesConfig, seesRecordings } from '../../intent/library';
 import { seesRecords, seesReports } from '../../intent/reports';
+import { signOutOffice } from '../../intent/session';
 import { may } from '../../intent/supervise';
+import { seesWebhooks } from '../../intent/webhooks';
 import { admin, type Page, page } from '../../model/store';
 import { text } from '../../text/en';
 import { CampaignsPage } from '../campaigns/campaigns';
@@ -14,10 +16,12 @@ import { HistoryPage } from '../history/history';
 import { AuditPage } from '../library/audit';
 import { LibraryPage } from '../library/library';
 import { Notice } from '../notice';
+import { Icon } from '../parts/icon';
 import { cls, quiet } from '../parts/parts';
 import { RecordsPage } from '../reports/records';
 import { ReportsPage } from '../reports/reports';
 import { WallPage, WatchBar } from '../wall/wall';
+import { WebhooksPage } from '../webhooks/webhooks';
 import css from './office.module.css';
 
 const pages = computed<Page[]>(() => {
@@ -29,6 +33,7 @@ const pages = computed<Page[]>(() => {
   if (seesRecords.value) list.push('records');
   if (seesRecordings.value) list.push('recordings');
   if (seesAudit.value) list.push('audit');
+  if (seesWebhooks.value) list.push('webhooks');
   return list;
 });
 
@@ -59,6 +64,7 @@ export function OfficePage() {
     case 'records': return <RecordsPage />;
     case 'recordings': return <LibraryPage />;
     case 'audit': return <AuditPage />;
+    case 'webhooks': return <WebhooksPage />;
     case 'config': return <ConfigPage />;
     case 'desk': return null;
   }
@@ -71,6 +77,7 @@ export function Office() {
       <header class={css['head']}>
         <span class={css['brand']}><img src="/icon.svg" alt="" />{text.product}</span>
         <Pages />
+        <button class={cls(quiet, css['out'])} onClick={() => void signOutOffice()} data-testid="office-signout"><Icon name="out" size={18} />{text.providers.signOut}</button>
       </header>
       <WatchBar />
       {pageShown.value === 'config' ? <OfficePage /> : <main class={css['main']}><Notice /><OfficePage /></main>}

@@ -1,7 +1,7 @@
 // The door: paste a token. A sign-in link skips this page.
 
 import { useRef } from 'preact/hooks';
-import { signIn } from '../../intent/session';
+import { providers, signIn } from '../../intent/session';
 import { signingIn } from '../../model/store';
 import { text } from '../../text/en';
 import { messages } from '../../intent/messages';
@@ -21,6 +21,18 @@ export function SignIn() {
       <div class={cls(card, css['box'])}>
         <div class={css['brand']}><img src="/icon.svg" alt="" />{text.product}</div>
         <h1>{text.signin.title}</h1>
+        {providers.value.length > 0 && (
+          <>
+            <div class={css['providers']}>
+              {providers.value.map((p) => (
+                <a key={p.id} class={cls(primary, css['provider'])} href={p.path} data-testid={`signin-with-${p.id}`}>
+                  {signingIn.value ? text.providers.busy : text.providers.with(p.name)}
+                </a>
+              ))}
+            </div>
+            <p class={css['or']}>{text.providers.or}</p>
+          </>
+        )}
         <p class={css['lead']}>{text.signin.lead}</p>
         <form class={css['form']} onSubmit={go}>
           <label for="token">{text.signin.token}</label>
