@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -168,15 +166,6 @@ func (d *desktop) offline(yes bool) {
 	d.run(patience, "switch the network", network.Enable(), network.EmulateNetworkConditions(yes, 0, -1, -1))
 }
 
-// wrongClock runs before the page's own scripts and sets its clock an hour ahead.
-const wrongClock = `(() => {
-  const Real = Date, ahead = 3600e3;
-  window.Date = class extends Real {
-    constructor(...a) { if (a.length === 0) super(Real.now() + ahead); else super(...a); }
-    static now() { return Real.now() + ahead; }
-  };
-})();`
-
 // twoQueues is a server on which calls to 1000 ring for as long as a browser on a busy machine may take, and those to 2000
 // for so short that nobody answers them.
 func twoQueues(t *testing.T, wrapup, desk string) *server {
@@ -298,17 +287,8 @@ func TestX1_X8_R7_R20_W22_G36_NoNetworkAndAWrongClock(t *testing.T) {
 	behind := *s
 	behind.http = k.http
 	p := newCaller(t, "041000111", toneCaller)
-	d := newDesktop(t, &behind, "alice", toneFile(t, toneAlice, 48000, 1, 10))
-	d.run(patience, "set the clock wrong", chromedp.ActionFunc(func(ctx context.Context) error {
-		_, err := page.AddScriptToEvaluateOnNewDocument(wrongClock).Do(ctx)
-		return err
-	}), reloadPage())
-	waitFor(t, patience, "a page whose clock is wrong", func() bool {
-		var at float64
-		err := chromedp.Run(d.ctx, chromedp.Evaluate(`Date.now()`, &at)) // there is no page while it loads
-		return err == nil && time.Until(time.UnixMilli(int64(at))) > 59*time.Minute
-	})
-	d.run(patience, "sign in again", chromedp.WaitVisible(`body[data-screen="idle"][data-link-state="open"]`, chromedp.ByQuery))
+	d := newDesktop(t, &behind, "alice", toneFile(t, toneAlice, 48000, 1, 10), hourAhead)
+	d.until("the clock is wrong", fmt.Sprintf(`Date.now() > %d`, time.Now().Add(59*time.Minute).UnixMilli()))
 	d.press("r")
 
 	p.calls(s, "2000")
