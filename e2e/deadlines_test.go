@@ -190,7 +190,7 @@ func (d *desktop) talks(p *phone) {
 // hangsUp ends the call and gives the wrap-up that begins.
 func (d *desktop) hangsUp() (w wire.Wrapup) {
 	d.t.Helper()
-	d.click("hangup")
+	d.press("E")
 	waitFor(d.t, patience, "a wrap-up", func() bool { return len(d.s.events("wrapup.started")) > 0 })
 	decode(d.t, d.s.events("wrapup.started")[0].Data, &w)
 	return w
@@ -301,7 +301,7 @@ func TestX1_X8_R7_R20_W22_G36_NoNetworkAndAWrongClock(t *testing.T) {
 	d.offline(false)
 	d.see("aftermath", patience)
 
-	d.click("aftermath-ready")
+	d.press("r")
 	d.talks(p)
 	w := d.hangsUp()
 	d.see("wrapup", patience)
