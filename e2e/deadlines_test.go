@@ -247,7 +247,6 @@ func (s *server) leftAt(deadline func() time.Time) {
 // time; the next call, which has waited for the agent, rings an empty chair for as long as it may and no longer; and the agent
 // is signed out when that is due.
 func TestX1_X8_R20_W22_KilledBrowser(t *testing.T) {
-	t.Parallel() // both wait more than they work
 	const signout = time.Second
 	s := twoQueues(t, "3s", fmt.Sprintf("absent_grace = \"7s\"\nabsent_signout = %q\n", signout))
 	first, second := newCaller(t, "041000111", toneCaller), newCaller(t, "041000222", toneOther)
@@ -281,8 +280,7 @@ func TestX1_X8_R20_W22_KilledBrowser(t *testing.T) {
 // Its network is gone while a call rings, and again in a wrap-up with a sign-out behind it: both, and the sign-out, come when
 // they are due. With the network back the page shows how things are.
 func TestX1_X8_R7_R20_W22_G36_NoNetworkAndAWrongClock(t *testing.T) {
-	t.Parallel()
-	s := twoQueues(t, "8s", "")
+	s := twoQueues(t, "10s", "")
 	k := newCable(t, s)
 	behind := *s
 	behind.http = k.http
