@@ -127,8 +127,9 @@ func pauseOverAStall(t *testing.T) bool {
 		})
 		t.Logf("%s: gaps %+v", c.name, w.Gaps)
 		nowhere(t, s, c.look, c.recorded, nil, w)
+		files := s.written(c.began)
 		for _, tr := range w.Tracks {
-			if l := loudest(decodeTrack(t, find(s.written(c.began), w.ID, tr.Object)), hzAfter); l < -30 {
+			if l := loudest(decodeTrack(t, find(files, w.ID, tr.Object)), hzAfter); l < -30 {
 				t.Errorf("%s: track %s lacks what was said after the pause: %.0f dB", c.name, tr.ID, l)
 			}
 		}
