@@ -1,7 +1,10 @@
 package recorder
 
 import (
+	"errors"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -120,6 +123,7 @@ func TestFence(t *testing.T) {
 	if _, err := rec.Stop(t.Context(), "stopped"); err != nil {
 		t.Fatal(err)
 	}
+	stopped := rec.ID()
 	rec = again(g)
 	got := rec.Snapshot()
 	if got.State != wire.RecordingPaused || got.PausedTill == nil || got.PausedTill.Sub(till).Abs() > 50*time.Millisecond || got.Gaps[0].Reason != "card" || got.Gaps[0].By != "agt_1" {
@@ -128,7 +132,16 @@ func TestFence(t *testing.T) {
 	if other, err := g.Start(t.Context(), StartRequest{CallID: "call_other"}); err != nil || other.Snapshot().State != wire.RecordingActive {
 		t.Errorf("another call: %v", err)
 	}
-	// A copy of the spool is what a crash leaves.
+	// A copy of the spool is what a crash leaves, made when the archive has taken the first recording out of it.
+	g.await(t, "recording.stored", stopped)
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(cfg.SpoolDir, stopped)); errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s is still in the spool", stopped)
+		}
+	}
 	crashed := testConfig(t.TempDir())
 	copyDir(t, cfg.SpoolDir, crashed.SpoolDir)
 	g2 := newRig(t, crashed)

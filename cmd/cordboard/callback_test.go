@@ -2,13 +2,10 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os/exec"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -89,92 +86,6 @@ func outboundNode(t *testing.T, change func(*config)) (*node, client) {
 	change(&cfg)
 	n, token := startNode(t, cfg)
 	return n, client{t, "http://" + n.listener.Addr().String(), token}
-}
-
-// TestE2E_ProgressiveCampaignOf20 runs a progressive campaign of 20 records with two agents on plain RTP
-// and sipp as the called side: every record is reached once, none is dialled twice, nobody is abandoned.
-func TestE2E_ProgressiveCampaignOf20(t *testing.T) {
-	n, admin := outboundNode(t, func(*config) {})
-	var csv strings.Builder
-	csv.WriteString("name,number\n")
-	for i := range 20 {
-		fmt.Fprintf(&csv, "Person %d,0410000%02d\n", i, i)
-	}
-	var list wire.ContactListing
-	if got := admin.ask("POST", "/v1/lists?name=spring", "text/csv", csv.String(), &list); got != 201 || list.Contacts != 20 {
-		t.Fatalf("%d %+v", got, list)
-	}
-	var c wire.Campaign
-	admin.must("POST", "/v1/campaigns", fmt.Sprintf(`{"name":"Spring","mode":"progressive","list":%q,"queue":"main","from":"00:00","till":"24:00"}`, list.ID), &c)
-
-	var agents sync.WaitGroup
-	stop, leave := context.WithCancel(t.Context())
-	defer agents.Wait()
-	defer leave()
-	for _, id := range []string{"ana", "bor"} {
-		me, port, campaign := ready(t, n, admin, id), evenPort(t), c.ID
-		agents.Go(func() { talk(stop, me, admin, id, campaign, port) })
-	}
-	admin.must("POST", "/v1/campaigns/"+c.ID+"/start", "", nil)
-	for end := time.Now().Add(100 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-		admin.must("GET", "/v1/campaigns/"+c.ID, "", &c)
-		if c.State == wire.CampaignFinished {
-			break
-		}
-	}
-	var l wire.RecordList
-	admin.must("GET", "/v1/campaigns/"+c.ID+"/records", "", &l)
-	if c.State != wire.CampaignFinished || c.Results["sold"] != 20 || c.Today.Dialled != 20 || c.Today.Abandoned != 0 {
-		t.Errorf("%s %v %+v", c.State, c.Results, c.Today)
-	}
-	for _, r := range l.Items {
-		if len(r.History) != 1 || r.Attempts != 1 {
-			t.Errorf("row %d: %d attempts, %+v", r.Row, r.Attempts, r.History)
-		}
-	}
-	if len(l.Items) != 20 {
-		t.Errorf("%d records", len(l.Items))
-	}
-}
-
-// talk is an agent: joins the calls that come, talks a moment, hangs up and closes the record.
-func talk(ctx context.Context, me, admin client, id, campaign string, port int) {
-	last := ""
-	for ctx.Err() == nil {
-		time.Sleep(100 * time.Millisecond) // within the token's rate
-		var a wire.Agent
-		if me.ask("GET", "/v1/agents/me", "application/json", "", &struct {
-			Agent *wire.Agent `json:"agent"`
-		}{&a}) != 200 || a.CallID == "" || a.CallID == last {
-			continue
-		}
-		var leg wire.LegAnswer
-		if me.ask("POST", "/v1/legs", "application/json", fmt.Sprintf(`{"kind":"rtp","call_id":%q,"address":"127.0.0.1:%d","codec":"PCMU","role":"agent"}`, a.CallID, port), &leg) != 201 {
-			continue // not answered yet
-		}
-		last = a.CallID
-		time.Sleep(300 * time.Millisecond)
-		for ctx.Err() == nil { // 429 is asked again
-			if got := me.ask("POST", "/v1/legs/"+leg.Leg.ID+"/hangup", "application/json", "", nil); got == 204 || got == 404 {
-				break
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-		for ctx.Err() == nil {
-			var l wire.RecordList
-			admin.ask("GET", "/v1/campaigns/"+campaign+"/records", "application/json", "", &l)
-			closed := false
-			for _, r := range l.Items {
-				if r.Agent == id && r.State == wire.RecordReview {
-					closed = me.ask("POST", "/v1/records/"+r.ID+"/done", "application/json", `{"disposition":"sold"}`, nil) == 200
-				}
-			}
-			if closed {
-				break
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-	}
 }
 
 // ready signs an agent in and makes it ready. A desktop brings browser legs only; plain RTP takes a token
