@@ -1482,6 +1482,63 @@ func (c *Client) PostWebhookTest(ctx context.Context, webhook string, opts ...Op
 	return one[wire.WebhookAttempt](ctx, c, "POST", "/v1/webhooks/"+escape(webhook)+"/test", nil, nil, opts)
 }
 
+// GetWorkQuery narrows GetWork; what is left out asks for nothing in particular.
+type GetWorkQuery struct {
+	Queue  string
+	Cursor string
+	Limit  int
+}
+
+func (q GetWorkQuery) values() *query {
+	v := new(query)
+	v.text("queue", q.Queue)
+	v.text("cursor", q.Cursor)
+	v.count("limit", q.Limit)
+	return v
+}
+
+// GetWork: written requests that are not closed, in the order they wait in; an agent's token sees the agent's.
+//
+// GET /v1/work; grant work:read, or for one's own agent:self.
+func (c *Client) GetWork(ctx context.Context, q GetWorkQuery, opts ...Option) (wire.WorkList, error) {
+	return one[wire.WorkList](ctx, c, "GET", "/v1/work", q.values(), nil, opts)
+}
+
+// PostWork: a written request (email, chat, social) into a queue.
+//
+// POST /v1/work; grant work:write.
+func (c *Client) PostWork(ctx context.Context, body wire.WorkRequest, opts ...Option) (wire.Work, error) {
+	return one[wire.Work](ctx, c, "POST", "/v1/work", nil, object("application/json", body), opts)
+}
+
+// DeleteWorkWork: take a written request back, whatever it is doing.
+//
+// DELETE /v1/work/{work}; grant work:write.
+func (c *Client) DeleteWorkWork(ctx context.Context, work string, opts ...Option) (wire.Work, error) {
+	return one[wire.Work](ctx, c, "DELETE", "/v1/work/"+escape(work), nil, nil, opts)
+}
+
+// GetWorkWork: one written request.
+//
+// GET /v1/work/{work}; grant work:read, or for one's own agent:self.
+func (c *Client) GetWorkWork(ctx context.Context, work string, opts ...Option) (wire.Work, error) {
+	return one[wire.Work](ctx, c, "GET", "/v1/work/"+escape(work), nil, nil, opts)
+}
+
+// PostWorkWorkClose: close it without a reply; the agent wraps up.
+//
+// POST /v1/work/{work}/close; grant work:write, or for one's own agent:self.
+func (c *Client) PostWorkWorkClose(ctx context.Context, work string, opts ...Option) (wire.Work, error) {
+	return one[wire.Work](ctx, c, "POST", "/v1/work/"+escape(work)+"/close", nil, nil, opts)
+}
+
+// PostWorkWorkReply: reply and close it; work.replied carries the reply, and the agent wraps up.
+//
+// POST /v1/work/{work}/reply; grant work:write, or for one's own agent:self.
+func (c *Client) PostWorkWorkReply(ctx context.Context, work string, body wire.WorkReply, opts ...Option) (wire.Work, error) {
+	return one[wire.Work](ctx, c, "POST", "/v1/work/"+escape(work)+"/reply", nil, object("application/json", body), opts)
+}
+
 // GetWrapup: one wrap-up.
 //
 // GET /v1/wrapups/{wrapup}; grant agent:read, or for one's own agent:self.

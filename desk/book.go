@@ -13,8 +13,8 @@ import (
 
 const (
 	// version of an entry; entries of older versions can be read, of newer ones not. 2 added waits, open
-	// records and configurations; entries of 1 have none, and Restart makes the waits. 3 added journals and tallies;
-	// Restart begins the journals of entries of 2.
+	// records and configurations; entries of 1 have none, and Restart makes the waits. 3 added journals, tallies
+	// and written requests; Restart begins the journals of entries of 2.
 	version = 3
 	// snapshotEvery is how many entries are written before the log is begun anew.
 	snapshotEvery = 5000

@@ -79,6 +79,17 @@ func (f *Faults) Text(pointer, s string, least, most int) {
 	}
 }
 
+// Written checks a text of several lines: something must stand in it, and at most so many characters.
+func (f *Faults) Written(pointer, s string, most int) {
+	plain := strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' || r == '\t' {
+			return ' '
+		}
+		return r
+	}, s)
+	f.Text(pointer, plain, 1, most)
+}
+
 // Window reads date, times and zone as moments (W119 to W123). A wall time that the zone's clocks skip is
 // refused; one that comes twice begins at its first and ends at its second coming. till not after from is
 // of the next day.

@@ -64,7 +64,7 @@ func (f *Floor) setAgent(a agent.Agent, actor string) {
 	put(f, key{KindAgent, a.ID}, f.state.Agents, any(a))
 	was, is := f.wireAgent(old), f.wireAgent(a)
 	if was.State == is.State && was.Reason == is.Reason && was.CallID == is.CallID &&
-		was.OfferID == is.OfferID && was.WrapupID == is.WrapupID && was.Station == is.Station && maps.Equal(was.Checks, is.Checks) {
+		was.OfferID == is.OfferID && was.WorkID == is.WorkID && was.WrapupID == is.WrapupID && was.Station == is.Station && maps.Equal(was.Checks, is.Checks) {
 		return
 	}
 	if !old.SignedIn() && a.SignedIn() {
@@ -202,7 +202,11 @@ func (f *Floor) absent(id string) {
 		f.letLeave(a)
 		return
 	}
-	f.setAgent(a.Missed(f.now, f.now.Add(f.cfg.AbsentSignout.Duration)), Actor)
+	a = a.Missed(f.now, f.now.Add(f.cfg.AbsentSignout.Duration))
+	f.setAgent(a, Actor)
+	if a.Leaving && a.State == wire.AgentBusy && isWork(a.Call) {
+		f.leaveWork(a) // nothing else would end it
+	}
 }
 
 // wireAgent is the agent as the API shows it.
@@ -210,6 +214,9 @@ func (f *Floor) wireAgent(a agent.Agent) wire.Agent {
 	w := wire.Agent{
 		ID: a.ID, State: a.Visible(), Reason: a.Reason, Since: a.Since, CallID: a.Call,
 		OfferID: a.Offer, WrapupID: a.Wrapup, Version: a.Version, Checks: a.Checks, Station: a.Station,
+	}
+	if isWork(a.Call) {
+		w.CallID, w.WorkID = "", a.Call
 	}
 	if a.Leaving {
 		w.Signout = f.signout(a)

@@ -24,7 +24,7 @@ func (f *Floor) WouldGet(cfg *Config, q wire.DryRunRequest, r *wire.Routed, now 
 		}
 		state := f.state
 		state.Contacts, state.Waits, state.Watches = nil, nil, nil
-		state.Callbacks, state.Consults, state.Campaigns, state.Records = nil, nil, nil, nil // no part of who gets a call
+		state.Callbacks, state.Consults, state.Campaigns, state.Records, state.Works = nil, nil, nil, nil, nil // no part of who gets a call
 		state.Agents = maps.Clone(state.Agents)
 		g = &Floor{state: state, newID: f.newID, before: map[key]any{}, file: f.file, version: f.version}
 		g.apply(cfg.withDefaults())

@@ -199,6 +199,8 @@ const reasonSignedOut = "signed_out"
 func (f *Floor) signout(a agent.Agent) *wire.Signout {
 	s := &wire.Signout{WaitsFor: "call"}
 	switch {
+	case a.State == wire.AgentBusy && isWork(a.Call):
+		s.WaitsFor = "work"
 	case a.State == wire.AgentReserved && a.Offer != "":
 		s.WaitsFor = "offer"
 	case a.State == wire.AgentWrapup:

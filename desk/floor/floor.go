@@ -27,6 +27,7 @@ import (
 	"github.com/cordboard/cordboard/desk/queue"
 	"github.com/cordboard/cordboard/desk/tally"
 	"github.com/cordboard/cordboard/desk/wait"
+	"github.com/cordboard/cordboard/desk/work"
 	"github.com/cordboard/cordboard/desk/wrapup"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -71,6 +72,7 @@ type Floor struct {
 	due        deadlines
 	pastOffers past[offer.Offer]
 	pastWraps  past[wrapup.Wrapup]
+	pastWorks  past[work.Work]
 	asks       map[string]string // call -> its consult
 	told       map[string]wire.Handling
 	heard      map[string][]wire.Seat // call -> its supervisors as they were last seated
@@ -268,6 +270,9 @@ func (f *Floor) rebuild() {
 	for _, r := range f.state.Records {
 		f.indexRecord(campaign.Record{}, r)
 	}
+	for _, w := range f.state.Works {
+		f.indexWork(work.Work{}, w)
+	}
 	for q, w := range f.state.Watches {
 		f.due.add(time.Time{}, w.Due, key{KindWatch, q})
 	}
@@ -352,6 +357,8 @@ func (f *Floor) rollBack() {
 			put(f, k, f.state.Campaigns, old)
 		case KindRecord:
 			put(f, k, f.state.Records, old)
+		case KindWork:
+			put(f, k, f.state.Works, old)
 		case KindJournal:
 			put(f, k, f.state.Journals, old)
 		case KindTally:
@@ -410,6 +417,8 @@ func (f *Floor) index(k key, old, fresh any) {
 		f.indexCampaign(old.(campaign.Campaign), v)
 	case campaign.Record:
 		f.indexRecord(old.(campaign.Record), v)
+	case work.Work:
+		f.indexWork(old.(work.Work), v)
 	case tally.Tally:
 		if k.id == openQuarter {
 			f.due.add(time.Time{}, f.quarterDue(), k)

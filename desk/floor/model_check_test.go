@@ -18,6 +18,16 @@ func (w *world) check() {
 	open, working := map[string]int{}, map[string]string{}
 	for oid, o := range s.Offers {
 		c, a := s.Contacts[o.Call], s.Agents[o.Agent]
+		if o.Work != "" {
+			if x := s.Works[o.Work]; x.State != wire.WorkOffered || x.Offer != oid || x.Agent != o.Agent || a.State != wire.AgentReserved || a.Offer != oid || a.Call != x.ID {
+				w.fail("offer %+v does not agree with work %+v and agent %+v", o, x, a)
+			}
+			open[o.Agent]++
+			if open[o.Agent] > 1 {
+				w.fail("agent %s has two offers", o.Agent)
+			}
+			continue
+		}
 		if o.Consult != "" {
 			w.checkConsultOffer(o)
 			open[o.Agent]++
@@ -72,6 +82,17 @@ func (w *world) check() {
 			w.fail("contact %s waits (%s) and its customer hears nothing", cid, c.State)
 		}
 	}
+	for wid, x := range s.Works {
+		if x.State != wire.WorkQueued && x.State != wire.WorkOffered && x.State != wire.WorkOpen || (x.State == wire.WorkQueued) != (x.Agent == "") {
+			w.fail("work %+v", x)
+		}
+		if x.Agent != "" {
+			if other := working[x.Agent]; other != "" {
+				w.fail("agent %s is on %s and %s", x.Agent, other, wid)
+			}
+			working[x.Agent] = wid
+		}
+	}
 	wraps := map[string]string{}
 	for wid, x := range s.Wrapups {
 		if x.Deadline.IsZero() || wraps[x.Agent] != "" || s.Agents[x.Agent].Wrapup != wid {
@@ -86,8 +107,8 @@ func (w *world) check() {
 			wire.AgentOffline:  cid == "" && wraps[aid] == "" && !a.Leaving && len(a.Sessions) == 0,
 			wire.AgentNotReady: cid == "" && wraps[aid] == "" && !a.Leaving,
 			wire.AgentReady:    cid == "" && wraps[aid] == "" && !a.Leaving,
-			wire.AgentReserved: st == contact.Offered || st == contact.Connecting || st == contact.Dialing && s.Contacts[cid].Task != "" || w.helps(aid, cid, true),
-			wire.AgentBusy:     st == contact.Connected || st == contact.Away || st == contact.Dialing || st == contact.PostCall || w.helps(aid, cid, false),
+			wire.AgentReserved: st == contact.Offered || st == contact.Connecting || st == contact.Dialing && s.Contacts[cid].Task != "" || s.Works[cid].State == wire.WorkOffered || w.helps(aid, cid, true),
+			wire.AgentBusy:     st == contact.Connected || st == contact.Away || st == contact.Dialing || st == contact.PostCall || s.Works[cid].State == wire.WorkOpen || w.helps(aid, cid, false),
 			wire.AgentWrapup:   cid == "" && wraps[aid] != "",
 		}[a.State]
 		if !good {

@@ -90,8 +90,39 @@ func (w *world) closed(id string) {
 	}
 }
 
+// written is something about written requests.
+func (w *world) written() {
+	switch w.r.IntN(4) {
+	case 0:
+		w.step(MakeWork{ID: w.id("wrk"), Actor: "crm", Request: wire.WorkRequest{
+			Kind: pick(w, []wire.WorkKind{wire.WorkEmail, wire.WorkChat}), Queue: pick(w, []string{"a", "b", "gone"}), From: "ana@example.com", Text: "hello", Priority: w.r.IntN(3),
+		}})
+		return
+	default:
+		for _, x := range w.f.Works("", "") {
+			if w.r.IntN(3) > 0 {
+				continue
+			}
+			w.counts["written"]++
+			switch w.r.IntN(5) {
+			case 0:
+				w.step(CancelWork{ID: x.ID, Actor: "crm"})
+			case 1:
+				w.step(CloseWork{ID: x.ID, Actor: x.Agent})
+			default:
+				w.step(ReplyWork{ID: x.ID, Text: "hello", Actor: x.Agent})
+			}
+			return
+		}
+	}
+}
+
 // outbound is something about callbacks or campaigns.
 func (w *world) outbound() {
+	if w.r.IntN(8) == 0 {
+		w.written()
+		return
+	}
 	for _, p := range w.calls[max(0, len(w.calls)-8):] { // whoever is still ringing
 		if p.ringing && !p.over && w.r.IntN(2) == 0 {
 			p.ringing = false

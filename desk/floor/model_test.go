@@ -242,7 +242,7 @@ func (s State) clone() State {
 	return State{
 		Agents: maps.Clone(s.Agents), Contacts: maps.Clone(s.Contacts), Offers: maps.Clone(s.Offers), Wrapups: maps.Clone(s.Wrapups),
 		Callbacks: maps.Clone(s.Callbacks), Consults: maps.Clone(s.Consults), Watches: maps.Clone(s.Watches), Waits: maps.Clone(s.Waits),
-		Open: maps.Clone(s.Open), Configs: maps.Clone(s.Configs), Campaigns: maps.Clone(s.Campaigns), Records: maps.Clone(s.Records),
+		Open: maps.Clone(s.Open), Configs: maps.Clone(s.Configs), Campaigns: maps.Clone(s.Campaigns), Records: maps.Clone(s.Records), Works: maps.Clone(s.Works),
 		Journals: maps.Clone(s.Journals), Tallies: maps.Clone(s.Tallies),
 	}
 }
@@ -633,9 +633,12 @@ func (w *world) settle() {
 	for _, p := range w.calls {
 		w.end(p, "hangup")
 	}
+	for _, x := range w.f.Works("", "") { // nobody replies to what is written any more
+		w.step(CancelWork{ID: x.ID, Actor: "crm"})
+	}
 	over := func() int {
 		s := w.f.state
-		return len(s.Contacts) + len(s.Offers) + len(s.Wrapups) + len(s.Consults) + len(s.Journals)
+		return len(s.Contacts) + len(s.Offers) + len(s.Wrapups) + len(s.Consults) + len(s.Journals) + len(s.Works)
 	}
 	for rounds := 0; ; rounds++ {
 		w.drain()

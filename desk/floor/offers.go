@@ -30,6 +30,10 @@ func (f *Floor) match() bool {
 		f.ring(k, f.state.Agents[p.Idle()[0].ID], p.line.Ring)
 		return true
 	}
+	if w, ok := f.state.Works[p.Calls()[0].ID]; ok {
+		f.offerWork(w, f.state.Agents[p.Idle()[0].ID], p.line.Ring)
+		return true
+	}
 	c, a := f.state.Contacts[p.Calls()[0].ID], f.state.Agents[p.Idle()[0].ID]
 	o := offer.Offer{
 		ID: f.newID(id.Offer), Call: c.ID, Agent: a.ID, Queue: c.Queue, State: wire.OfferOpen,
@@ -89,6 +93,10 @@ func (in Accept) step(f *Floor) error {
 		return err
 	}
 	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
+	if w, ok := f.state.Works[o.Work]; ok {
+		f.acceptWork(o, w, in.Actor)
+		return nil
+	}
 	if k, ok := f.state.Consults[o.Consult]; ok {
 		f.consultAccepted(k)
 	} else {
@@ -125,6 +133,10 @@ func (f *Floor) missed(o offer.Offer, reason, actor string) {
 	f.publish("offer."+string(o.State), o.Call, actor, f.wireOffer(o))
 	f.closeOffer(o.ID)
 	f.setAgent(must(f.state.Agents[o.Agent].Fail(reason, f.now)), actor)
+	if w, ok := f.state.Works[o.Work]; ok {
+		f.setWork(must(w.Back()), actor)
+		return
+	}
 	if k, ok := f.state.Consults[o.Consult]; ok {
 		f.consultMissed(k, reason)
 		return
@@ -172,6 +184,11 @@ func (f *Floor) wireOffer(o offer.Offer) wire.Offer {
 	}
 	if c.Task != "" {
 		f.showTask(&w, c)
+	}
+	if k, err := f.work(o.Work); o.Work != "" && err == nil {
+		shown := k.Wire()
+		w.Work, w.From, w.FromName, w.Queued = &shown, k.From, k.FromName, k.Place.Entered
+		w.Class = int(k.Place.Class)
 	}
 	return w
 }

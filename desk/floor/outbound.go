@@ -258,6 +258,11 @@ func (f *Floor) outboundInUse(cfg Config) error {
 			return problem.Conflict("queue_in_use", string(c.State), nil, "queue %s has callbacks that are not over", c.Queue)
 		}
 	}
+	for _, w := range f.state.Works {
+		if !has(w.Queue) {
+			return problem.Conflict("queue_in_use", string(w.State), nil, "queue %s has written requests that are not closed", w.Queue)
+		}
+	}
 	for _, c := range f.state.Campaigns {
 		if c.State != wire.CampaignFinished && c.State != wire.CampaignDraft && !has(c.Setup.Queue) {
 			return problem.Conflict("queue_in_use", string(c.State), nil, "campaign %s works with queue %s", c.ID, c.Setup.Queue)

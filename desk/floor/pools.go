@@ -278,7 +278,7 @@ func (l *line) Idle() []queue.Idle { return l.main.Idle() }
 func (l *line) waiting() int {
 	n := 0
 	for _, p := range l.pools {
-		n += len(p.Calls())
+		n += len(p.Callers())
 	}
 	return n
 }

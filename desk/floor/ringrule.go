@@ -129,6 +129,8 @@ func (h Handling) validateLink(l RingLink, variable func(string) (VariableDef, b
 // kindOf is what rings.
 func (f *Floor) kindOf(o offer.Offer, c contact.Contact) wire.RingKind {
 	switch {
+	case o.Work != "":
+		return wire.RingWritten
 	case o.Consult != "":
 		return wire.RingConsult
 	case isCallback(c.Task):

@@ -16,6 +16,7 @@ import (
 	"github.com/cordboard/cordboard/desk/offer"
 	"github.com/cordboard/cordboard/desk/tally"
 	"github.com/cordboard/cordboard/desk/wait"
+	"github.com/cordboard/cordboard/desk/work"
 	"github.com/cordboard/cordboard/desk/wrapup"
 )
 
@@ -35,6 +36,7 @@ type State struct {
 	Campaigns map[string]campaign.Campaign
 	// Records are those taken up and not yet kept with their list.
 	Records map[string]campaign.Record
+	Works   map[string]work.Work // written requests that are not closed
 	// Journals are of the contacts alive, of those whose agents still work on them, and those that are closed and
 	// not kept elsewhere yet.
 	Journals map[string]journal.Journal
@@ -57,7 +59,7 @@ func NewState() State {
 		Callbacks: map[string]callback.Callback{},
 		Consults:  map[string]consult.Consult{},
 		Waits:     map[string]wait.Wait{}, Open: map[string]string{}, Configs: map[string]Saved{},
-		Campaigns: map[string]campaign.Campaign{}, Records: map[string]campaign.Record{},
+		Campaigns: map[string]campaign.Campaign{}, Records: map[string]campaign.Record{}, Works: map[string]work.Work{},
 		Journals: map[string]journal.Journal{}, Tallies: map[string]tally.Tally{},
 	}
 }
@@ -80,6 +82,7 @@ const (
 	KindConfig   Kind = "config"
 	KindCampaign Kind = "campaign"
 	KindRecord   Kind = "record"
+	KindWork     Kind = "work"
 	KindJournal  Kind = "journal"
 	KindTally    Kind = "tally"
 
@@ -122,6 +125,8 @@ func (s *State) Apply(c Change) error {
 		return apply(s.Campaigns, c)
 	case KindRecord:
 		return apply(s.Records, c)
+	case KindWork:
+		return apply(s.Works, c)
 	case KindJournal:
 		return apply(s.Journals, c)
 	case KindTally:
@@ -155,6 +160,7 @@ func (s *State) Snapshot() []Change {
 	out = appendAll(out, KindConsult, s.Consults)
 	out = appendAll(out, KindCampaign, s.Campaigns)
 	out = appendAll(out, KindRecord, s.Records)
+	out = appendAll(out, KindWork, s.Works)
 	out = appendAll(out, KindJournal, s.Journals)
 	out = appendAll(out, KindTally, s.Tallies)
 	out = appendAll(out, KindWatch, s.Watches)
@@ -207,6 +213,8 @@ func (s *State) change(k Kind, id string) Change {
 		return changeOf(k, id, s.Campaigns)
 	case KindRecord:
 		return changeOf(k, id, s.Records)
+	case KindWork:
+		return changeOf(k, id, s.Works)
 	case KindJournal:
 		return changeOf(k, id, s.Journals)
 	case KindTally:

@@ -262,6 +262,9 @@ func (in ForceWrapup) step(f *Floor) error {
 		}
 		return Submit{Wrapup: w.ID, Reason: in.Reason, Actor: in.Actor}.step(f)
 	}
+	if a.State == wire.AgentBusy && isWork(a.Call) {
+		return CloseWork{ID: a.Call, Actor: in.Actor}.step(f)
+	}
 	c, ok := f.state.Contacts[a.Call]
 	i := c.Others.ByAgent(a.ID)
 	switch {

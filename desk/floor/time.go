@@ -97,6 +97,7 @@ func (in Restart) step(f *Floor) error {
 		}
 	}
 	f.settleRecords()
+	f.settleWorks()
 	for _, aid := range slices.Sorted(maps.Keys(f.state.Agents)) {
 		if f.agents[aid] != nil {
 			f.setAgent(f.state.Agents[aid].Restarted(f.now, f.now.Add(f.cfg.AbsentSignout.Duration)), Actor)

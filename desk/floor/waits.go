@@ -209,6 +209,9 @@ func (f *Floor) raise(id string) {
 	}
 	put(f, key{KindWatch, id}, f.state.Watches, any(w))
 	for _, x := range append([]queue.Waiting{}, p.Calls()...) {
+		if _, ok := f.state.Contacts[x.ID]; !ok {
+			continue // asked for by an agent, or written
+		}
 		since := f.state.Waits[x.ID].Since
 		if since.Before(w.Since) {
 			since = w.Since
@@ -235,6 +238,6 @@ func (f *Floor) alarmNoAgent(p *pool, calls ...string) {
 	}
 	f.publish("desk.alarm", calls[0], Actor, wire.Alarm{
 		Type: "call.no_eligible_agent", CallID: calls[0], Queue: p.line.ID, Stage: p.stage,
-		Calls: calls, Count: len(p.Calls()), Detail: fmt.Sprintf("%s has waiting calls and no agent on duty who can take them", what),
+		Calls: calls, Count: len(p.Callers()), Detail: fmt.Sprintf("%s has waiting calls and no agent on duty who can take them", what),
 	})
 }

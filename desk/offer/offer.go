@@ -30,6 +30,8 @@ type Offer struct {
 	Leg string `json:"leg,omitempty"`
 	// Consult is set where the agent is asked for help with the call rather than given it.
 	Consult string `json:"consult,omitempty"`
+	// Work is the written request that is offered; Call is empty then.
+	Work string `json:"work,omitempty"`
 }
 
 // Allowed names what may be done with the offer now.

@@ -19,6 +19,7 @@ const (
 	ClassReturned Class = 1 // a customer calls back one of our campaign calls
 	ClassNew      Class = 2 // a new customer on a campaign's hotline
 	ClassService  Class = 3 // everything else
+	ClassWritten  Class = 4 // nobody waits on the line
 )
 
 // Place is a call's claim. It is given once and kept over missed offers.
@@ -81,6 +82,17 @@ func (q *Lines) Rise(a Idle) { q.agents = remove(q.agents, a, CompareIdle) }
 // Calls is the line of calls, first to last. Borrowed until the next change.
 func (q *Lines) Calls() []Waiting { return q.calls }
 
+// Callers is the line without what is written, which stands behind all who wait on the line. Borrowed likewise.
+func (q *Lines) Callers() []Waiting {
+	i, _ := slices.BinarySearchFunc(q.calls, ClassWritten, func(w Waiting, c Class) int {
+		if w.Front {
+			return -1
+		}
+		return cmp.Compare(w.Class, c)
+	})
+	return q.calls[:i]
+}
+
 // Idle is the line of agents, longest idle first. Borrowed until the next change.
 func (q *Lines) Idle() []Idle { return q.agents }
 
@@ -99,10 +111,10 @@ func (q *Lines) Before(w Waiting) int {
 	return i
 }
 
-// Oldest is when the call that has waited longest entered, zero for an empty line.
+// Oldest is when the caller who has waited longest entered, zero without one.
 func (q *Lines) Oldest() time.Time {
 	var t time.Time
-	for _, w := range q.calls {
+	for _, w := range q.Callers() {
 		if t.IsZero() || w.Entered.Before(t) {
 			t = w.Entered
 		}

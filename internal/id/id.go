@@ -29,6 +29,7 @@ const (
 	Record    = "rcd"
 	List      = "lst"
 	Webhook   = "whk"
+	Work      = "wrk"
 
 	Supervision = "sup"
 )

@@ -50,7 +50,7 @@ var errDeskOff = &problem.Error{
 
 // deskOnly are the first words of the paths that only a contact centre has.
 var deskOnly = []string{
-	"sessions", "agents", "offers", "wrapups", "queues", "config", "callbacks", "campaigns", "records", "lists", "contacts", "do-not-call",
+	"sessions", "agents", "offers", "wrapups", "queues", "config", "callbacks", "campaigns", "records", "lists", "contacts", "do-not-call", "work",
 	"targets", "wall", "supervisions", "call-records", "reports",
 }
 
@@ -218,6 +218,11 @@ func getMe(q *request) error {
 				callID = c.ID
 				break
 			}
+		}
+	}
+	if a.WorkID != "" {
+		if w, err := d.Work(a.WorkID); err == nil {
+			snap.Work = &w
 		}
 	}
 	if a.WrapupID != "" {

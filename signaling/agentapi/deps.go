@@ -102,6 +102,7 @@ type Desk interface {
 	WouldGet(c *desk.Config, q wire.DryRunRequest) (wire.DryRun, error)
 	CallbackDesk
 	CampaignDesk
+	WorkDesk
 	PastDesk
 	Handler
 }

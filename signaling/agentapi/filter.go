@@ -64,6 +64,8 @@ func (f *filter) sees(e *wire.Event) bool {
 		return d.Agent == f.agent
 	case wire.Wrapup:
 		return d.Agent == f.agent
+	case wire.Work:
+		return d.Agent == f.agent
 	case wire.Campaign:
 		return slices.Contains(f.queues, d.Setup.Queue) && d.State != wire.CampaignDraft
 	case wire.CampaignNotice:

@@ -164,6 +164,12 @@ var matrix = []struct{ route, roles, act string }{
 	{"GET /v1/revocations", "--y", ""},
 	{"POST /v1/revocations", "--y", ""},
 	{"DELETE /v1/revocations/{revocation}", "--y", ""},
+	{"POST /v1/work", "--y", ""},
+	{"GET /v1/work", "ooy", ""},
+	{"GET /v1/work/{work}", "ooy", ""},
+	{"POST /v1/work/{work}/reply", "ooy", ""},
+	{"POST /v1/work/{work}/close", "ooy", ""},
+	{"DELETE /v1/work/{work}", "--y", ""},
 	{"GET /v1/wall", "-yy", ""},
 	{"POST /v1/calls/{call}/monitor", "-yy", ""},
 	{"POST /v1/calls/{call}/coach", "-yy", ""},
@@ -182,7 +188,7 @@ func pathOf(pattern string) string {
 		"{session}", "ses_1", "{agent}", "bob", "{call}", callID, "{leg}", customer, "{offer}", offerID, "{wrapup}", wrapupID,
 		"{room}", roomID, "{recording}", recID, "{track}", "customer-1", "{capture}", "cap_1", "{callback}", callbackID,
 		"{campaign}", campaignID, "{record}", recordID, "{list}", "lst_1", "{number}", "041", "{name}", "pin",
-		"{supervision}", "sup_1", "{webhook}", "whk_1",
+		"{supervision}", "sup_1", "{webhook}", "whk_1", "{work}", workID,
 		"{provider}", "company", "{revocation}", "account.626f62",
 	).Replace(pattern)
 }
@@ -280,6 +286,7 @@ func TestT9_OwnIsNotEverybodys(t *testing.T) {
 		"POST /v1/calls/{call}/drop": `{"leg_id":"leg_1"}`, "PUT /v1/calls/{call}/variables/{name}": `{"value":"1","version":0}`,
 		"PUT /v1/callbacks/{callback}": `{}`, "POST /v1/records/{record}/done": `{"disposition":"sale"}`,
 		"POST /v1/calls/{call}/consult": `{"kind":"agent","target":"bob"}`, "POST /v1/calls/{call}/transfer": `{"kind":"agent","target":"bob"}`,
+		"POST /v1/work/{work}/reply":       `{"text":"x"}`,
 		"POST /v1/calls/{call}/conference": `{"kind":"agent","target":"bob"}`,
 	}
 	for _, row := range matrix {

@@ -162,6 +162,31 @@ func (outbound) DropList(context.Context, string) error    { return nil }
 func (outbound) Bar(context.Context, []string, bool) error { return nil }
 func (outbound) Barred(number string) bool                 { return number == "041000001" }
 
+const workID = "wrk_01"
+
+func theWork() wire.Work {
+	return wire.Work{
+		ID: workID, Kind: wire.WorkEmail, State: wire.WorkOpen, Queue: "main", From: "ana@example.com", Subject: "My order", Text: "Where is it?",
+		Queued: epoch, Agent: "alice", Allowed: []string{"reply", "close", "cancel"}, Created: epoch, Version: 3,
+	}
+}
+
+func (outbound) MakeWork(context.Context, wire.WorkRequest, string) (wire.Work, error) {
+	return theWork(), nil
+}
+
+func (outbound) ReplyWork(context.Context, string, string, string) (wire.Work, error) {
+	return theWork(), nil
+}
+
+func (outbound) CloseWork(context.Context, string, string) (wire.Work, error) { return theWork(), nil }
+
+func (outbound) CancelWork(context.Context, string, string) (wire.Work, error) { return theWork(), nil }
+
+func (outbound) Work(id string) (wire.Work, error) { return theWork(), known(id, workID, "work") }
+
+func (outbound) Works(string, string) []wire.Work { return []wire.Work{theWork()} }
+
 func outboundExamples() []example {
 	request := `{"number":"+386 41 555 555","name":"Cene Customer","queue":"main","date":"2026-03-02","from":"09:00","till":"10:00","zone":"Europe/Ljubljana"}`
 	ask := `{"number":"041555555","name":"Cene Customer","queue":"main"}`
@@ -206,6 +231,13 @@ func outboundExamples() []example {
 		{route: "POST /v1/campaigns/{campaign}/next", path: m + "/next", status: 200},
 		{route: "GET /v1/campaigns/{campaign}/records", path: m + "/records", status: 200},
 		{route: "GET /v1/records/{record}", path: r, status: 200},
+		{route: "POST /v1/work", path: "/v1/work", body: `{"kind":"email","queue":"main","from":"ana@example.com","subject":"My order","text":"Where is it?"}`, status: 201},
+		{route: "GET /v1/work", path: "/v1/work?queue=main", status: 200},
+		{route: "GET /v1/work/{work}", path: "/v1/work/" + workID, status: 200},
+		{route: "GET /v1/work/{work}", path: "/v1/work/wrk_no", status: 404},
+		{route: "POST /v1/work/{work}/reply", path: "/v1/work/" + workID + "/reply", body: `{"text":"It is on its way."}`, status: 200},
+		{route: "POST /v1/work/{work}/close", path: "/v1/work/" + workID + "/close", status: 200},
+		{route: "DELETE /v1/work/{work}", path: "/v1/work/" + workID, status: 200},
 	}
 	for _, verb := range []string{"start", "pause", "finish"} {
 		out = append(out, example{route: "POST /v1/campaigns/{campaign}/" + verb, path: m + "/" + verb, status: 200})

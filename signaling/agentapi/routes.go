@@ -49,7 +49,7 @@ const (
 
 // routes is the table.
 func routes() []Route {
-	return slices.Concat(baseRoutes(), callbackRoutes(), campaignRoutes(), handlingRoutes(), superviseRoutes(), webhookRoutes(), pastRoutes(), signInRoutes(), revocationRoutes())
+	return slices.Concat(baseRoutes(), callbackRoutes(), campaignRoutes(), handlingRoutes(), superviseRoutes(), webhookRoutes(), workRoutes(), pastRoutes(), signInRoutes(), revocationRoutes())
 }
 
 func baseRoutes() []Route {

@@ -41,8 +41,10 @@ var Enums = map[string][]string{
 	"CaptureState": values(CaptureOpen, CaptureComplete, CaptureTimedOut, CaptureCancelled, CaptureEnded, CaptureTaken),
 	"CaptureVoice": values(CaptureMute, CapturePass),
 
-	"RingKind":       values(RingCall, RingReturned, RingNewCustomer, RingConsult, RingCallback, RingRecord),
+	"RingKind":       values(RingCall, RingReturned, RingNewCustomer, RingConsult, RingCallback, RingRecord, RingWritten),
 	"RouteOutcome":   values(RouteChosen, RouteUnchanged, RouteTimeout, RouteFailed, RouteRefused, RouteSkipped),
+	"WorkKind":       values(WorkEmail, WorkChat, WorkSocial),
+	"WorkState":      values(WorkQueued, WorkOffered, WorkOpen, WorkClosed),
 	"WebhookState":   values(WebhookActive, WebhookFailing, WebhookDisabled),
 	"WebhookOutcome": values(WebhookDelivered, WebhookFailed, WebhookDead, WebhookTested),
 

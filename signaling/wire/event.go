@@ -116,6 +116,11 @@ var EventTypes = map[string]any{
 	"callback.failed":    Callback{},
 	"callback.cancelled": Callback{},
 
+	"work.created": Work{},
+	"work.changed": Work{},
+	"work.replied": Work{}, // closed with a reply, which is to be sent
+	"work.closed":  Work{}, // without one
+
 	"queue.changed": Queue{},
 	"desk.alarm":    Alarm{},
 

@@ -47,6 +47,7 @@ type Snapshot struct {
 	Call       *Call       `json:"call,omitempty"`
 	Recordings []Recording `json:"recordings,omitempty"` // the running ones of the call
 	Wrapup     *Wrapup     `json:"wrapup,omitempty"`
+	Work       *Work       `json:"work,omitempty"`     // the written request the agent has
 	Handling   *Handling   `json:"handling,omitempty"` // of the call
 	Variables  []Variable  `json:"variables,omitempty"`
 }

@@ -60,6 +60,7 @@ const (
 	RingConsult     RingKind = "consult"
 	RingCallback    RingKind = "callback"
 	RingRecord      RingKind = "record" // of a campaign
+	RingWritten     RingKind = "written"
 )
 
 // WrapupReason is a reason that can be chosen.

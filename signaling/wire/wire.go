@@ -328,6 +328,7 @@ type Agent struct {
 	CallID   string     `json:"call_id,omitempty"`
 	OfferID  string     `json:"offer_id,omitempty"`
 	WrapupID string     `json:"wrapup_id,omitempty"`
+	WorkID   string     `json:"work_id,omitempty"` // the written request the agent has
 	Version  uint64     `json:"version"`
 	Station  string     `json:"station,omitempty"` // a desk phone's number or address; absent: the browser
 	// Checks are the desktop's own tests: microphone, speaker, notifications, sound -> passed, failed.
@@ -337,7 +338,7 @@ type Agent struct {
 
 // Signout is what a pending sign-out waits for.
 type Signout struct {
-	WaitsFor string     `json:"waits_for"`    // offer | call_setup | call | wrapup
+	WaitsFor string     `json:"waits_for"`    // offer | call_setup | call | work | wrapup
 	By       *time.Time `json:"by,omitempty"` // granted then at the latest; absent: when the call is over
 }
 
@@ -397,6 +398,8 @@ type Offer struct {
 	// Callback or Record is what an outbound call is for; From is then the customer and To our number.
 	Callback *Callback       `json:"callback,omitempty"`
 	Record   *CampaignRecord `json:"record,omitempty"`
+	// Work is a written request; there is no call then.
+	Work *Work `json:"work,omitempty"`
 	// Auto: accepted by itself, because the customer is on the line.
 	Auto bool `json:"auto,omitempty"`
 }

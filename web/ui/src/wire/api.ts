@@ -116,6 +116,10 @@ import type {
   WebhookRequest,
   WebhookRotation,
   WebhookSecret,
+  Work,
+  WorkList,
+  WorkReply,
+  WorkRequest,
   Wrapup,
 } from './wire';
 
@@ -301,6 +305,12 @@ export interface GetTargetsQuery {
 }
 
 export interface GetWebhookDeadQuery {
+  cursor?: string;
+  limit?: number;
+}
+
+export interface GetWorkQuery {
+  queue?: string;
   cursor?: string;
   limit?: number;
 }
@@ -1087,6 +1097,36 @@ export class Api {
   /** Send a test event now. `POST /v1/webhooks/{webhook}/test; grant webhook:write` */
   postWebhookTest(webhook: string, opt?: ApiOptions): Promise<WebhookAttempt> {
     return this.send({ method: 'POST', path: `/v1/webhooks/${e(webhook)}/test`, answer: 'object' }, opt) as Promise<WebhookAttempt>;
+  }
+
+  /** Written requests that are not closed, in the order they wait in; an agent's token sees the agent's. `GET /v1/work; grant work:read, or for one's own agent:self` */
+  getWork(q: GetWorkQuery = {}, opt?: ApiOptions): Promise<WorkList> {
+    return this.send({ method: 'GET', path: `/v1/work${search(q)}`, answer: 'object' }, opt) as Promise<WorkList>;
+  }
+
+  /** A written request (email, chat, social) into a queue. `POST /v1/work; grant work:write` */
+  postWork(body: WorkRequest, opt?: ApiOptions): Promise<Work> {
+    return this.send({ method: 'POST', path: '/v1/work', body, type: 'application/json', answer: 'object' }, opt) as Promise<Work>;
+  }
+
+  /** Take a written request back, whatever it is doing. `DELETE /v1/work/{work}; grant work:write` */
+  deleteWorkWork(work: string, opt?: ApiOptions): Promise<Work> {
+    return this.send({ method: 'DELETE', path: `/v1/work/${e(work)}`, answer: 'object' }, opt) as Promise<Work>;
+  }
+
+  /** One written request. `GET /v1/work/{work}; grant work:read, or for one's own agent:self` */
+  getWorkWork(work: string, opt?: ApiOptions): Promise<Work> {
+    return this.send({ method: 'GET', path: `/v1/work/${e(work)}`, answer: 'object' }, opt) as Promise<Work>;
+  }
+
+  /** Close it without a reply; the agent wraps up. `POST /v1/work/{work}/close; grant work:write, or for one's own agent:self` */
+  postWorkWorkClose(work: string, opt?: ApiOptions): Promise<Work> {
+    return this.send({ method: 'POST', path: `/v1/work/${e(work)}/close`, answer: 'object' }, opt) as Promise<Work>;
+  }
+
+  /** Reply and close it; work.replied carries the reply, and the agent wraps up. `POST /v1/work/{work}/reply; grant work:write, or for one's own agent:self` */
+  postWorkWorkReply(work: string, body: WorkReply, opt?: ApiOptions): Promise<Work> {
+    return this.send({ method: 'POST', path: `/v1/work/${e(work)}/reply`, body, type: 'application/json', answer: 'object' }, opt) as Promise<Work>;
   }
 
   /** One wrap-up. `GET /v1/wrapups/{wrapup}; grant agent:read, or for one's own agent:self` */

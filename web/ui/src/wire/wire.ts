@@ -1300,6 +1300,8 @@ export interface Snapshot {
   /** the running ones of the call */
   recordings?: Recording[];
   wrapup?: Wrapup;
+  /** the written request the agent has */
+  work?: Work;
   /** of the call */
   handling?: Handling;
   variables?: Variable[];
@@ -1811,8 +1813,8 @@ export interface OfferLink {
 }
 
 /** RingKind is what rings. */
-export type RingKind = "call" | "returned" | "new_customer" | "consult" | "callback" | "record";
-export const ringKindValues: readonly RingKind[] = ["call", "returned", "new_customer", "consult", "callback", "record"];
+export type RingKind = "call" | "returned" | "new_customer" | "consult" | "callback" | "record" | "written";
+export const ringKindValues: readonly RingKind[] = ["call", "returned", "new_customer", "consult", "callback", "record", "written"];
 
 /** WrapupReason is a reason that can be chosen. */
 export interface WrapupReason {
@@ -2225,6 +2227,8 @@ export interface Agent {
   call_id?: string;
   offer_id?: string;
   wrapup_id?: string;
+  /** the written request the agent has */
+  work_id?: string;
   version: number;
   /** a desk phone's number or address; absent: the browser */
   station?: string;
@@ -2236,7 +2240,7 @@ export interface Agent {
 
 /** Signout is what a pending sign-out waits for. */
 export interface Signout {
-  /** offer | call_setup | call | wrapup */
+  /** offer | call_setup | call | work | wrapup */
   waits_for: string;
   /** granted then at the latest; absent: when the call is over */
   by?: string;
@@ -2295,6 +2299,8 @@ export interface Offer {
   /** Callback or Record is what an outbound call is for; From is then the customer and To our number. */
   callback?: Callback;
   record?: CampaignRecord;
+  /** Work is a written request; there is no call then. */
+  work?: Work;
   /** Auto: accepted by itself, because the customer is on the line. */
   auto?: boolean;
 }
@@ -2381,6 +2387,62 @@ export interface Alarm {
   /** how many calls are concerned */
   count?: number;
   detail: string;
+}
+
+/** WorkKind is how a written request came. */
+export type WorkKind = "email" | "chat" | "social";
+export const workKindValues: readonly WorkKind[] = ["email", "chat", "social"];
+
+/** WorkState is where a written request is: queued -> offered -> open -> closed. */
+export type WorkState = "queued" | "offered" | "open" | "closed";
+export const workStateValues: readonly WorkState[] = ["queued", "offered", "open", "closed"];
+
+/** WorkRequest brings a written request into a queue. */
+export interface WorkRequest {
+  kind: WorkKind;
+  queue: string;
+  /** an address or an account, as the agent is to see it */
+  from: string;
+  from_name?: string;
+  subject?: string;
+  text: string;
+  /** among written requests, the greater first */
+  priority?: number;
+  /** ClientRef is the sender's own name for it. */
+  client_ref?: string;
+}
+
+/** Work is a written request on its way through the contact centre. */
+export interface Work {
+  id: string;
+  kind: WorkKind;
+  state: WorkState;
+  queue: string;
+  from: string;
+  from_name?: string;
+  subject?: string;
+  text: string;
+  client_ref?: string;
+  queued: string;
+  agent?: string;
+  reply?: string;
+  /** replied, no_reply, cancelled, no_queue */
+  result?: string;
+  allowed: string[];
+  created: string;
+  closed?: string;
+  version: number;
+}
+
+/** WorkList is written requests, in the order they wait in. */
+export interface WorkList {
+  items: Work[];
+  next?: string;
+}
+
+/** WorkReply is what an agent answers. */
+export interface WorkReply {
+  text: string;
 }
 
 /** The data of each event by its type. */
@@ -2474,6 +2536,10 @@ export interface EventMap {
   "callback.completed": Callback;
   "callback.failed": Callback;
   "callback.cancelled": Callback;
+  "work.created": Work;
+  "work.changed": Work;
+  "work.replied": Work;
+  "work.closed": Work;
   "queue.changed": Queue;
   "desk.alarm": Alarm;
   "config.changed": DeskConfig;
