@@ -32,7 +32,7 @@ export async function accept(): Promise<void> {
   notify.calm();
   try {
     await commands.postOfferAccept(offer.id);
-    await join(offer.call_id, null);
+    if (offer.work === undefined) await join(offer.call_id, null); // nothing written is spoken to
     await readState();
   } catch (err) {
     fail(err);

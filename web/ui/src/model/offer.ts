@@ -4,9 +4,10 @@ import { mask } from './format';
 import type { Offer } from '../wire/wire';
 
 /** OfferKind is what is offered; the words for each stand in text/. */
-export type OfferKind = 'call' | 'returned' | 'new_customer' | 'consult' | 'callback' | 'record';
+export type OfferKind = 'call' | 'returned' | 'new_customer' | 'consult' | 'callback' | 'record' | 'written';
 
 export function kindOf(o: Offer): OfferKind {
+  if (o.work !== undefined) return 'written';
   if (o.consult !== undefined && o.consult !== '') return 'consult';
   if (o.callback !== undefined) return 'callback';
   if (o.record !== undefined) return 'record';
@@ -35,6 +36,7 @@ export function lines(o: Offer): Line[] {
 
 /** who is the name to show large, or the number but for its last four digits. */
 export function who(o: Offer): string {
+  if (o.work !== undefined) return o.work.from_name ?? o.work.from;
   const name = o.callback?.name ?? o.record?.name ?? o.from_name ?? '';
   return name === '' ? mask(o.from) : name;
 }

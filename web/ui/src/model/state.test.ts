@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { agent, call, event, leg, offer, recording, signedIn, wrapup } from './fixture';
 import { apply, customer, nothing, ownLeg, screen, since, snapshot, type State } from './state';
-import type { Event } from '../wire/wire';
+import type { Event, Work } from '../wire/wire';
 
 const run = (s: State, ...events: Event[]) => events.reduce(apply, s);
 
@@ -40,6 +40,37 @@ describe('a whole call', () => {
     expect(s.last?.id).toBe('call_1');
     expect(s.archive).toBe(1);
     expect([s.call, s.recording, s.wrapup, s.offer]).toEqual([null, null, null, null]);
+  });
+});
+
+describe('a written request', () => {
+  const work = (more: Partial<Work> = {}): Work => ({
+    id: 'wrk_1', kind: 'email', state: 'open', queue: 'que_1', from: 'ana@example.com', text: 'Where is it?', agent: 'agt_me',
+    queued: '2026-03-02T10:00:00.000Z', created: '2026-03-02T10:00:00.000Z', allowed: ['reply', 'close', 'cancel'], version: 3, ...more,
+  });
+  const ringing = offer({ call_id: '', from: 'ana@example.com', work: work({ state: 'offered', allowed: ['accept', 'decline', 'cancel'] }) });
+  const open = run(
+    signedIn(),
+    event(11, 'offer.created', ringing),
+    event(12, 'offer.accepted', { ...ringing, state: 'accepted' }),
+    event(13, 'agent.state_changed', agent({ state: 'busy', work_id: 'wrk_1', version: 2 })),
+    event(14, 'work.changed', work()),
+  );
+  it('rings, and is before me once accepted', () => {
+    expect(screen(run(signedIn(), event(11, 'offer.created', ringing)))).toBe('ring');
+    expect(open.work?.text).toBe('Where is it?');
+    expect(open.offer).toBe(null);
+    expect(signedIn({ work: work() }).work?.id).toBe('wrk_1'); // after a reload too
+  });
+  it('R4 asks for a reason once the reply is sent', () => {
+    const s = run(open, event(15, 'work.replied', work({ state: 'closed', reply: 'Here.', result: 'replied' })), event(16, 'wrapup.started', wrapup({ call_id: 'wrk_1' })));
+    expect(s.work).toBe(null);
+    expect(screen(s)).toBe('wrapup');
+  });
+  it('goes when it is taken back, and is nobody else’s', () => {
+    expect(run(open, event(15, 'work.closed', work({ state: 'closed', result: 'cancelled' }))).work).toBe(null);
+    expect(run(open, event(15, 'agent.state_changed', agent({ state: 'not_ready', version: 3 }))).work).toBe(null); // it went back
+    expect(run(signedIn(), event(11, 'work.changed', work({ agent: 'agt_other' }))).work).toBe(null);
   });
 });
 

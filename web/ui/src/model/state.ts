@@ -1,7 +1,7 @@
 // What the desktop knows of the server, and how news changes it. Pure: the same state and the same news
 // give the same next state, so every screen can be reached in a test without a server.
 
-import type { Agent, Call, Capture, Event, Handling, Leg, Offer, Queue, Recording, Snapshot, Variable, Wrapup } from '../wire/wire';
+import type { Agent, Call, Capture, Event, Handling, Leg, Offer, Queue, Recording, Snapshot, Variable, Work, Wrapup } from '../wire/wire';
 
 export interface State {
   seq: number; // the newest event this state has seen
@@ -15,6 +15,7 @@ export interface State {
   variables: Variable[]; // of `call`
   recording: Recording | null; // of `call`, while it runs
   wrapup: Wrapup | null; // open
+  work: Work | null; // the written request I have
   queues: Queue[];
   archive: number; // counts up when a finished recording appeared or changed
 }
@@ -31,6 +32,7 @@ export const nothing: State = {
   variables: [],
   recording: null,
   wrapup: null,
+  work: null,
   queues: [],
   archive: 0,
 };
@@ -50,6 +52,7 @@ export function snapshot(s: State, snap: Snapshot): State {
     handling: call ? (snap.handling ?? null) : null,
     variables: call ? (snap.variables ?? []) : [],
     recording: (call && snap.recordings?.find(running)) ?? null,
+    work: snap.work?.state === 'open' ? snap.work : null,
     wrapup: snap.wrapup && !snap.wrapup.completed ? snap.wrapup : null,
   };
 }
@@ -112,6 +115,12 @@ function change(s: State, e: Event): State {
     case 'wrapup.extended':
     case 'wrapup.completed':
       return wrapup(s, e.data);
+    case 'work.created':
+    case 'work.changed':
+    case 'work.replied':
+    case 'work.closed':
+      if (e.data.state === 'open' && e.data.agent === s.me) return { ...s, work: e.data };
+      return s.work?.id === e.data.id ? { ...s, work: null } : s;
     case 'queue.changed':
       return queue(s, e.data);
     case 'call.handling_changed':
@@ -188,6 +197,7 @@ function agent(s: State, a: Agent): State {
     ...s,
     agent: a,
     missed: a.state === 'not_ready' && a.reason !== 'rona' || a.state === 'ready' ? null : s.missed,
+    work: s.work?.id === a.work_id ? s.work : null, // one that went back to its queue is no news of mine
     offer: idle && a.offer_id === undefined ? null : s.offer,
     wrapup: a.state === 'wrapup' || s.wrapup === null ? s.wrapup : a.wrapup_id === undefined ? null : s.wrapup,
   };

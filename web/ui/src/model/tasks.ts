@@ -19,7 +19,7 @@ export function tasks(offer: Offer | null, callbacks: readonly Callback[], recor
   const out: Task[] = [];
   if (offer !== null) {
     const what = kindOf(offer);
-    out.push({ id: offer.id, kind: 'call', created: offer.created, about: 'offer', what, title: title(what, who(offer), queue(offer.queue)) });
+    out.push({ id: offer.id, kind: offer.work?.kind ?? 'call', created: offer.created, about: 'offer', what, title: title(what, who(offer), queue(offer.queue)) });
   }
   for (const c of callbacks) {
     const before = c.agent === me && (c.state === 'preview' || c.state === 'reached');

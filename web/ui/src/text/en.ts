@@ -35,6 +35,7 @@ export const text = {
 
   /** What a pending sign-out waits for, by the server's code. */
   signout: {
+    work: 'after the written request',
     offer: 'waits for a call that rings',
     call_setup: 'waits for a call being set up',
     call: 'after this call',

@@ -3,7 +3,7 @@
 export const work = {
   offer: {
     titles: {
-      call: 'Incoming call', returned: 'Returned call', new_customer: 'New customer', consult: 'A colleague asks', callback: 'Callback', record: 'Campaign contact',
+      call: 'Incoming call', returned: 'Returned call', new_customer: 'New customer', consult: 'A colleague asks', callback: 'Callback', record: 'Campaign contact', written: 'Written request',
     },
     status: 'Ringing',
     connecting: 'A request is on its way',
@@ -45,7 +45,7 @@ export const work = {
     unfold: 'Show the requests',
     count: (n: number) => (n === 1 ? '1 request' : `${n} requests`),
     what: {
-      call: 'Call', returned: 'Returned call', new_customer: 'New customer', consult: 'Consult', callback: 'Callback', record: 'Contact', due: 'Callback due', before: 'Callback',
+      call: 'Call', returned: 'Returned call', new_customer: 'New customer', consult: 'Consult', callback: 'Callback', record: 'Contact', written: 'Written request', due: 'Callback due', before: 'Callback',
     },
     title1: (what: string, who: string, queue: string) => (queue === '' ? `${what}: ${who}` : `${what}: ${who}, ${queue}`),
     popover: 'Request',
@@ -71,6 +71,14 @@ export const work = {
       campaign: (name: string) => `Campaign ${name} is running.`,
       callback_due: (name: string) => `Your callback is due: ${name}.`,
     } as Record<'signout_pending' | 'signed_out' | 'signout_taken_back' | 'campaign' | 'callback_due', (about: string) => string>,
+  },
+
+  written: {
+    kinds: { email: 'Email', chat: 'Chat', social: 'Social' },
+    state: 'Writing',
+    reply: 'Your reply',
+    send: 'Send',
+    close: 'Close without a reply',
   },
 
   contacts: {

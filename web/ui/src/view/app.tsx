@@ -26,6 +26,7 @@ import { TaskPopover, Tasks } from './tasks/tasks';
 import { Top } from './top/top';
 import { WatchBar } from './wall/wall';
 import { Wrapup } from './wrapup/wrapup';
+import { Written } from './written/written';
 import css from './app.module.css';
 
 export function App() {
@@ -52,7 +53,8 @@ function Desktop() {
           {shown.value === 'ring' && <Ring />}
           {shown.value === 'call' && <CallCard />}
           {shown.value === 'wrapup' && <Wrapup key={state.value.wrapup?.id} />}
-          {shown.value === 'idle' && (beside ? <OfficePage /> : <><Idle /><Preflight /></>)}
+          {shown.value === 'idle' && state.value.work !== null && <Written />}
+          {shown.value === 'idle' && state.value.work === null && (beside ? <OfficePage /> : <><Idle /><Preflight /></>)}
         </main>
         <aside class={css['side']} aria-label={text.recordings.title}><Callbacks /><ContactSearch /><Campaigns /><Recordings /></aside>
       </div>

@@ -21,7 +21,7 @@ export function Ring() {
   const left = seconds(o.deadline, now.value);
   const shown = lines(o);
   const name = who(o);
-  const number = mask(o.from);
+  const number = o.work === undefined ? mask(o.from) : o.from; // an address is shown whole
   return (
     <section class={cls(card, css['ring'])} role="dialog" aria-labelledby="ring-title" aria-describedby="ring-end" data-testid="ring" data-kind={kind}>
       <div class={css['bell']}><Icon name={icons[kind] ?? 'bell'} size={34} /></div>
@@ -31,7 +31,9 @@ export function Ring() {
       <dl class={css['facts']}>
         {o.queue !== '' && <div><dt>{text.ring.queue}</dt><dd>{queueName(o.queue)}</dd></div>}
         {o.stage !== undefined && o.stage !== '' && <div><dt>{t.campaign}</dt><dd>{o.stage}</dd></div>}
-        <div><dt>{t.dialled}</dt><dd data-testid="ring-to">{o.to}</dd></div>
+        {o.work === undefined
+          ? <div><dt>{t.dialled}</dt><dd data-testid="ring-to">{o.to}</dd></div>
+          : <div><dt>{text.written.kinds[o.work.kind]}</dt><dd data-testid="ring-subject">{o.work.subject ?? '–'}</dd></div>}
         <div><dt>{t.wait}</dt><dd data-testid="ring-waited">{write(elapsed(o.queued, now.value))}</dd></div>
       </dl>
       {shown.length > 0 && (

@@ -44,12 +44,13 @@ function StateSwitch() {
   const chosen = a.state === 'signout_pending' ? 'signout_pending' : (wanted.value ?? a.state);
   const later = a.state === 'signout_pending' || a.state === 'reserved' || a.state === 'busy' || a.state === 'wrapup';
   const leaving = signoutLine(a.signout, now.value, text.signout);
+  const writing = a.state === 'busy' && a.work_id !== undefined;
   const why = a.state === 'not_ready' && a.reason && a.reason !== 'signed_in' ? reason(a.reason) : '';
   return (
     <div class={css['state']} role="group" aria-label={text.top.state}>
       <span class={cls(css['now'], css[a.state])} title={leaving} data-testid="agent-state" data-state={a.state}>
-        <Icon name={icons[a.state]} size={18} />
-        <strong>{text.states[a.state]}</strong>
+        <Icon name={writing ? 'keys' : icons[a.state]} size={18} />
+        <strong>{writing ? text.written.state : text.states[a.state]}</strong>
         {why !== '' && <span>{why}</span>}
         {leaving !== '' && <span data-testid="signout-left" role="status">{leaving}</span>}
         <span class={css['since']}>{write(elapsed(a.since, now.value))}</span>
