@@ -123,6 +123,36 @@ func TestWrittenRequestsAreNotLost(t *testing.T) {
 	})
 }
 
+// One that rings while the server is restarted waits again at its place. Nothing written is counted as a caller who waits.
+func TestWrittenRequestRingsAtARestart(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		w := r.writes(letter1())
+		if q := r.Queues(); q[0].Waiting != 0 || q[0].OldestSince != nil {
+			t.Errorf("%+v", q[0])
+		}
+		r.ready("ana")
+		old := r.offered("ana")
+		r.kill()
+		r.start(nil)
+		if got, err := r.Work(w.ID); err != nil || got.State != wire.WorkQueued || got.Agent != "" {
+			t.Fatalf("%+v %v", got, err)
+		}
+		if a := r.is("ana", wire.AgentNotReady, "restart"); a.WorkID != "" || a.OfferID != "" {
+			t.Errorf("%+v", a)
+		}
+		_, err := r.Accept(t.Context(), old.ID, "ana")
+		if err == nil {
+			t.Error("an offer from before the restart could be accepted")
+		}
+		r.ready("bor")
+		if o := r.offered("bor"); o.Work.ID != w.ID || o.Attempt != 2 {
+			t.Errorf("%+v", o)
+		}
+		_, err = r.CloseWork(t.Context(), w.ID, "bor")
+		r.fault(err, 409, "", "work_wrong_state")
+	})
+}
+
 func TestWrittenRequestsAreChecked(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		for pointer, spoil := range map[string]func(*wire.WorkRequest){
