@@ -1,9 +1,7 @@
 package recorder
 
 import (
-	"errors"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -135,11 +133,12 @@ func TestFence(t *testing.T) {
 	// A copy of the spool is what a crash leaves, made when the archive has taken the first recording out of it.
 	g.await(t, "recording.stored", stopped)
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if _, err := os.Stat(filepath.Join(cfg.SpoolDir, stopped)); errors.Is(err, os.ErrNotExist) {
-			break
+		left, err := filepath.Glob(filepath.Join(cfg.SpoolDir, stopped+"*"))
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("still in the spool: %q %v", left, err)
 		}
-		if time.Now().After(end) {
-			t.Fatalf("%s is still in the spool", stopped)
+		if len(left) == 0 {
+			break
 		}
 	}
 	crashed := testConfig(t.TempDir())

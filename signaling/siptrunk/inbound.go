@@ -245,7 +245,12 @@ func (d *dialog) settle(ack *sip.Request) {
 		}
 		return
 	}
-	d.tell(func(p call.Progress) { p.Answered() })
+	d.answered()
+}
+
+// answered tells the call that the far side has our answer, once.
+func (d *dialog) answered() {
+	d.answeredOnce.Do(func() { d.tell(func(p call.Progress) { p.Answered() }) })
 }
 
 // takeAnswer makes media follow the answer to an offer of ours.

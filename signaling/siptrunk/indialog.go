@@ -109,6 +109,8 @@ func (d *dialog) enter(req *sip.Request, tx sip.ServerTransaction) (leave func()
 	}
 	d.mu.Lock()
 	status := 0
+	// Who offers anew has acknowledged our answer (RFC 3261 section 13.2.2.4), whose ACK another goroutine may still hold.
+	acknowledged := d.state == accepted && !d.byeOnACK
 	switch {
 	case d.state == ended:
 		status = sip.StatusCallTransactionDoesNotExists
@@ -127,6 +129,9 @@ func (d *dialog) enter(req *sip.Request, tx sip.ServerTransaction) (leave func()
 		}
 		d.s.send(tx, res)
 		return nil, false
+	}
+	if acknowledged {
+		d.answered()
 	}
 	return func() {
 		d.mu.Lock()
