@@ -72,15 +72,15 @@ type dialog struct {
 	offer        *sdp.Session // nil: late offer
 	choice       sdp.Choice
 	tx           sip.ServerTransaction
-	final        chan struct{}     // closed when finalRes is set
-	finalRes     *sip.Response     // the final answer
-	finalSent    chan error        // what became of sending it
-	cancelled    chan struct{}     // closed by CANCEL
-	acks         chan *sip.Request // ACKs of 2xx, by whoever waits for one
-	hangup       chan struct{}     // outbound: closed when we give up before the answer
-	hungup       sync.Once         // guards hangup
-	upOnce       sync.Once         // guards up
-	answeredOnce sync.Once // guards telling that we have been acknowledged
+	final        chan struct{}      // closed when finalRes is set
+	finalRes     *sip.Response      // the final answer
+	finalSent    chan error         // what became of sending it
+	cancelled    chan struct{}      // closed by CANCEL
+	acks         chan *sip.Request  // ACKs of 2xx, by whoever waits for one
+	hangup       chan struct{}      // outbound: closed when we give up before the answer
+	hungup       sync.Once          // guards hangup
+	upOnce       sync.Once          // guards up
+	answeredOnce sync.Once          // guards telling that we have been acknowledged
 	up           chan struct{}      // closed when media is up
 	repeated     chan *sip.Response // outbound: 2xx after the first
 
