@@ -278,5 +278,5 @@ func TestRecordKilled(t *testing.T) {
 		report.Most("audio lost per track at most, s", worst.Seconds(), bound.Seconds()), report.Exactly("unreadable", float64(unreadable), 0),
 		report.Exactly("recordings without exactly one recovered event", float64(twice), 0), report.Exactly("recordings with a track missing", float64(short), 0),
 		report.Most("uploads resumed, the first stored after the start, s", resumed.Seconds(), 10),
-		report.Most("all stored after the start, s", slowest.Seconds(), 30), report.Exactly("tracks", float64(tracks), float64(2*kills*calls)))
+		report.Most("all stored after the start, s", slowest.Seconds(), 10), report.Exactly("tracks", float64(tracks), float64(2*kills*calls)))
 }
