@@ -56,8 +56,8 @@ test: bin/cordboard ## everything CI runs: unit tests with the race detector and
 	mkdir -p $(RESULTS)
 	cd web && npm run --silent check && npm run --silent test -- --reporter=default --reporter=json --outputFile.json=../$(RESULTS)/web.json
 	go vet $(PACKAGES)
-	go test -race -timeout 15m -json $(UNIT) | go run ./internal/testlog $(RESULTS)/unit.json
-	go test -timeout 15m -count=1 -json ./e2e | go run ./internal/testlog $(RESULTS)/e2e.json
+	go run ./internal/testlog $(RESULTS)/unit.json -race -timeout 15m -- $(UNIT)
+	go run ./internal/testlog $(RESULTS)/e2e.json -timeout 15m -count=1 -- ./e2e
 
 FAULT_RESULTS := $(CURDIR)/bench/results/fault
 .PHONY: fault

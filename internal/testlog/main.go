@@ -1,29 +1,38 @@
-// Command testlog stands behind go test -json: it keeps the results in a file, for tools, and shows people what go test
-// would have shown them without -json: a line for each package, and of the tests that failed all they said.
+// Command testlog runs go test -json: it keeps the results in a file, for tools, and shows people what go test would have
+// shown them without -json: a line for each package, and of the tests that failed all they said.
 //
-//	go test -json ./... | testlog results.json
+//	testlog results.json -race -timeout 15m -- ./a ./b
 //
-// The file's time is when testlog began, so that whatever was changed while the tests ran is newer than their results.
-// It passes everything on to its end and then ends with status 1 if a package failed, also one that did not build.
+// What stands before -- are flags of go test, what stands behind it are packages. The file's time is when testlog began, so
+// that whatever was changed while the tests ran is newer than their results.
+//
+// These tests have real peers and a real clock on machines that others use too. So where at most three fail they are run
+// once more, each package by itself, and what failed first is said at the end whatever comes of it. Not given another
+// chance are data races, panics, time-outs and what does not build. It ends with status 1 if a failure is left.
 package main
 
 import (
-	"bufio"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
+// chances is how many failed tests are run again; where more have failed it is not the machine.
+const chances = 3
+
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: go test -json ... | testlog FILE")
+	i := slices.Index(os.Args, "--")
+	if i < 2 || i+1 == len(os.Args) {
+		fmt.Fprintln(os.Stderr, "usage: testlog FILE [FLAG ...] -- PACKAGE ...")
 		os.Exit(2)
 	}
-	ok, err := run(os.Args[1], os.Stdin, os.Stdout)
+	ok, err := run(os.Args[1], os.Stdout, goTest(os.Args[2:i]), os.Args[i+1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testlog:", err)
 		os.Exit(1)
@@ -33,7 +42,23 @@ func main() {
 	}
 }
 
-func run(path string, in io.Reader, out io.Writer) (ok bool, err error) {
+// tester runs the tests of packages whose names match pattern, all if it is empty, and writes what go test -json says.
+type tester func(out io.Writer, pattern string, packages ...string) error
+
+func goTest(flags []string) tester {
+	return func(out io.Writer, pattern string, packages ...string) error {
+		args := append([]string{"test", "-json"}, flags...)
+		if pattern != "" {
+			args = append(args, "-count=1", "-run", pattern)
+		}
+		cmd := exec.Command("go", append(args, packages...)...)
+		cmd.Stdout, cmd.Stderr = out, os.Stderr
+		return cmd.Run()
+	}
+}
+
+// run tests the packages, keeps all events in the file at path and reports whether nothing failed in the end.
+func run(path string, out io.Writer, test tester, packages []string) (ok bool, err error) {
 	began := time.Now()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return false, err
@@ -42,11 +67,7 @@ func run(path string, in io.Reader, out io.Writer) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	w := bufio.NewWriter(f)
-	ok, err = show(in, w, out)
-	if e := w.Flush(); err == nil {
-		err = e
-	}
+	ok, err = twice(f, out, test, packages)
 	if e := f.Close(); err == nil {
 		err = e
 	}
@@ -59,67 +80,47 @@ func run(path string, in io.Reader, out io.Writer) (ok bool, err error) {
 	return ok, os.Rename(path+".part", path)
 }
 
-// event is a line of go test -json.
-type event struct{ Action, Package, Test, Output string }
-
-// show copies the events to keep and what people want to see to out; false when something failed.
-func show(in io.Reader, keep, out io.Writer) (ok bool, err error) {
-	ok = true
-	said := map[[2]string]*strings.Builder{} // by package and test, until it is known how it ended
-	lines := bufio.NewReader(in)
-	for {
-		line, readErr := lines.ReadBytes('\n')
-		if len(line) > 0 {
-			if _, err := keep.Write(line); err != nil {
-				return false, err
-			}
-			var e event
-			if json.Unmarshal(line, &e) != nil { // what the go command says by itself
-				if _, err := out.Write(line); err != nil {
-					return false, err
-				}
-			} else if err := one(e, said, out); err != nil {
-				return false, err
-			}
-			ok = ok && e.Action != "fail" && e.Action != "build-fail"
-		}
-		if readErr == io.EOF {
-			return ok, nil
-		}
-		if readErr != nil {
-			return false, readErr
-		}
+// twice tests the packages and what failed in them once more.
+func twice(keep, out io.Writer, test tester, packages []string) (ok bool, err error) {
+	first, err := once(keep, out, test, "", packages...)
+	if err != nil || first.ok() {
+		return err == nil, err
 	}
+	failed := first.again()
+	if len(failed) == 0 {
+		return false, nil
+	}
+	ok = true
+	for _, p := range failed {
+		fmt.Fprintf(out, "once more: %s %s\n", p.name, strings.Join(p.failed, " "))
+		o, err := once(keep, out, test, "^("+strings.Join(p.failed, "|")+")$", p.name)
+		if err != nil {
+			return false, err
+		}
+		ok = ok && o.ok()
+	}
+	for _, p := range failed {
+		fmt.Fprintf(out, "FAILED AT FIRST: %s %s\n", p.name, strings.Join(p.failed, " "))
+	}
+	return ok, nil
 }
 
-func one(e event, said map[[2]string]*strings.Builder, out io.Writer) error {
-	k := [2]string{e.Package, e.Test}
-	var text string
-	switch e.Action {
-	case "build-output":
-		text = e.Output
-	case "output":
-		if e.Test == "" {
-			if e.Output != "PASS\n" {
-				text = e.Output
-			}
-			break
-		}
-		if said[k] == nil {
-			said[k] = &strings.Builder{}
-		}
-		said[k].WriteString(e.Output)
-	case "fail":
-		if b := said[k]; b != nil {
-			text = b.String()
-		}
-		delete(said, k)
-	case "pass", "skip":
-		delete(said, k)
+func once(keep, out io.Writer, test tester, pattern string, packages ...string) (*outcome, error) {
+	r, w := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := test(w, pattern, packages...)
+		_ = w.Close()
+		done <- err
+	}()
+	o, err := show(r, keep, out)
+	_ = r.CloseWithError(err) // where show gave up, the tests must not wait for it
+	e := <-done
+	if exit := (*exec.ExitError)(nil); errors.As(e, &exit) && !o.ok() {
+		e = nil // as the events have said
 	}
-	if text == "" {
-		return nil
+	if err == nil {
+		err = e
 	}
-	_, err := io.WriteString(out, text)
-	return err
+	return o, err
 }
