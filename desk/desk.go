@@ -190,7 +190,7 @@ func (d *Desk) Run(ctx context.Context) error {
 			l.reply(errClosed)
 		}
 	}
-	return d.book.close(d.floor.Snapshot)
+	return d.book.close(d.floor)
 }
 
 var errClosed = &problem.Error{Status: http.StatusServiceUnavailable, Code: "shutting_down", Detail: "the desk is shutting down", RetryAfter: 10}
@@ -261,7 +261,7 @@ func (d *Desk) process(batch []letter) {
 		}
 		effects = append(effects, more...)
 	}
-	saved := d.book.write(d.floor.Snapshot)
+	saved := d.book.write(d.floor)
 	if saved != nil {
 		d.deps.Log.Error("desk state not saved", "cause", saved)
 	}

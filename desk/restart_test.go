@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -108,7 +110,7 @@ func TestBookRenewsAndReads(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.add(c)
-		if err := b.write(state.Snapshot); err != nil {
+		if err := b.write(&state); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -211,4 +213,47 @@ func TestResyncAfterLostEvents(t *testing.T) {
 		synctest.Wait()
 		r.is("ana", wire.AgentWrapup, "")
 	})
+}
+
+// Thousands of things are written again a few at a time, so that no write waits for all of them.
+func TestRenewalGoesInParts(t *testing.T) {
+	m := &memory{}
+	b := &book{log: m, warn: func(msg string, args ...any) { t.Error(msg, args) }, every: 30}
+	state := floor.NewState()
+	change := func(id string, value string) {
+		c := floor.Change{Kind: floor.KindOpen, ID: id, Value: json.RawMessage(value)}
+		if err := state.Apply(c); err != nil {
+			t.Fatal(err)
+		}
+		b.add([]floor.Change{c})
+		if err := b.write(&state); err != nil {
+			t.Fatal(err)
+		}
+		var e entry
+		if err := json.Unmarshal(m.entries[m.last], &e); err != nil {
+			t.Fatal(err)
+		}
+		if len(e.Changes) > 1+renewPart {
+			t.Fatalf("an entry of %d changes", len(e.Changes))
+		}
+	}
+	const things = 15 * renewPart
+	for n := range things { // most are there before the first renewal
+		if err := state.Apply(floor.Change{Kind: floor.KindOpen, ID: fmt.Sprintf("%05d", n), Value: json.RawMessage(`"old"`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 50 { // a renewal, and some of it changes before its part is written, some after
+		change(fmt.Sprintf("%05d", n*53%things), fmt.Sprintf(`"new %d"`, n))
+	}
+	if b.renewal || len(m.entries) > 20 {
+		t.Fatalf("%d entries, in a renewal: %v", len(m.entries), b.renewal)
+	}
+	back, err := (&book{log: m}).read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(back.Open, state.Open) {
+		t.Error("what is read is not what was written")
+	}
 }

@@ -252,6 +252,7 @@ func (p *plane) Call(id string) (wire.Call, error) {
 type memory struct {
 	mu      sync.Mutex
 	entries map[uint64][]byte
+	first   uint64 // after the first Trim
 	last    uint64
 	err     error
 }
@@ -284,6 +285,7 @@ func (m *memory) Read(_ context.Context, after uint64, f func(uint64, []byte) er
 func (m *memory) Trim(_ context.Context, before uint64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.first = before
 	for seq := range m.entries {
 		if seq < before {
 			delete(m.entries, seq)

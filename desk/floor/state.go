@@ -149,29 +149,48 @@ func apply[T any](m map[string]T, c Change) error {
 	return nil
 }
 
-// Snapshot is the whole state as Changes, in a fixed order.
-func (s *State) Snapshot() []Change {
-	var out []Change
-	out = appendAll(out, KindAgent, s.Agents)
-	out = appendAll(out, KindContact, s.Contacts)
-	out = appendAll(out, KindOffer, s.Offers)
-	out = appendAll(out, KindWrapup, s.Wrapups)
-	out = appendAll(out, KindCallback, s.Callbacks)
-	out = appendAll(out, KindConsult, s.Consults)
-	out = appendAll(out, KindCampaign, s.Campaigns)
-	out = appendAll(out, KindRecord, s.Records)
-	out = appendAll(out, KindWork, s.Works)
-	out = appendAll(out, KindJournal, s.Journals)
-	out = appendAll(out, KindTally, s.Tallies)
-	out = appendAll(out, KindWatch, s.Watches)
-	out = appendAll(out, KindWait, s.Waits)
-	out = appendAll(out, KindOpen, s.Open)
-	return appendAll(out, KindConfig, s.Configs)
+// Key names one thing of the state.
+type Key struct {
+	Kind Kind
+	ID   string
 }
 
-func appendAll[T any](out []Change, k Kind, m map[string]T) []Change {
+// Keys is everything there is, in a fixed order.
+func (s *State) Keys() []Key {
+	var out []Key
+	out = appendKeys(out, KindAgent, s.Agents)
+	out = appendKeys(out, KindContact, s.Contacts)
+	out = appendKeys(out, KindOffer, s.Offers)
+	out = appendKeys(out, KindWrapup, s.Wrapups)
+	out = appendKeys(out, KindCallback, s.Callbacks)
+	out = appendKeys(out, KindConsult, s.Consults)
+	out = appendKeys(out, KindCampaign, s.Campaigns)
+	out = appendKeys(out, KindRecord, s.Records)
+	out = appendKeys(out, KindWork, s.Works)
+	out = appendKeys(out, KindJournal, s.Journals)
+	out = appendKeys(out, KindTally, s.Tallies)
+	out = appendKeys(out, KindWatch, s.Watches)
+	out = appendKeys(out, KindWait, s.Waits)
+	out = appendKeys(out, KindOpen, s.Open)
+	return appendKeys(out, KindConfig, s.Configs)
+}
+
+func appendKeys[T any](out []Key, k Kind, m map[string]T) []Key {
 	for _, id := range slices.Sorted(maps.Keys(m)) {
-		out = append(out, changeOf(k, id, m))
+		out = append(out, Key{k, id})
+	}
+	return out
+}
+
+// Present is one thing as it is now, or that it is gone.
+func (s *State) Present(k Key) Change { return s.change(k.Kind, k.ID) }
+
+// Snapshot is the whole state as Changes, in a fixed order.
+func (s *State) Snapshot() []Change {
+	keys := s.Keys()
+	out := make([]Change, len(keys))
+	for i, k := range keys {
+		out[i] = s.Present(k)
 	}
 	return out
 }

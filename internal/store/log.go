@@ -19,8 +19,9 @@ type Log struct {
 	name   string
 	stream jetstream.Stream
 
-	mu   sync.Mutex // guards last, held over an append so that entries keep their order
-	last uint64
+	mu     sync.Mutex // guards the rest, held over an append so that entries keep their order
+	last   uint64
+	unsure bool // an append has ended without its acknowledgement
 }
 
 // Log opens the log of that name (letters, digits, - and _), made on first use.
@@ -39,20 +40,36 @@ func (s *Store) Log(name string) (*Log, error) {
 func (l *Log) Append(ctx context.Context, data []byte) (uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	seq, err := l.append(ctx, data)
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+		if !l.unsure {
+			return 0, ErrFenced
+		}
+		if err := l.caughtUp(ctx); err != nil {
+			return 0, err
+		}
+		seq, err = l.append(ctx, data)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("store: append to %s: %w", l.name, err)
+	}
+	return seq, nil
+}
+
+func (l *Log) append(ctx context.Context, data []byte) (uint64, error) {
 	ack, err := l.s.js.Publish(ctx, l.name, data, jetstream.WithExpectLastSequence(l.last))
 	if err != nil {
 		var api *jetstream.APIError
-		if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
-			return 0, l.caughtUp(ctx)
-		}
-		return 0, fmt.Errorf("store: append to %s: %w", l.name, err)
+		l.unsure = l.unsure || !errors.As(err, &api)
+		return 0, err
 	}
-	l.last = ack.Sequence
+	l.last, l.unsure = ack.Sequence, false
 	return ack.Sequence, nil
 }
 
 // caughtUp tells a foreign writer from our own entry whose acknowledgement was lost: an unacknowledged
-// append leaves the log exactly one ahead, and the caller may then try again.
+// append leaves the log exactly one ahead.
 func (l *Log) caughtUp(ctx context.Context) error {
 	info, err := l.stream.Info(ctx)
 	if err != nil {
@@ -62,7 +79,7 @@ func (l *Log) caughtUp(ctx context.Context) error {
 		return ErrFenced
 	}
 	l.last = info.State.LastSeq
-	return fmt.Errorf("store: append to %s: an earlier acknowledgement was lost", l.name)
+	return nil
 }
 
 // Read calls f for every entry after the given sequence number, oldest first, until the last one there is

@@ -77,6 +77,25 @@ func TestLogRefusesSecondWriter(t *testing.T) {
 	}
 }
 
+// An entry that is there although nobody was told, as after a time-out, is no second writer.
+func TestLogGoesOnAfterLostAcknowledgement(t *testing.T) {
+	s, ctx := open(t, t.TempDir()), context.Background()
+	l, _ := s.Log("desk")
+	late, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := l.Append(late, []byte("lost")); err == nil {
+		t.Fatal("acknowledged after its time")
+	}
+	if _, err := s.js.Publish(ctx, "desk", []byte("lost")); err != nil { // it came through all the same
+		t.Fatal(err)
+	}
+	for n := uint64(2); n < 4; n++ {
+		if seq, err := l.Append(ctx, []byte("next")); err != nil || seq != n {
+			t.Fatalf("entry %d, %v", seq, err)
+		}
+	}
+}
+
 func TestEventLog(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
