@@ -30,7 +30,7 @@ const (
 	PostCall State = "post_call"
 	// Transferring: the agent has left, the number the call goes to rings, until the deadline.
 	Transferring State = "transferring"
-	// Outside: the customer talks to a number, no agent is on the call.
+	// Outside: the customer talks to a number, or (Left) the numbers to each other; no agent is on the call.
 	Outside State = "outside"
 	Ended   State = "ended"
 )
@@ -50,7 +50,7 @@ const (
 //	connected, away ── customer leaves, two stay ──> post_call
 //	connected ── transferred ──> queued, offered, connecting, connected (another agent's), transferring
 //	transferring ── answered ──> outside      transferring ── not answered ──> queued
-//	connected, away ── the last agent leaves, a number stays ──> outside
+//	connected, away, post_call ── the last agent leaves, a number stays with another or the customer ──> outside
 //
 // Beside the customer and the agent in control there may be Others; see package conference.
 // An outbound contact has no queue: when its agent does not return it ends.
@@ -232,9 +232,11 @@ func (c Contact) Pass(agent, leg string, since, deadline time.Time) (Contact, er
 	return c, nil
 }
 
-// Out takes the last agent off the call: to a number that still rings (Transferring), or that is there.
+// Out takes the last agent off the call: to a number that still rings (Transferring; not after the customer has
+// left), or to those who are there.
 func (c Contact) Out(to State) (Contact, error) {
-	if !(c.InHand() || c.State == Transferring) || !c.Left.IsZero() || to != Transferring && to != Outside {
+	rings := to == Transferring && c.Left.IsZero()
+	if !(c.InHand() || c.State == Transferring) || !rings && to != Outside {
 		return c, c.refuse("go outside")
 	}
 	if c.Agent != "" {
@@ -244,12 +246,15 @@ func (c Contact) Out(to State) (Contact, error) {
 	return c, nil
 }
 
-// CustomerLeft begins the post call.
+// CustomerLeft begins the post call. A call that no agent is on stays Outside.
 func (c Contact) CustomerLeft(now time.Time) (Contact, error) {
-	if !c.InHand() || !c.Left.IsZero() {
+	if !c.InHand() && c.State != Outside || !c.Left.IsZero() {
 		return c, c.refuse("lose its customer")
 	}
-	c.State, c.Left, c.Customer, c.Deadline, c.Parked = PostCall, now, "", time.Time{}, false
+	if c.State != Outside {
+		c.State = PostCall
+	}
+	c.Left, c.Customer, c.Deadline, c.Parked = now, "", time.Time{}, false
 	return c, nil
 }
 

@@ -9,7 +9,7 @@ import (
 // What becomes of a call when its last agent leaves and numbers stay.
 const (
 	EndCallPolicy = "end"  // it ends
-	KeepCall      = "keep" // until one remains
+	KeepCall      = "keep" // it goes on until one remains, also when the customer has left
 )
 
 // Handling is how calls are handled once an agent has them.
@@ -67,12 +67,14 @@ func (h Handling) validate(queues map[string]bool) error {
 }
 
 // mask hides all but the last four digits of a customer's number, where that is the policy (W17).
-func (f *Floor) mask(number string) string {
-	if !f.cfg.Handling.MaskNumbers {
+func (h Handling) mask(number string) string {
+	if !h.MaskNumbers {
 		return number
 	}
 	return Mask(number)
 }
+
+func (f *Floor) mask(number string) string { return f.cfg.Handling.mask(number) }
 
 // Mask hides all but the last four characters of a number.
 func Mask(number string) string {

@@ -68,6 +68,9 @@ func (f *Floor) joinConference(c contact.Contact, k consult.Consult, actor strin
 	c.Others = c.Others.Join(guest(k))
 	f.setContact(c)
 	f.forget(k, causeMerged, actor)
+	if i := c.Others.Next(); i >= 0 && c.State == contact.Outside { // nobody had control
+		c = f.pass(c, i)
+	}
 	f.arrange(c)
 	if first {
 		f.publish("conference.started", c.ID, actor, f.handling(c))
@@ -149,6 +152,9 @@ func (f *Floor) over(c contact.Contact) bool {
 	case contact.PostCall:
 		return f.voices(c) < 2
 	case contact.Outside:
+		if !c.Left.IsZero() {
+			return f.voices(c) < 2
+		}
 		_, asking := f.consultOf(c.ID)
 		return len(c.Others) == 0 && !asking
 	default:
@@ -240,7 +246,7 @@ func (f *Floor) pass(c contact.Contact, i int) contact.Contact {
 	return c
 }
 
-// outside leaves customer and numbers to themselves.
+// outside leaves those who are not agents to themselves.
 func (f *Floor) outside(c contact.Contact) contact.Contact {
 	c = must(c.Out(contact.Outside))
 	f.setContact(c)
@@ -261,7 +267,7 @@ func (f *Floor) customerLeaves(c contact.Contact) {
 		}
 		c = f.state.Contacts[c.ID]
 	}
-	if !c.InHand() || f.voices(c) < 2 {
+	if !c.InHand() && c.State != contact.Outside || f.voices(c) < 2 {
 		f.finish(c, "hangup")
 		return
 	}

@@ -196,8 +196,11 @@ func (w *world) checkHandling(c contact.Contact, working map[string]string) {
 	if c.State == contact.Outside {
 		w.counts["outside"]++
 	}
-	if (c.State == contact.PostCall) != !c.Left.IsZero() {
+	if c.State == contact.PostCall && c.Left.IsZero() || c.State != contact.PostCall && c.State != contact.Outside && !c.Left.IsZero() {
 		w.fail("contact %+v: post call and customer do not agree", c)
+	}
+	if c.State == contact.Outside && c.Others.Next() >= 0 {
+		w.fail("nobody has control of %+v, and an agent is on it", c)
 	}
 	if waits := c.State == contact.Queued || c.State == contact.Offered || c.State == contact.Connecting; waits && len(c.Others) > 0 {
 		w.fail("contact %s is %s with others on it", c.ID, c.State)

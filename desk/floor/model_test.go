@@ -68,7 +68,8 @@ type party struct {
 	over     bool
 }
 
-func modelConfig() Config {
+// modelConfig is the contact centre of a world: the same people and queues in all of them, policies by its seed.
+func modelConfig(seed uint64) Config {
 	c := Config{
 		Queues:  []Queue{{ID: "a"}, {ID: "b", Agents: []string{"ag0", "ag1", "ag2"}}},
 		Numbers: []Number{{Number: "1", Queue: "a"}, {Number: "2", Queue: "b", Class: 2}, {Number: "3", Queue: "a", Priority: 5}},
@@ -98,6 +99,12 @@ func modelConfig() Config {
 	c.Callbacks.CourtesyDigit, c.Callbacks.MessageDigit, c.Callbacks.Retry = "1", "2", Seconds(90)
 	c.Limits.Calls = 6
 	c.OfferLimit, c.OfferAlarm = 4, 3
+	if seed%2 == 1 {
+		c.Handling.LastAgentLeft = KeepCall
+	}
+	if seed%8 == 4 {
+		c.Limits.Calls = 2
+	}
 	return c
 }
 
@@ -115,12 +122,9 @@ func sequences(t *testing.T) uint64 {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
-		t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 1)), cfg: modelConfig(), log: NewState(),
+		t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 1)), cfg: modelConfig(seed), log: NewState(),
 		wrote: map[key]Change{},
 		now:   time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC), held: map[string]bool{}, settled: map[string]string{}, counts: map[string]int{},
-	}
-	if seed%8 == 4 {
-		w.cfg.Limits.Calls = 2
 	}
 	w.f = w.floor(NewState())
 	return w
@@ -441,7 +445,7 @@ func (w *world) act() {
 
 // reconfigure changes the configuration of a running floor: skills, needs, a queue that comes and goes.
 func (w *world) reconfigure() {
-	cfg := modelConfig()
+	cfg := modelConfig(w.seed)
 	cfg.Agents[4].Skills = Levels{{"de", 1 + w.r.IntN(10)}}
 	cfg.Queues[1].Skills[0].Level = 1 + w.r.IntN(8)
 	cfg.Queues[0].Priority = w.r.IntN(3)
