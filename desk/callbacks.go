@@ -107,7 +107,7 @@ func (d *Desk) AskCallback(ctx context.Context, ask wire.CallbackAsk, trusted bo
 	}
 	out := wire.CallbackReceipt{ID: c.ID, State: c.State}
 	if code != "" {
-		expires := c.Created.Add(d.floor.CodeLife())
+		expires := c.Created.Add(d.books.Load().CodeLife())
 		out.Expires = &expires
 		if err := d.deps.Messenger.SendCode(ctx, cid, ask.Number, code, expires); err != nil {
 			d.deps.Log.Warn("confirmation code not sent", "callback", cid, "cause", err)

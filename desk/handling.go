@@ -149,7 +149,7 @@ func (d *Desk) CancelWrapup(ctx context.Context, wrapupID, actor string) (wire.W
 
 // ForAgents is an object as agents may see it: numbers masked and secure variables left out, as configured.
 // It does not wait.
-func (d *Desk) ForAgents(v any) any { return d.floor.ForAgents(v) }
+func (d *Desk) ForAgents(v any) any { return d.books.Load().ForAgents(v) }
 
 // Stats counts.
 func (d *Desk) Stats() (s floor.Stats) {

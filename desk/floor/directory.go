@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -97,6 +98,9 @@ func (d *Directory) Allowed(agentID string, what Action) error {
 // WrapupReasons are the configured reasons.
 func (d *Directory) WrapupReasons() []Reason { return slices.Clone(d.cfg.WrapupReasons) }
 
+// CodeLife is how long a request from the web waits for its code.
+func (d *Directory) CodeLife() time.Duration { return d.cfg.Callbacks.CodeLife.Duration }
+
 // Limits are the configured limits.
 func (d *Directory) Limits() Limits { return d.cfg.Limits }
 
@@ -114,4 +118,38 @@ func (d *Directory) AgentNames() (out [][2]string) {
 		out = append(out, [2]string{a.ID, a.Name})
 	}
 	return out
+}
+
+// ForAgents is an object as agents may see it: customers' numbers masked where that is the policy, and secure
+// variables left out.
+func (d *Directory) ForAgents(v any) any {
+	h := d.cfg.Handling
+	switch x := v.(type) {
+	case wire.Call:
+		if x.Direction == wire.Outbound {
+			x.To = h.mask(x.To)
+		} else {
+			x.From = h.mask(x.From)
+		}
+		x.Legs = slices.Clone(x.Legs)
+		for i := range x.Legs {
+			x.Legs[i] = d.ForAgents(x.Legs[i]).(wire.Leg)
+		}
+		x.Variables = maps.Clone(x.Variables)
+		maps.DeleteFunc(x.Variables, func(name, _ string) bool { v, _ := h.definition(name); return v.Secure })
+		return x
+	case wire.ContactMatch:
+		x.Numbers = slices.Clone(x.Numbers)
+		for i := range x.Numbers {
+			x.Numbers[i].Number = h.mask(x.Numbers[i].Number)
+		}
+		return x
+	case wire.Leg:
+		if x.Role == wire.RoleCustomer {
+			x.Address = h.mask(x.Address)
+		}
+		return x
+	default:
+		return v
+	}
 }

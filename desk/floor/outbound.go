@@ -211,9 +211,6 @@ func (f *Floor) pickFor(l *line, cb callback.Callback) (agent.Agent, bool) {
 	return a, ok
 }
 
-// CodeLife is how long a request from the web waits for its code.
-func (f *Floor) CodeLife() time.Duration { return f.cfg.Callbacks.CodeLife.Duration }
-
 // entry finds an entry point that is active now: the given number's, or with "" the first.
 func (f *Floor) entry(number string) (entryPoint, bool) {
 	for _, e := range f.entries {

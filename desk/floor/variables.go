@@ -56,8 +56,8 @@ func validateVariables(defs []VariableDef) error {
 }
 
 // definition is a variable's part of the configuration. Where none are configured any text may be kept.
-func (f *Floor) definition(name string) (VariableDef, bool) {
-	for _, d := range f.cfg.Handling.Variables {
+func (h Handling) definition(name string) (VariableDef, bool) {
+	for _, d := range h.Variables {
 		if d.Name == name {
 			if d.Label == "" {
 				d.Label = d.Name
@@ -68,8 +68,10 @@ func (f *Floor) definition(name string) (VariableDef, bool) {
 			return d, true
 		}
 	}
-	return VariableDef{Name: name, Label: name, Type: wire.VariableText, Editable: true}, len(f.cfg.Handling.Variables) == 0
+	return VariableDef{Name: name, Label: name, Type: wire.VariableText, Editable: true}, len(h.Variables) == 0
 }
+
+func (f *Floor) definition(name string) (VariableDef, bool) { return f.cfg.Handling.definition(name) }
 
 func (f *Floor) variable(c contact.Contact, d VariableDef) wire.Variable {
 	v := c.Variables[d.Name]
@@ -270,37 +272,4 @@ func (f *Floor) popover(o offer.Offer, c contact.Contact) []wire.OfferVariable {
 		}
 	}
 	return out
-}
-
-// ForAgents is an object as agents may see it: customers' numbers masked where that is the policy, and secure
-// variables left out. It reads only the configuration.
-func (f *Floor) ForAgents(v any) any {
-	switch x := v.(type) {
-	case wire.Call:
-		if x.Direction == wire.Outbound {
-			x.To = f.mask(x.To)
-		} else {
-			x.From = f.mask(x.From)
-		}
-		x.Legs = slices.Clone(x.Legs)
-		for i := range x.Legs {
-			x.Legs[i] = f.ForAgents(x.Legs[i]).(wire.Leg)
-		}
-		x.Variables = maps.Clone(x.Variables)
-		maps.DeleteFunc(x.Variables, func(name, _ string) bool { d, _ := f.definition(name); return d.Secure })
-		return x
-	case wire.ContactMatch:
-		x.Numbers = slices.Clone(x.Numbers)
-		for i := range x.Numbers {
-			x.Numbers[i].Number = f.mask(x.Numbers[i].Number)
-		}
-		return x
-	case wire.Leg:
-		if x.Role == wire.RoleCustomer {
-			x.Address = f.mask(x.Address)
-		}
-		return x
-	default:
-		return v
-	}
 }
