@@ -38,7 +38,7 @@ const (
 //	        next round                                                │ answered, agent there
 //	                                                                  v
 //	closed <── done, the deadline ── review <────── hang up ─────── talking
-//	closed <── cancel, do not call (ready, preview, talking, review); rounds used up
+//	closed <── cancel, do not call (ready, preview, talking, review); rounds used up; no number left
 type Record struct {
 	ID       string               `json:"id"`
 	Campaign string               `json:"campaign"`
@@ -50,6 +50,7 @@ type Record struct {
 	At       int                  `json:"at"`
 	Fields   map[string]string    `json:"fields,omitempty"`
 	Attempts int                  `json:"attempts"`          // rounds begun
+	Tried    int                  `json:"tried,omitempty"`   // numbers dialled in the present round
 	Next     time.Time            `json:"next,omitzero"`     // ready: not before
 	Deadline time.Time            `json:"deadline,omitzero"` // review: closed by itself
 	Personal string               `json:"personal,omitempty"`
@@ -136,9 +137,10 @@ func (r Record) Dial(agent, call string, now time.Time) (Record, error) {
 	if r.State != wire.RecordPreview && r.State != wire.RecordReady {
 		return r, r.may("dial")
 	}
-	if r.At == 0 || r.Attempts == 0 {
+	if r.Tried == 0 {
 		r.Attempts++
 	}
+	r.Tried++
 	r.Agent, r.Call, r.Started, r.Result = agent, call, now, ""
 	return r.to(wire.RecordDialing), nil
 }
@@ -173,25 +175,39 @@ func (r Record) note(result string) Record {
 	return r
 }
 
-// Unanswered ends an attempt without a conversation: the next number of the contact at once, after the last
-// one another round after the retry time, after the last round the end.
-func (r Record) Unanswered(cause string, rounds int, retry time.Duration, now time.Time) (Record, error) {
+// Unanswered ends an attempt without a conversation: the next number of the contact that is usable comes at
+// once, after the last one the round is over. After an abandoned call it is over too.
+func (r Record) Unanswered(cause string, usable func(Record) bool, rounds int, retry time.Duration, now time.Time) (Record, error) {
 	if r.State != wire.RecordDialing {
 		return r, r.may("end")
 	}
 	r = r.note(cause)
 	r.Call, r.Agent = "", ""
-	if cause != ResultAbandoned && r.At+1 < len(r.Numbers) {
-		r.At++
-		return r.to(wire.RecordReady), nil
+	r.At++
+	if cause != ResultAbandoned && r.Skip(usable).At < len(r.Numbers) {
+		return r.Skip(usable).to(wire.RecordReady), nil
 	}
-	r.At = 0
+	return r.RoundOver(rounds, retry, now), nil
+}
+
+// Skip passes over the numbers that cannot be used, from the one whose turn it is; At is beyond the last one
+// when none is left.
+func (r Record) Skip(usable func(Record) bool) Record {
+	for r.At < len(r.Numbers) && !usable(r) {
+		r.At++
+	}
+	return r
+}
+
+// RoundOver ends a round: another one comes after the retry time, after the last one the end.
+func (r Record) RoundOver(rounds int, retry time.Duration, now time.Time) Record {
+	r.At, r.Tried = 0, 0
 	if r.Attempts >= rounds {
-		return r.Close(cause), nil
+		return r.Close(r.Result)
 	}
 	r = r.to(wire.RecordReady)
 	r.Next = now.Add(retry)
-	return r, nil
+	return r
 }
 
 // Settle makes a record found after a restart true. One that was being dialled is not dialled again before
@@ -204,8 +220,8 @@ func (r Record) Settle(now, quiet time.Time) Record {
 	case wire.RecordDialing:
 		r = r.note(ResultRestart)
 		r.Call, r.Agent = "", ""
-		if r.At == 0 {
-			r.Attempts-- // nobody's fault
+		if r.Tried = max(0, r.Tried-1); r.Tried == 0 { // nobody's fault
+			r.Attempts = max(0, r.Attempts-1)
 		}
 		r = r.to(wire.RecordReady)
 		r.Next = quiet
@@ -279,7 +295,7 @@ func (r Record) Reschedule(at time.Time, personal string, number int) (Record, e
 	if err := r.may("reschedule"); err != nil {
 		return r, err
 	}
-	r.Personal, r.At, r.Attempts, r.Call, r.Agent = personal, number, 0, "", ""
+	r.Personal, r.At, r.Attempts, r.Tried, r.Call, r.Agent = personal, number, 0, 0, "", ""
 	r = r.to(wire.RecordReady)
 	r.Next = at
 	return r, nil

@@ -11,7 +11,8 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-// modelContacts is a list of 40 contacts, every fifth with two numbers, and a number nobody may call.
+// modelContacts is a list of 40 contacts, every fifth with two numbers, and numbers nobody may call: a contact's only
+// one, the first of two and the second of two.
 type modelContacts struct{}
 
 const modelRows = 40
@@ -34,7 +35,9 @@ func (modelContacts) List(id string) (wire.ContactListing, error) {
 	return wire.ContactListing{ID: id, Contacts: modelRows}, nil
 }
 
-func (modelContacts) Barred(number string) bool { return number == "0410000007" }
+func (modelContacts) Barred(number string) bool {
+	return number == "0410000007" || number == "0410000005" || number == "0510000010"
+}
 
 // begin makes and starts a campaign.
 func (w *world) begin(seed uint64) {
@@ -353,6 +356,9 @@ func (w *world) checkTasks() {
 		}
 	}
 	for id, r := range s.Records {
+		if most := s.Campaigns[r.Campaign].Setup.Attempts; r.Attempts > most || r.Tried > len(r.Numbers) {
+			w.fail("record %+v has had more than %d rounds", r, most)
+		}
 		switch r.State {
 		case wire.RecordOffered, wire.RecordPreview, wire.RecordDialing, wire.RecordTalking:
 			if calls[id] != r.Call || r.Call == "" {

@@ -164,10 +164,34 @@ func (f *Floor) reschedule(r campaign.Record, in ChangeRecord) (campaign.Record,
 			faults.Add("/personal", "no_agent", "only an agent can keep a record")
 		}
 	}
+	if len(faults) == 0 {
+		f.checkNumber(&faults, r, number, q)
+	}
 	if err := faults.Err(); err != nil {
 		return r, err
 	}
 	return r.Reschedule(at.UTC(), personal, number)
+}
+
+// checkNumber refuses a number that could never be called: that was asked for, or that is the last one.
+func (f *Floor) checkNumber(faults *callback.Faults, r campaign.Record, number int, q wire.RecordReschedule) {
+	pointer, hoursAt := "/number", "/number"
+	if q.Add != nil {
+		pointer, hoursAt = "/add/number", "/add/from"
+	}
+	asked := r
+	if asked.At = number; f.usable(asked) {
+		return
+	}
+	if r.At = 0; q.Add == nil && q.Number == "" && r.Skip(f.usable).At < len(r.Numbers) {
+		return // another one takes its turn
+	}
+	if f.contacts.Barred(asked.Number()) {
+		faults.Add(pointer, "do_not_call", "this number must not be called")
+		return
+	}
+	c := f.state.Campaigns[r.Campaign].Setup
+	faults.Add(hoursAt, "outside_window", "the number's hours lie outside those of the campaign, %s to %s", c.From, c.Till)
 }
 
 // Record is a record that is not archived yet.

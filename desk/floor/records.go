@@ -154,23 +154,36 @@ func (f *Floor) nextRecord(cid, agentID string) (campaign.Record, bool) {
 	return best, false
 }
 
-// callable says whether a record may be called now. Numbers that must not be called are passed over; a
-// record whose hours have not come waits for them, one without any number left is closed.
+// usable says whether the number whose turn it is may ever be called: it is not barred, and its hours and the
+// campaign's have something in common.
+func (f *Floor) usable(r campaign.Record) bool {
+	c := f.state.Campaigns[r.Campaign].Setup
+	_, ok := r.Window(f.now, c.From, c.Till, c.Zone)
+	return ok && !f.contacts.Barred(r.Number())
+}
+
+// callable says whether a record may be called now. Numbers that cannot be used are passed over: when none is
+// left in a round the round is over, and a contact without any is closed. A record whose hours have not come
+// waits for them.
 func (f *Floor) callable(r campaign.Record) (campaign.Record, bool) {
-	c := f.state.Campaigns[r.Campaign]
-	for r.At < len(r.Numbers) && f.contacts.Barred(r.Number()) {
-		r.At++
-	}
-	if r.At >= len(r.Numbers) {
-		f.setRecord(r.Close(campaign.ResultDNC), Actor)
+	c := f.state.Campaigns[r.Campaign].Setup
+	first := r
+	if first.At = 0; first.Skip(f.usable).At == len(r.Numbers) {
+		why := campaign.ResultDNC
+		if slices.ContainsFunc(r.Numbers, func(n wire.ContactNumber) bool { return !f.contacts.Barred(n.Number) }) {
+			why = campaign.ResultNoNumber
+		}
+		f.setRecord(r.Close(why), Actor)
 		return r, false
 	}
-	at, ok := r.Window(f.now, c.Setup.From, c.Setup.Till, c.Setup.Zone)
-	switch {
-	case !ok:
-		f.setRecord(r.Close(campaign.ResultNoNumber), Actor)
-		return r, false
-	case at.After(f.now):
+	if r = r.Skip(f.usable); r.At == len(r.Numbers) {
+		if r.Tried > 0 { // the rest of the chain has been barred meanwhile
+			f.setRecord(r.RoundOver(c.Attempts, time.Duration(c.RetrySeconds)*time.Second, f.now), Actor)
+			return r, false
+		}
+		r = first.Skip(f.usable)
+	}
+	if at, _ := r.Window(f.now, c.From, c.Till, c.Zone); at.After(f.now) {
 		r.Next = at
 		f.setRecord(r, Actor)
 		return r, false
@@ -236,12 +249,14 @@ func (f *Floor) campaignOrder() []string {
 }
 
 func (f *Floor) personalRecord(cid, agentID string) (campaign.Record, bool) {
-	for _, t := range f.ready[cid] {
+	for _, t := range slices.Clone(f.ready[cid]) { // callable moves records in it
 		if t.at.After(f.now) {
 			break
 		}
 		if r := f.state.Records[t.id]; r.Personal == agentID {
-			return f.callable(r)
+			if r, ok := f.callable(r); ok {
+				return r, true
+			}
 		}
 	}
 	return campaign.Record{}, false
@@ -419,7 +434,7 @@ func (f *Floor) recordUnanswered(c contact.Contact, cause string) {
 		f.count(r.Campaign, dialer.Tally{Dialled: 1})
 	}
 	s := f.state.Campaigns[r.Campaign].Setup
-	f.setRecord(must(r.Unanswered(cause, s.Attempts, time.Duration(s.RetrySeconds)*time.Second, f.now)), Actor)
+	f.setRecord(must(r.Unanswered(cause, f.usable, s.Attempts, time.Duration(s.RetrySeconds)*time.Second, f.now)), Actor)
 }
 
 func (f *Floor) recordOver(c contact.Contact) {
