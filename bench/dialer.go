@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 )
 
 // dialerCmd simulates outbound campaigns: the same days with the predictive pacing, with a progressive one
-// and with diallers of a fixed ratio. No server and no clock is involved; the same seeds give the same days.
+// and with diallers of a fixed ratio; then days that are hard for a cap, with callers who want the same agents
+// and with few calls. No server and no clock is involved; the same seeds give the same days.
 type dialerCmd struct {
 	JSON   string        `name:"json" help:"Write the result to this file, and a chart beside it." placeholder:"FILE"`
 	Agents []int         `help:"Sizes of the team." default:"10,50,200"`
@@ -28,9 +30,13 @@ type dialerCmd struct {
 type dialerRow struct {
 	Dialler   string    `json:"dialler"`
 	Agents    int       `json:"agents"`
+	Hours     float64   `json:"day_h"`
+	Inbound   float64   `json:"inbound_calls_per_agent_h"`
 	Occupancy []float64 `json:"occupancy_pct"` // a day each
 	Talking   []float64 `json:"talking_pct"`
 	Abandoned []float64 `json:"abandoned_pct"`
+	Over      []int     `json:"calls_over_cap"` // most at any moment of the day
+	Answered  []int     `json:"answered_calls"`
 	Calls     []int     `json:"connected_calls"`
 	WaitMean  []float64 `json:"agent_wait_mean_s"`
 }
@@ -47,7 +53,7 @@ type dialerResult struct {
 func (c dialerCmd) Run() error {
 	dialers := []struct {
 		name string
-		pace func(dialer.Situation) int
+		pace func(dialer.Situation) dialer.Plan
 	}{
 		{"predictive", dialer.Predictive},
 		{"progressive", dialer.Progressive},
@@ -62,24 +68,36 @@ func (c dialerCmd) Run() error {
 			"wrap_mean_s": 20, "patience_s": 2, "cap_pct": c.Cap, "day_s": c.Day.Seconds(), "pace_every_s": 1,
 		},
 	}
-	fmt.Printf("%-12s %7s %10s %10s %10s %8s\n", "dialler", "agents", "occupancy", "abandoned", "worst day", "wait")
+	fmt.Printf("%-12s %7s %6s %8s %10s %10s %10s %5s %8s\n", "dialler", "agents", "day", "in/agent", "occupancy", "abandoned", "worst day", "over", "wait")
+	run := func(name string, pace func(dialer.Situation) dialer.Plan, agents int, day time.Duration, perAgent float64) {
+		row := dialerRow{Dialler: name, Agents: agents, Hours: day.Hours(), Inbound: perAgent}
+		for seed := range c.Seeds {
+			o := dialer.Sim{
+				Agents: agents, Seconds: day.Seconds(), Seed: uint64(seed) + 1, Pace: pace, Cap: c.Cap / 100,
+				Setup: 12, MaxRing: 25, Talk: 120, Wrap: 20, Patience: 2, Every: 1, Inbound: perAgent * float64(agents) / 3600,
+				Answer: func(t float64) float64 { return 0.3 + 0.15*math.Sin(t/2400) },
+			}.Run()
+			row.Occupancy = append(row.Occupancy, percent(o.Occupancy))
+			row.Talking = append(row.Talking, percent(o.Talking))
+			row.Abandoned = append(row.Abandoned, percent(o.Rate()))
+			row.Over = append(row.Over, o.Over)
+			row.Answered = append(row.Answered, o.Answered)
+			row.Calls = append(row.Calls, o.Connected)
+			row.WaitMean = append(row.WaitMean, math.Round(10*o.MeanIdle)/10)
+		}
+		out.Rows = append(out.Rows, row)
+		fmt.Printf("%-12s %7d %5.1fh %8.0f %9.1f%% %9.2f%% %9.2f%% %5d %7.1fs\n", name, agents, row.Hours, perAgent,
+			mean(row.Occupancy), mean(row.Abandoned), worst(row.Abandoned), slices.Max(row.Over), mean(row.WaitMean))
+	}
 	for _, agents := range c.Agents {
 		for _, d := range dialers {
-			row := dialerRow{Dialler: d.name, Agents: agents}
-			for seed := range c.Seeds {
-				o := dialer.Sim{
-					Agents: agents, Seconds: c.Day.Seconds(), Seed: uint64(seed) + 1, Pace: d.pace, Cap: c.Cap / 100,
-					Setup: 12, MaxRing: 25, Talk: 120, Wrap: 20, Patience: 2, Every: 1,
-					Answer: func(t float64) float64 { return 0.3 + 0.15*math.Sin(t/2400) },
-				}.Run()
-				row.Occupancy = append(row.Occupancy, percent(o.Occupancy))
-				row.Talking = append(row.Talking, percent(o.Talking))
-				row.Abandoned = append(row.Abandoned, percent(o.Rate()))
-				row.Calls = append(row.Calls, o.Connected)
-				row.WaitMean = append(row.WaitMean, math.Round(10*o.MeanIdle)/10)
-			}
-			out.Rows = append(out.Rows, row)
-			fmt.Printf("%-12s %7d %9.1f%% %9.2f%% %9.2f%% %7.1fs\n", d.name, agents, mean(row.Occupancy), mean(row.Abandoned), worst(row.Abandoned), mean(row.WaitMean))
+			run(d.name, d.pace, agents, c.Day, 0)
+		}
+	}
+	for _, agents := range c.Agents {
+		for _, d := range dialers[:2] {
+			run(d.name, d.pace, agents, c.Day, 10) // callers take two fifths of the agents' time
+			run(d.name, d.pace, agents, c.Day/16, 0)
 		}
 	}
 	if c.JSON == "" {
@@ -116,8 +134,12 @@ func worst(v []float64) float64 {
 	return most
 }
 
-// dialerChart sets occupancy (to the right is better) against abandonment (down is better), a mark per day.
+// dialerChart sets occupancy (to the right is better) against abandonment (down is better), a mark per whole day
+// without callers.
 func dialerChart(r dialerResult, limit float64) string {
+	r.Rows = slices.DeleteFunc(slices.Clone(r.Rows), func(row dialerRow) bool {
+		return row.Inbound > 0 || row.Hours*3600 != r.Model["day_s"].(float64)
+	})
 	const width, height, left, top, right, bottom = 760, 420, 60, 70, 150, 50
 	most := limit * 2
 	for _, row := range r.Rows {

@@ -182,13 +182,16 @@ func TestG28_PredictiveAbandonsWithMessageAndCounts(t *testing.T) {
 		if len(d) < 1 {
 			t.Fatal("nothing dialled")
 		}
-		// The agent goes away while the phone rings; then the customer answers.
-		if _, err := r.SetState(t.Context(), "ana", wire.AgentNotReady, "break", "ana"); err != nil {
-			t.Fatal(err)
-		}
+		// The customer answers, and the agent who is reserved does not come.
 		call, _, _ := strings.Cut(d[0], " ")
 		if err := r.plane.leg("cust_"+call, "leg.answered", "customer", func(l *wire.Leg) { l.State = wire.LegConnected }); err != nil {
 			t.Fatal(err)
+		}
+		synctest.Wait()
+		o := r.events("offer.accepted")
+		went(time.Until(o[0].Data.(wire.Offer).Deadline))
+		if a, _ := r.Agent("ana"); a.State == wire.AgentReady || a.State == wire.AgentReserved {
+			t.Fatalf("%+v", a)
 		}
 		went(1900 * time.Millisecond)
 		if slices.Contains(r.plane.log(), "say sorry.wav to cust_"+call) {
@@ -223,6 +226,82 @@ func TestG28_AnsweredCallFindsAFreeAgent(t *testing.T) {
 		}
 		r.attach(call, "ana")
 		r.is("ana", wire.AgentBusy, "")
+	})
+}
+
+// Without a budget a predictive campaign reserves its agents, so that a caller of the same queue does not take
+// them while the customer's phone rings; answers make a budget, and then it calls ahead.
+func TestG28_ReservesWithoutABudget(t *testing.T) {
+	rings := map[string]string{}
+	working(t, wire.ModePredictive, people(60), func(q *wire.CampaignRequest) { q.CapPercent = 20 }, rings, func(t *testing.T, r *rig, cid string) {
+		r.campaignStart(cid)
+		r.ready("ana")
+		went(3 * time.Second)
+		d := r.dialled()
+		if a := r.is("ana", wire.AgentReserved, ""); len(d) != 1 || !strings.HasPrefix(d[0], a.CallID) {
+			t.Fatalf("%+v %v", a, d)
+		}
+		inbound := r.ring("100")
+		synctest.Wait()
+		call, _, _ := strings.Cut(d[0], " ")
+		if err := r.plane.leg("cust_"+call, "leg.answered", "customer", func(l *wire.Leg) { l.State = wire.LegConnected }); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if a := r.is("ana", wire.AgentReserved, ""); a.CallID != call {
+			t.Fatalf("the caller %s took the agent: %+v", inbound, a)
+		}
+		r.end("leg_"+inbound, "hangup")
+		r.end(r.attach(call, "ana"), "hangup")
+		for i := range 58 {
+			rings[fmt.Sprintf("041000%03d", i+2)] = "answer"
+		}
+		for n := 1; n < 5; n++ { // four more answers: a fifth of five is one call
+			went(31 * time.Second)
+			a := r.is("ana", wire.AgentReserved, "")
+			if got, _ := r.Campaign(cid); got.Today.Answered != n+1 || len(r.dialled()) != n+1 {
+				t.Fatalf("%+v, %d dialled", got.Today, len(r.dialled()))
+			}
+			leg := r.attach(a.CallID, "ana")
+			if n < 4 {
+				r.end(leg, "hangup")
+			}
+		}
+		for i := range 58 {
+			delete(rings, fmt.Sprintf("041000%03d", i+2))
+		}
+		r.is("ana", wire.AgentBusy, "")
+		before := len(r.dialled())
+		went(2 * time.Minute)
+		if n := len(r.dialled()); n != before+1 {
+			t.Errorf("with a budget of one call and a busy agent %d were dialled", n-before)
+		}
+	})
+}
+
+// Whoever has answered and waits for an agent when the server dies was abandoned.
+func TestG28_RestartAbandonsWhoWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{t: t, store: &memory{}, lists: &memory{}, cfg: withCallbacks, dials: map[string]string{"041000001": "answer"}}
+		r.start(nil)
+		defer func() { _ = r.halt() }()
+		went(12 * time.Hour)
+		l, _ := r.AddList(t.Context(), "x", strings.NewReader(people(1)))
+		c, err := r.MakeCampaign(t.Context(), wire.CampaignRequest{Name: "Spring", Mode: wire.ModePredictive, List: l.ID, Queue: "main"}, "sup")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.campaignStart(c.ID)
+		r.ready("ana")
+		went(2 * time.Second) // answered, and the agent's leg is not there yet
+		r.kill()
+		r.start(nil)
+		if got, _ := r.Campaign(c.ID); got.Today.Answered != 1 || got.Today.Abandoned != 1 {
+			t.Errorf("%+v", got.Today)
+		}
+		if rec := r.record(c.ID, 1); rec.Result != "abandoned" || rec.State != wire.RecordReady || rec.Next == nil || time.Until(*rec.Next) < 59*time.Minute {
+			t.Errorf("%+v", rec)
+		}
 	})
 }
 

@@ -152,7 +152,7 @@ func (c Campaign) Finish() (Campaign, error) {
 	return c, nil
 }
 
-// Change sets another set-up; list and mode of a campaign that has begun stay.
+// Change sets another set-up; the list of a campaign that has begun stays.
 func (c Campaign) Change(r wire.CampaignRequest) (Campaign, error) {
 	if err := c.may("change"); err != nil {
 		return c, err
@@ -165,26 +165,26 @@ func (c Campaign) Change(r wire.CampaignRequest) (Campaign, error) {
 	return c, nil
 }
 
-// today is the campaign day, in the campaign's zone.
-func (c Campaign) today(now time.Time) string {
+// date is the campaign day of a moment, in the campaign's zone.
+func (c Campaign) date(t time.Time) string {
 	loc, err := hours.Zone(c.Setup.Zone)
 	if err != nil {
 		loc = time.UTC
 	}
-	return now.In(loc).Format(time.DateOnly)
+	return t.In(loc).Format(time.DateOnly)
 }
 
-// Count adds to the tally of the day.
-func (c Campaign) Count(t dialer.Tally, now time.Time) Campaign {
-	date := c.today(now)
+// Count adds to the tally of the day of a moment.
+func (c Campaign) Count(t dialer.Tally, at, now time.Time) Campaign {
+	date := c.date(at)
 	c.Days = slices.Clone(c.Days)
-	if n := len(c.Days); n > 0 && c.Days[n-1].Date == date {
-		c.Days[n-1].Tally = c.Days[n-1].Add(t)
-	} else {
-		c.Days = append(c.Days, Day{date, t})
+	i, found := slices.BinarySearchFunc(c.Days, date, func(d Day, date string) int { return cmp.Compare(d.Date, date) })
+	if !found {
+		c.Days = slices.Insert(c.Days, i, Day{Date: date})
 	}
-	first := now.AddDate(0, 0, -monthDays+1)
-	for len(c.Days) > 0 && c.Days[0].Date < c.today(first) {
+	c.Days[i].Tally = c.Days[i].Add(t)
+	first := c.date(now.AddDate(0, 0, -monthDays+1))
+	for len(c.Days) > 0 && c.Days[0].Date < first {
 		c.Days = c.Days[1:]
 	}
 	return c
@@ -192,7 +192,7 @@ func (c Campaign) Count(t dialer.Tally, now time.Time) Campaign {
 
 // Tallies are those of the day and of the last 30 days.
 func (c Campaign) Tallies(now time.Time) (day, month dialer.Tally) {
-	date, first := c.today(now), c.today(now.AddDate(0, 0, -monthDays+1))
+	date, first := c.date(now), c.date(now.AddDate(0, 0, -monthDays+1))
 	for _, d := range c.Days {
 		if d.Date == date {
 			day = d.Tally

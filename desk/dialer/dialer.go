@@ -2,17 +2,25 @@
 // clock, no randomness, no calls. The aim is to keep agents talking while the share of answered calls that
 // find no agent stays under a cap.
 //
-// A progressive campaign never calls more customers than it has agents reserved for, so it abandons nobody.
-// A predictive one calls ahead. For a number n of calls in the air the number of answers is taken as binomial,
-// as is the number of agents who become free in the time to answer; the mean of the answers beyond the free
-// agents is the expected number of abandoned calls. The greatest n is taken for which
+// A call is made either for an agent who is reserved for it, or ahead: whoever is free when it is answered
+// takes it, and when nobody is, it is abandoned. A progressive campaign only makes the first kind. A
+// predictive one makes the second as long as the cap allows it, and the first beyond that.
+//
+// The cap is a budget: of n answered calls of a day, and of the last 30 days, floor(cap * n) may be abandoned.
+// What is left of it is how many calls may be under way ahead, so that the cap holds at every moment even if
+// all of them are answered and nobody is free, whoever else takes the agents. A new day begins without a
+// budget, and so with reserved agents only.
+//
+// Within the budget a model says how many calls are worth making. For a number n of calls in the air the
+// number of answers is taken as binomial, as is the number of agents who become free in the time to answer;
+// the mean of the answers beyond the free agents is the expected number of abandoned calls. The greatest n is
+// taken for which
 //
 //	expected to be abandoned  <=  risk * expected answers
 //
 // The risk is fed back from what was measured: it is greatest when nothing was abandoned, falls in
-// proportion as the rate of the day, or of the last 30 days, comes near the cap, and is zero short of it;
-// then nobody is called ahead until answers without abandonment have brought the rate down. The model need
-// not be right for that, a wrong one only settles at another rate below the cap.
+// proportion as the rate of the day, or of the last 30 days, comes near the cap, and is zero short of it. The
+// model need not be right for the cap to hold; a wrong one only keeps agents waiting, or the budget used up.
 package dialer
 
 import "math"
@@ -24,7 +32,8 @@ const (
 	gain = 6
 	// reach is the part of the time to answer in which an agent must become free to count.
 	reach = 0.75
-	// steady is how many answers the measured rate counts in full; before, a few calls say little.
+	// steady is how many answers the measured rate counts in full; before, a few calls say little about it. The
+	// budget counts them all.
 	steady = 60
 )
 
@@ -54,13 +63,42 @@ func (t Tally) Rate() float64 {
 	return float64(t.Abandoned) / float64(t.Answered)
 }
 
-// Situation is all Pace looks at.
+// Recent is the outcomes of the last few hundred attempts, in two halves: when the younger one is full the
+// older one is forgotten. The zero value is ready for use.
+type Recent struct{ young, old Tally }
+
+// recentDials is how many attempts both halves of a Recent hold.
+const recentDials = 400
+
+// Add counts an attempt.
+func (r *Recent) Add(answered bool) {
+	if r.young.Dialled >= recentDials/2 {
+		r.old, r.young = r.young, Tally{}
+	}
+	r.young.Dialled++
+	if answered {
+		r.young.Answered++
+	}
+}
+
+// Tally is the sum of both halves.
+func (r Recent) Tally() Tally { return r.young.Add(r.old) }
+
+// Plan is what to do now.
+type Plan struct {
+	Reserved int // customers to call for whom an idle agent is reserved first
+	Ahead    int // customers to call for whoever is free then
+}
+
+// Situation is all a pacing looks at. Reserved agents are none of its agents.
 type Situation struct {
 	Idle     int // agents who could talk now
 	Talking  int // agents in a call
 	WrapUp   int // agents in the work after one
-	InFlight int // calls that are being made
+	InFlight int // calls that are being made, without those that have an agent reserved
 	Waiting  int // answered calls that have no agent yet
+	Ahead    int // calls of this campaign that may still be abandoned: called ahead, and with no agent talking yet
+	Calls    int // all calls of this campaign that are being made
 
 	// Means in seconds; 0: not known.
 	Setup float64 // from dialling to the answer
@@ -75,46 +113,57 @@ type Situation struct {
 	Recent Tally
 
 	Cap   float64 // the greatest share of answered calls that may be abandoned, 0.03 for 3 %
-	Limit int     // the most calls that may be in flight, 0: no limit
+	Limit int     // the most calls that may be being made, 0: no limit
 }
 
-// Progressive is how many customers to call now when each needs an idle agent.
-func Progressive(s Situation) int {
-	return max(0, limited(s, s.Idle-s.InFlight-s.Waiting))
+// Progressive calls a customer for each idle agent, and reserves the agent.
+func Progressive(s Situation) Plan {
+	return Plan{Reserved: limited(s, s.Idle-s.InFlight-s.Waiting)}
 }
 
-// Predictive is how many customers to call now, ahead of agents who will be free.
-func Predictive(s Situation) int {
-	n := max(0, s.Idle-s.InFlight-s.Waiting) // nobody is abandoned by these
+// Predictive calls ahead of agents who will be free, within the budget; beyond it as Progressive.
+func Predictive(s Situation) Plan {
+	idle := max(0, s.Idle-s.InFlight-s.Waiting)
 	p := Answers(s.Recent)
-	free := Freeing(s)
 	agents := s.Idle + s.Talking + s.WrapUp
 	if agents == 0 || p <= 0 {
-		return 0
+		return Plan{}
 	}
-	risk := Risk(s)
-	if risk <= 0 {
-		return max(0, limited(s, n))
-	}
-	// The greatest total within the risk, by halving: more calls in the air never fit better.
-	least, most := s.InFlight+n, s.InFlight+n+int(math.Ceil(float64(agents)/p))+1
-	for least < most {
-		half := (least + most + 1) / 2
-		if Overflow(half, p, free) <= risk*float64(half)*p {
-			least = half
-		} else {
-			most = half - 1
+	n, budget := idle, 0
+	if risk := Risk(s); risk > 0 {
+		// The greatest total within the risk, by halving: more calls in the air never fit better.
+		free := Freeing(s)
+		least, most := s.InFlight+idle, s.InFlight+idle+int(math.Ceil(float64(agents)/p))+1
+		for least < most {
+			half := (least + most + 1) / 2
+			if Overflow(half, p, free) <= risk*float64(half)*p {
+				least = half
+			} else {
+				most = half - 1
+			}
 		}
+		n, budget = least-s.InFlight, max(0, Budget(s)-s.Ahead)
 	}
-	n = least - s.InFlight
-	return max(0, limited(s, n))
+	n = limited(s, n)
+	ahead := min(n, budget)
+	return Plan{Ahead: ahead, Reserved: max(0, min(n, idle)-ahead)}
 }
 
 func limited(s Situation, n int) int {
 	if s.Limit > 0 {
-		n = min(n, s.Limit-s.InFlight)
+		n = min(n, s.Limit-s.Calls)
 	}
-	return n
+	return max(0, n)
+}
+
+// Budget is how many more calls may be abandoned today, the campaign's day and the last 30 days both
+// considered. It is negative when the cap has been lowered since, or agents who were reserved did not come.
+func Budget(s Situation) int {
+	left := math.MaxInt
+	for _, t := range []Tally{s.Day, s.Month} {
+		left = min(left, int(math.Floor(s.Cap*float64(t.Answered)+1e-9))-t.Abandoned)
+	}
+	return left
 }
 
 // Answers is the share of attempts that a person answers: what was seen with the prior, and one standard

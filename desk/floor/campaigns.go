@@ -10,7 +10,6 @@ import (
 
 	"github.com/cordboard/cordboard/desk/campaign"
 	"github.com/cordboard/cordboard/desk/contacts"
-	"github.com/cordboard/cordboard/desk/dialer"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -26,66 +25,8 @@ type Contacts interface {
 // SetContacts gives the floor its lists. Once, before the first step.
 func (f *Floor) SetContacts(c Contacts) { f.contacts = c }
 
-const (
-	// paceEvery is how often a running campaign's dialling is thought about.
-	paceEvery = time.Second
-	// rowsPerLook bounds the contacts of a list that one search passes over.
-	rowsPerLook = 200
-	// recentDials is how many attempts the share of answers is taken from, in two halves.
-	recentDials = 400
-)
-
-// tempo is what a campaign's dialling measures; it is measured anew after a restart.
-type tempo struct {
-	at            time.Time // of the next thought, zero when the campaign does not run
-	setup, talk   float64   // means in seconds
-	wrap          float64
-	air           []attempt // younger than a phone may ring
-	recent, older dialer.Tally
-}
-
-type attempt struct {
-	record   string
-	at       time.Time
-	answered bool
-}
-
-// settle counts the attempts whose outcome is certain by now.
-func (t *tempo) settle(now time.Time, ring time.Duration) {
-	for len(t.air) > 0 && now.Sub(t.air[0].at) > ring {
-		if t.recent.Dialled >= recentDials/2 {
-			t.older, t.recent = t.recent, dialer.Tally{}
-		}
-		t.recent.Dialled++
-		if t.air[0].answered {
-			t.recent.Answered++
-		}
-		t.air = t.air[1:]
-	}
-}
-
-func mean(old *float64, v float64) {
-	if *old == 0 {
-		*old = v
-		return
-	}
-	*old += (v - *old) / 50
-}
-
-func (f *Floor) indexCampaign(old, c campaign.Campaign) {
-	t := f.tempos[c.ID]
-	if t == nil {
-		t = &tempo{}
-		f.tempos[cmp.Or(c.ID, old.ID)] = t
-	}
-	switch {
-	case c.State != wire.CampaignRunning:
-		t.at = time.Time{}
-	case t.at.IsZero():
-		t.at = f.now.Add(paceEvery)
-	}
-	f.due.add(time.Time{}, t.at, key{KindPace, c.ID}) // twice does no harm
-}
+// rowsPerLook bounds the contacts of a list that one search passes over.
+const rowsPerLook = 200
 
 // setCampaign writes a campaign and tells when its state has changed.
 func (f *Floor) setCampaign(c campaign.Campaign, actor string) {
@@ -240,93 +181,6 @@ func (in MoveCampaign) step(f *Floor) error {
 	}
 	f.setCampaign(c, in.Actor)
 	return nil
-}
-
-// think is a running campaign's beat: outcomes are counted, and customers dialled.
-func (f *Floor) think(cid string) {
-	c, ok := f.state.Campaigns[cid]
-	t := f.tempos[cid]
-	if !ok || t == nil || c.State != wire.CampaignRunning {
-		return
-	}
-	if f.queues[c.Setup.Queue] == nil { // the configuration file changed over a restart
-		c, _ = c.Pause() // it runs
-		f.setCampaign(c, Actor)
-		return
-	}
-	was := t.at
-	t.at = f.now.Add(paceEvery)
-	f.due.add(was, t.at, key{KindPace, cid})
-	t.settle(f.now, time.Duration(c.Setup.RingSeconds+5)*time.Second)
-	if _, more := f.contacts.Row(c.Setup.List, c.Cursor); !more && c.Open == 0 {
-		c, _ = c.Finish() // it runs
-		f.setCampaign(c, Actor)
-		return
-	}
-	switch c.Setup.Mode {
-	case wire.ModeProgressive:
-		for range dialer.Progressive(f.situation(c, t)) {
-			if !f.dialNext(c.ID, true) {
-				return
-			}
-		}
-	case wire.ModePredictive:
-		for range dialer.Predictive(f.situation(c, t)) {
-			if !f.dialNext(c.ID, false) {
-				return
-			}
-		}
-	}
-}
-
-// situation is what the pacing looks at. Campaigns of one queue share its agents, so what is in the air for
-// the others counts too.
-func (f *Floor) situation(c campaign.Campaign, t *tempo) dialer.Situation {
-	s := dialer.Situation{
-		Setup: cmp.Or(t.setup, 10), Talk: cmp.Or(t.talk, 120), Wrap: cmp.Or(t.wrap, 20),
-		Recent: t.recent.Add(t.older), Cap: c.Setup.CapPercent / 100, Limit: c.Setup.MaxCalls,
-	}
-	s.Day, s.Month = c.Tallies(f.now)
-	l := f.queues[c.Setup.Queue]
-	for _, i := range l.Idle() {
-		if c.Serves(i.ID) {
-			s.Idle++
-		}
-	}
-	for aid, st := range f.agents {
-		if slices.Contains(st.ids, l.ID) && c.Serves(aid) {
-			switch a := f.state.Agents[aid]; {
-			case a.State == wire.AgentBusy && a.OnDuty():
-				s.Talking++
-			case a.State == wire.AgentWrapup && a.OnDuty():
-				s.WrapUp++
-			}
-		}
-	}
-	for oid, o := range f.state.Campaigns {
-		if o.Setup.Queue != c.Setup.Queue || o.Setup.Mode != wire.ModePredictive && o.Setup.Mode != wire.ModeProgressive {
-			continue
-		}
-		s.InFlight += f.counts[oid][wire.RecordDialing]
-	}
-	for _, callID := range f.live {
-		if k := f.state.Contacts[callID]; k.Queue == l.ID {
-			s.InFlight--
-			if k.Agent == "" {
-				s.Waiting++
-			}
-		}
-	}
-	if c.Setup.Mode == wire.ModeProgressive {
-		s.InFlight, s.Waiting = 0, 0 // their agents are reserved, and so not idle
-		if s.Limit > 0 {
-			s.Limit = max(0, s.Limit-f.counts[c.ID][wire.RecordDialing])
-			if s.Limit == 0 {
-				s.Idle = 0
-			}
-		}
-	}
-	return s
 }
 
 // Campaign is one campaign as the API shows it.

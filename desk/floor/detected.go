@@ -34,9 +34,14 @@ func (in Detected) step(f *Floor) error {
 	return nil
 }
 
+// known says whether an answered call has been counted: at once, or when the detector has spoken.
+func (f *Floor) known(c contact.Contact, r campaign.Record) bool {
+	return !f.state.Campaigns[r.Campaign].Setup.Detect || c.State != contact.Dialing || !c.Deadline.IsZero()
+}
+
 // person: somebody has answered.
 func (f *Floor) person(c contact.Contact, r campaign.Record) {
-	f.count(r.Campaign, dialer.Tally{Dialled: 1, Answered: 1})
+	f.count(r, dialer.Tally{Dialled: 1, Answered: 1})
 	if c.State == contact.Connected || c.State == contact.Away { // the agent has dialled, and is there or may come back
 		f.setRecord(must(r.Talk(c.Agent)), c.Agent)
 		return

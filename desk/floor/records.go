@@ -305,10 +305,11 @@ func (f *Floor) recordOf(c contact.Contact) (campaign.Record, bool) {
 	return r, ok && r.Call == c.ID
 }
 
-// count adds to a campaign's day.
-func (f *Floor) count(cid string, t dialer.Tally) {
-	c := f.state.Campaigns[cid].Count(t, f.now)
-	put(f, key{KindCampaign, cid}, f.state.Campaigns, any(c))
+// count adds to the campaign day on which the record was dialled, so that an answer and what becomes of it
+// stand in the same one.
+func (f *Floor) count(r campaign.Record, t dialer.Tally) {
+	c := f.state.Campaigns[r.Campaign].Count(t, r.Started, f.now)
+	put(f, key{KindCampaign, c.ID}, f.state.Campaigns, any(c))
 }
 
 func (f *Floor) recordMissed(c contact.Contact) {
@@ -413,7 +414,7 @@ func (f *Floor) abandon(c contact.Contact) {
 		f.finish(c, "hangup")
 		return
 	}
-	f.count(r.Campaign, dialer.Tally{Abandoned: 1})
+	f.count(r, dialer.Tally{Abandoned: 1})
 	f.recordUnanswered(c, campaign.ResultAbandoned)
 	m := f.state.Campaigns[r.Campaign].Setup.Message
 	if m == "" {
@@ -431,7 +432,7 @@ func (f *Floor) recordUnanswered(c contact.Contact, cause string) {
 		return
 	}
 	if cause != campaign.ResultAbandoned {
-		f.count(r.Campaign, dialer.Tally{Dialled: 1})
+		f.count(r, dialer.Tally{Dialled: 1})
 	}
 	s := f.state.Campaigns[r.Campaign].Setup
 	f.setRecord(must(r.Unanswered(cause, f.usable, s.Attempts, time.Duration(s.RetrySeconds)*time.Second, f.now)), Actor)
@@ -447,10 +448,14 @@ func (f *Floor) recordOver(c contact.Contact) {
 		f.setRecord(must(r.Back()), Actor)
 	case wire.RecordDialing:
 		switch {
-		case f.restarting:
-		case c.Customer != "" && c.Leg == "":
-			f.count(r.Campaign, dialer.Tally{Abandoned: 1})
+		case c.Customer != "" && c.Leg == "": // answered, and nobody had come; perhaps it was not yet said who had answered
+			if n := (dialer.Tally{Abandoned: 1}); f.known(c, r) {
+				f.count(r, n)
+			} else {
+				f.count(r, n.Add(dialer.Tally{Dialled: 1, Answered: 1}))
+			}
 			f.recordUnanswered(c, campaign.ResultAbandoned)
+		case f.restarting:
 		default:
 			f.recordUnanswered(c, "cancelled")
 		}
