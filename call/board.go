@@ -180,6 +180,9 @@ func (b *Board) Create(ctx context.Context, n NewCall) (wire.Call, error) {
 	if n.To != "" && b.deps.Dialer == nil {
 		return wire.Call{}, problem.New(http.StatusServiceUnavailable, "no_trunk", "no trunk is configured to call out")
 	}
+	if err := checkVariables(n.Variables); err != nil {
+		return wire.Call{}, err
+	}
 	a, err := b.open(wire.Call{
 		ID: n.ID, Queue: n.Queue, Direction: wire.Outbound, Trunk: n.Trunk, From: n.From, FromName: n.FromName, To: n.To,
 		ClientRef: n.ClientRef, Variables: n.Variables, Tones: n.Tones, DTMFRelay: n.DTMFRelay, RecordingPolicy: n.RecordingPolicy,

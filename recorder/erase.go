@@ -107,6 +107,9 @@ func (r *Recorder) purge(ctx context.Context, w ward) error {
 		}
 		return nil
 	})
+	if saved == nil && errors.Is(err, errRefused) {
+		r.requeue(w.Recording)
+	}
 	return errors.Join(err, saved)
 }
 
@@ -137,17 +140,25 @@ func (r *Recorder) removeAll(ctx context.Context, w ward) (removed int, err erro
 	if err := errors.Join(errs...); err != nil {
 		return removed, err
 	}
-	for _, root := range r.cfg.spools() {
-		dir := filepath.Join(root, w.Recording)
-		if _, err := os.Stat(dir); err != nil {
-			continue
-		}
+	for _, dir := range r.spooled(w.Recording) {
 		if err := removeFolder(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return removed, err
 		}
 		removed++
 	}
 	return removed, nil
+}
+
+// spooled are the folders in which the spool has something of a recording.
+func (r *Recorder) spooled(recID string) (dirs []string) {
+	for _, root := range r.cfg.spools() {
+		for _, name := range []string{recID, recID + leftSuffix} {
+			if dir := filepath.Join(root, name); exists(dir) {
+				dirs = append(dirs, dir)
+			}
+		}
+	}
+	return dirs
 }
 
 // forget ends a deletion: nothing but the memory of the recording is left.
@@ -250,6 +261,9 @@ func (r *Recorder) EraseKey(ctx context.Context, recID string) (wire.Recording, 
 		}
 		found++
 	}
+	for _, dir := range r.spooled(recID) { // what a person has not looked at yet
+		errs = append(errs, removeIfThere(filepath.Join(dir, envelopeName)))
+	}
 	err = errors.Join(errs...)
 	switch {
 	case errors.Is(err, archive.ErrLocked):
@@ -334,6 +348,9 @@ func (r *Recorder) houseRound(ctx context.Context, later map[string]time.Time) t
 	}
 	if !next.IsZero() {
 		wait = min(wait, max(next.Sub(now), 10*time.Millisecond))
+	}
+	if r.settleWaiting() {
+		wait = min(wait, houseRetry)
 	}
 	return wait
 }

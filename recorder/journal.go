@@ -3,11 +3,14 @@ package recorder
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -15,7 +18,8 @@ import (
 
 // The journal of a recording is what a restart must know and the audio cannot tell: who took part, which
 // file is whose, and when it was paused until when. One entry a line: the CRC-32C of the JSON in eight
-// hexadecimal digits, a space, the JSON. A line that does not check ends the journal.
+// hexadecimal digits, a space, the JSON. A line that does not check is left out, and what follows it counts all
+// the same.
 
 // entryKind says what an entry is about.
 type entryKind string
@@ -28,7 +32,8 @@ const (
 	entryPause   entryKind = "pause"   // Gap, Till: paused from here on until Till
 	entryResumed entryKind = "resumed" // Gap: audio may follow
 	entryGap     entryKind = "gap"     // Gap: a gap with its final length
-	entryVars    entryKind = "vars"    // Variables: as they are from here on
+	entryVars    entryKind = "vars"    // Vars: as they are from here on; written before there was entryChanged
+	entryChanged entryKind = "changed" // Vars: what is different from here on, a removed one is empty
 	entryMark    entryKind = "mark"    // Mark, Place: a marker, new or with its final length
 	entryStop    entryKind = "stop"    // At
 )
@@ -79,36 +84,68 @@ func (e entry) encode() []byte {
 	return append(line, '\n')
 }
 
-// maxEntry and maxEntries bound what a damaged or foreign journal can make us allocate.
-const (
-	maxEntry   = 64 << 10
-	maxEntries = 100_000
-)
+// maxEntry bounds an entry, and with it what a damaged or foreign journal can make us allocate. The largest one we
+// have reason to write is a header with all variables a call may have, wire.MaxVariables, which JSON makes at most
+// six times as long.
+const maxEntry = 8 << 20
 
-// readJournal returns the entries up to the first line that does not check.
-func readJournal(r io.Reader) []entry {
-	var list []entry
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 4096), maxEntry)
-	for lines.Scan() && len(list) < maxEntries {
-		line := lines.Bytes()
-		if len(line) < 9 || line[8] != ' ' {
-			return list
+// readJournal gives the entries that check, in order, one at a time. damaged, which may be nil, is told how many
+// lines did not: the last one, when a crash has cut it, is not counted.
+func readJournal(r io.Reader, damaged *int) iter.Seq[entry] {
+	return func(yield func(entry) bool) {
+		lines := bufio.NewReaderSize(r, 64<<10)
+		for {
+			line, whole, err := readLine(lines)
+			if err != nil && len(line) == 0 {
+				return
+			}
+			e, ok := decodeEntry(line)
+			switch {
+			case ok:
+				if !yield(e) {
+					return
+				}
+			case whole && damaged != nil:
+				*damaged++
+			}
+			if err != nil {
+				return
+			}
 		}
-		var sum [4]byte
-		if _, err := hex.Decode(sum[:], bytes.ToLower(line[:8])); err != nil {
-			return list
-		}
-		body := line[9:]
-		want := uint32(sum[0])<<24 | uint32(sum[1])<<16 | uint32(sum[2])<<8 | uint32(sum[3])
-		if crc32.Checksum(body, castagnoli) != want {
-			return list
-		}
-		var e entry
-		if err := json.Unmarshal(body, &e); err != nil {
-			return list
-		}
-		list = append(list, e)
 	}
-	return list
+}
+
+// readLine reads up to a line feed, which whole tells of and which is left out. Of a line longer than maxEntry
+// there is nothing.
+func readLine(r *bufio.Reader) (line []byte, whole bool, err error) {
+	long := false
+	for {
+		part, err := r.ReadSlice('\n')
+		if whole = err == nil; whole {
+			part = part[:len(part)-1]
+		}
+		if long = long || len(line)+len(part) > maxEntry; long {
+			line = line[:0]
+		} else {
+			line = append(line, part...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, whole, err
+		}
+	}
+}
+
+func decodeEntry(line []byte) (e entry, ok bool) {
+	if len(line) < 9 || line[8] != ' ' {
+		return e, false
+	}
+	var sum [4]byte
+	if _, err := hex.Decode(sum[:], bytes.ToLower(line[:8])); err != nil {
+		return e, false
+	}
+	body := line[9:]
+	if crc32.Checksum(body, castagnoli) != binary.BigEndian.Uint32(sum[:]) {
+		return e, false
+	}
+	return e, json.Unmarshal(body, &e) == nil
 }

@@ -3,8 +3,10 @@ package recorder
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,11 +34,15 @@ func TestJournal(t *testing.T) {
 		b.Write(e.encode())
 		ends = append(ends, b.Len())
 	}
-	got := readJournal(bytes.NewReader(b.Bytes()))
+	read := func(b []byte) (list []entry, damaged int) {
+		list = slices.Collect(readJournal(bytes.NewReader(b), &damaged))
+		return list, damaged
+	}
+	got, _ := read(b.Bytes())
 	if !reflect.DeepEqual(got, journal()) {
 		t.Errorf("read back: %+v", got)
 	}
-	l, err := replay(got)
+	l, err := replay(slices.Values(got))
 	if err != nil || !l.paused || len(l.tracks) != 1 || len(l.parties) != 1 || l.parties[0].Track != "agent-1" || *l.parties[0].LeftMS != 1500 {
 		t.Errorf("replay: %+v, %v", l, err)
 	}
@@ -47,16 +53,56 @@ func TestJournal(t *testing.T) {
 				want++
 			}
 		}
-		if got := readJournal(bytes.NewReader(b.Bytes()[:n])); len(got) != want {
-			t.Fatalf("cut at %d: %d entries, want %d", n, len(got), want)
+		if got, damaged := read(b.Bytes()[:n]); len(got) != want || damaged != 0 {
+			t.Fatalf("cut at %d: %d entries, %d damaged, want %d", n, len(got), damaged, want)
 		}
 	}
-	for at := ends[1]; at < ends[2]-1; at++ { // a flipped bit ends it
+	want := slices.Delete(slices.Clone(journal()), 2, 3)
+	for at := ends[1]; at < ends[2]-1; at++ { // a flipped bit costs this entry and no other
 		bad := bytes.Clone(b.Bytes())
 		bad[at] ^= 1
-		if got := readJournal(bytes.NewReader(bad)); len(got) != 2 {
-			t.Fatalf("bit at %d: %d entries, want 2", at, len(got))
+		if got, damaged := read(bad); !reflect.DeepEqual(got, want) || damaged != 1 {
+			t.Fatalf("bit at %d: %d entries, %d damaged, want %d", at, len(got), damaged, len(want))
 		}
+	}
+}
+
+// TestJournalTakesWhatIsWritten: the longest entries there are can be read again, and what stands behind them, too.
+func TestJournalTakesWhatIsWritten(t *testing.T) {
+	vars := make(map[string]string)
+	for left := wire.MaxVariables; left > 0; {
+		name := fmt.Sprintf("name_%03d", len(vars))
+		n := min(left-len(name), 1024)
+		if n < 1 {
+			break
+		}
+		vars[name] = strings.Repeat("&", n) // six bytes each in JSON
+		left -= len(name) + n
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	list := []entry{
+		{Kind: entryStart, At: at, Header: &header{Version: 1, ID: "rec_01JD0000000000000000000000", Started: at, Variables: vars}},
+		{Kind: entryVars, At: at, Vars: vars}, // as versions before wrote them
+		{Kind: entryChanged, At: at, Vars: map[string]string{"name_000": "", "more": "x"}},
+		{Kind: entryTrack, At: at, Track: &wire.Track{ID: "agent-1", LegID: agent.LegID, Object: "agent-1.ogg"}},
+	}
+	var b bytes.Buffer
+	for _, e := range list {
+		line := e.encode()
+		if len(line) > maxEntry {
+			t.Errorf("%s has %d bytes, more than %d", e.Kind, len(line), maxEntry)
+		}
+		b.Write(line)
+	}
+	b.WriteString(strings.Repeat("x", maxEntry+10) + "\n") // nobody writes such a line
+	b.Write(entry{Kind: entryPause, At: at, Gap: &wire.Gap{Cause: "pause"}}.encode())
+	damaged := 0
+	l, err := replay(readJournal(&b, &damaged))
+	if err != nil || len(l.tracks) != 1 || !l.paused || damaged != 1 {
+		t.Fatalf("replay: %d tracks, paused %v, %d damaged, %v", len(l.tracks), l.paused, damaged, err)
+	}
+	if v := l.header.Variables; len(v) != len(vars) || v["more"] != "x" || v["name_000"] != "" || v["name_001"] != vars["name_001"] {
+		t.Errorf("%d variables of %d", len(v), len(vars))
 	}
 }
 
@@ -81,15 +127,15 @@ func FuzzJournal(f *testing.F) {
 	f.Add(b.Bytes())
 	f.Add(b.Bytes()[:b.Len()-3])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		list := readJournal(bytes.NewReader(b))
+		list := slices.Collect(readJournal(bytes.NewReader(b), nil))
 		var again bytes.Buffer
 		for _, e := range list {
 			again.Write(e.encode())
 		}
-		if got := readJournal(&again); len(got) != len(list) {
+		if got := slices.Collect(readJournal(&again, nil)); len(got) != len(list) {
 			t.Fatalf("%d entries, written and read again %d", len(list), len(got))
 		}
-		l, err := replay(list)
+		l, err := replay(slices.Values(list))
 		if err != nil {
 			return
 		}

@@ -86,13 +86,14 @@ type TrackChain struct {
 	Broken *int `json:"broken,omitempty"`
 }
 
-// maxManifest bounds the manifests we read.
-const maxManifest = 4 << 20
+// MaxManifest bounds the manifests we read, in bytes. The largest we have reason to write has maxMarkers markers and
+// all variables a call may have, twice.
+const MaxManifest = 32 << 20
 
 // ParseManifest reads a manifest and checks that nothing in it can lead out of the recording's folder.
 func ParseManifest(b []byte) (Manifest, error) {
 	var m Manifest
-	if len(b) > maxManifest {
+	if len(b) > MaxManifest {
 		return m, errors.New("recorder: manifest is too large")
 	}
 	if err := json.Unmarshal(b, &m); err != nil {

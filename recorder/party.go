@@ -44,8 +44,21 @@ func (rec *Recording) SetVariables(vars map[string]string) {
 	if rec.over.Load() {
 		return
 	}
+	changed := make(map[string]string)
+	for name, value := range vars {
+		if old, ok := rec.wire.Variables[name]; !ok || old != value {
+			changed[name] = value
+		}
+	}
+	for name := range rec.wire.Variables {
+		if _, ok := vars[name]; !ok {
+			changed[name] = ""
+		}
+	}
 	rec.wire.Variables = vars
-	rec.note(entry{Kind: entryVars, Vars: vars}, false, nil)
+	if len(changed) > 0 {
+		rec.note(entry{Kind: entryChanged, Vars: changed}, false, nil)
+	}
 }
 
 // heard are the tracks a listening copy or a waveform is made of: of a party with two voices the processed one.

@@ -112,10 +112,21 @@ func (rec *Recording) ID() string { return rec.header.ID }
 func (rec *Recording) ms(frame int64) int64 { return frame * pcm.Period.Milliseconds() }
 
 // note writes an entry into the journal, behind everything that waits for the disk. With sync, done is
-// called when it will survive a power cut.
+// called when it will survive a power cut. What no reader would take, variables larger than a call may have, is
+// left out.
 func (rec *Recording) note(e entry, sync bool, done func(error)) {
 	e.At = rec.rec.now()
-	rec.spool.push(job{to: rec.journal, data: e.encode(), sync: sync, done: done})
+	line := e.encode()
+	if len(line) > maxEntry {
+		rec.log.Error("variables left out of the journal", "bytes", len(line))
+		e.Vars = nil
+		if e.Header != nil {
+			h := *e.Header
+			h.Variables, e.Header = nil, &h
+		}
+		line = e.encode()
+	}
+	rec.spool.push(job{to: rec.journal, data: line, sync: sync, done: done})
 }
 
 // write empties the ring, and when it is time writes out pages.

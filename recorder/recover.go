@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,8 +89,12 @@ func (r *Recorder) scanOnce(ctx context.Context, warned map[string]bool) (left i
 func (r *Recorder) finish(ctx context.Context, root string, d os.DirEntry) error {
 	name := d.Name()
 	dir := filepath.Join(root, name)
-	if recID, ok := strings.CutSuffix(name, ".stored"); ok && id.Valid(id.Recording, recID) {
+	if recID, ok := strings.CutSuffix(name, goneSuffix); ok && id.Valid(id.Recording, recID) {
 		return os.RemoveAll(dir)
+	}
+	if recID, ok := strings.CutSuffix(name, leftSuffix); ok && id.Valid(id.Recording, recID) {
+		r.log.Warn("audio left in the spool: no manifest lists it", "recording", recID, "folder", dir)
+		return nil
 	}
 	if strings.Contains(name, unfinished) && !d.IsDir() {
 		r.clearUnfinished(d)
@@ -183,7 +188,7 @@ func fetchManifest(ctx context.Context, a archive.Archive, key string) (Manifest
 		return Manifest{}, err
 	}
 	defer f.Close()
-	if size > maxManifest {
+	if size > MaxManifest {
 		return Manifest{}, errors.New("recorder: manifest is too large")
 	}
 	var b bytes.Buffer
@@ -203,16 +208,19 @@ type leftover struct {
 	till    *time.Time // of the pause
 	markers []wire.Marker
 	last    time.Time
+	damaged int // lines of the journal that could not be read
 }
 
 // replay follows the journal to its end.
-func replay(list []entry) (leftover, error) {
+func replay(list iter.Seq[entry]) (leftover, error) {
 	var l leftover
-	if len(list) == 0 || list[0].Kind != entryStart || list[0].Header == nil || !id.Valid(id.Recording, list[0].Header.ID) {
-		return l, errors.New("recorder: journal has no start")
-	}
-	l.header = *list[0].Header
-	for _, e := range list {
+	for e := range list {
+		if l.header.ID == "" {
+			if e.Kind != entryStart || e.Header == nil || !id.Valid(id.Recording, e.Header.ID) {
+				break
+			}
+			l.header = *e.Header
+		}
 		if e.At.After(l.last) {
 			l.last = e.At
 		}
@@ -244,11 +252,28 @@ func replay(list []entry) (leftover, error) {
 			l.paused = false
 		case e.Kind == entryVars:
 			l.header.Variables = e.Vars
+		case e.Kind == entryChanged:
+			if l.header.Variables == nil {
+				l.header.Variables = make(map[string]string)
+			}
+			for name, value := range e.Vars {
+				if l.header.Variables[name] = value; value == "" {
+					delete(l.header.Variables, name)
+				}
+			}
 		case e.Kind == entryGap && e.Gap != nil:
 			l.gap(*e.Gap)
-		case e.Kind == entryMark && e.Mark != nil && e.Place >= 0 && e.Place <= len(l.markers):
-			l.markers = append(l.markers[:e.Place], append([]wire.Marker{*e.Mark}, l.markers[min(e.Place+1, len(l.markers)):]...)...)
+			if n := len(l.gaps); l.paused && e.Gap.Resumed != "" && l.gaps[n-1].From.Equal(e.Gap.From) {
+				l.paused = false // its entryResumed is damaged
+			}
+		case e.Kind == entryMark && e.Mark != nil && e.Place >= 0 && e.Place < len(l.markers):
+			l.markers[e.Place] = *e.Mark
+		case e.Kind == entryMark && e.Mark != nil && e.Place >= 0 && len(l.markers) < maxMarkers:
+			l.markers = append(l.markers, *e.Mark) // at its place, if no line before it is damaged
 		}
+	}
+	if l.header.ID == "" {
+		return l, errors.New("recorder: journal has no start")
 	}
 	return l, nil
 }
@@ -280,11 +305,10 @@ func readLeftover(dir string) (leftover, error) {
 	if err != nil {
 		return leftover{}, fmt.Errorf("recorder: open journal: %w", err)
 	}
-	list := readJournal(f)
-	if err := f.Close(); err != nil {
-		return leftover{}, fmt.Errorf("recorder: close journal: %w", err)
-	}
-	return replay(list)
+	damaged := 0
+	l, err := replay(readJournal(f, &damaged))
+	l.damaged = damaged
+	return l, errors.Join(err, f.Close())
 }
 
 // recover finishes a recording that a crash has cut: torn tails are removed, a recording that was paused
@@ -299,6 +323,9 @@ func (r *Recorder) recover(ctx context.Context, dir string) (Manifest, error) {
 	}
 	if l.header.ID != filepath.Base(dir) {
 		return Manifest{}, fmt.Errorf("recorder: journal of %s in folder %s", l.header.ID, filepath.Base(dir))
+	}
+	if l.damaged > 0 {
+		r.log.Error("journal damaged", "recording", l.header.ID, "lines", l.damaged)
 	}
 	h := l.header
 	var key *seal.Key

@@ -36,14 +36,14 @@ func absent(err error) bool {
 	return errors.Is(err, archive.ErrNotFound) || errors.As(err, &p) && p.Status == http.StatusNotFound
 }
 
-// readSmall reads a whole object of at most maxManifest bytes.
+// readSmall reads a whole object of at most MaxManifest bytes.
 func readSmall(ctx context.Context, open Opener, object string) ([]byte, error) {
 	f, size, err := open(ctx, object)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if size > maxManifest {
+	if size > MaxManifest {
 		return nil, fmt.Errorf("recorder: %s is too large", object)
 	}
 	var b bytes.Buffer

@@ -3,10 +3,12 @@ package recorder
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +25,7 @@ type finishedRecording struct {
 	missing  map[string]bool // archives that do not have it yet, by name
 	stored   []string        // archives that have it
 	handed   time.Time       // when the archive it waits for was given it
+	settling bool            // it is being put into the index
 }
 
 // Back-off of an archive that fails: a random time up to a limit that doubles with each failure, to one that
@@ -52,7 +55,7 @@ type uploader struct {
 
 	mu       sync.Mutex
 	queue    []*finishedRecording
-	busy     int
+	trying   map[*finishedRecording]bool
 	failures int       // in a row
 	failing  time.Time // since when, zero while it works
 	next     time.Time
@@ -61,14 +64,17 @@ type uploader struct {
 }
 
 func newUploader(r *Recorder, a archive.Archive, workers int) *uploader {
-	return &uploader{r: r, archive: a, workers: workers, wake: make(chan struct{})}
+	return &uploader{r: r, archive: a, workers: workers, wake: make(chan struct{}), trying: make(map[*finishedRecording]bool)}
 }
 
+// add queues a recording, unless it is queued or being tried already.
 func (u *uploader) add(f *finishedRecording) {
 	u.mu.Lock()
-	u.queue = append(u.queue, f)
-	u.changed()
-	u.mu.Unlock()
+	defer u.mu.Unlock()
+	if !u.trying[f] && !slices.Contains(u.queue, f) {
+		u.queue = append(u.queue, f)
+		u.changed()
+	}
 }
 
 func (u *uploader) changed() {
@@ -91,11 +97,11 @@ func (u *uploader) take(ctx context.Context) *finishedRecording {
 	for ctx.Err() == nil {
 		u.mu.Lock()
 		wait := time.Duration(-1)
-		if len(u.queue) > 0 && (u.failures == 0 || u.busy == 0) {
+		if len(u.queue) > 0 && (u.failures == 0 || len(u.trying) == 0) {
 			if wait = time.Until(u.next); wait <= 0 || u.failures == 0 {
 				f := u.queue[0]
 				u.queue = u.queue[1:]
-				u.busy++
+				u.trying[f] = true
 				u.mu.Unlock()
 				return f
 			}
@@ -119,10 +125,10 @@ func (u *uploader) take(ctx context.Context) *finishedRecording {
 func (u *uploader) done(f *finishedRecording, err error) {
 	damaged := errors.Is(err, archive.ErrSource) || errors.Is(err, archive.ErrKey)
 	u.mu.Lock()
-	u.busy--
+	delete(u.trying, f)
 	before := u.err
 	switch {
-	case errors.Is(err, errDeleting):
+	case errors.Is(err, errDeleting): // should the order be withdrawn, requeue brings it back
 	case err == nil || damaged:
 		u.failures, u.err, u.failing = 0, nil, time.Time{}
 	case errors.Is(err, context.Canceled):
@@ -151,6 +157,10 @@ func (u *uploader) done(f *finishedRecording, err error) {
 		u.r.failed(f, err)
 	case err == nil:
 		u.r.stored(f, u.archive.Name())
+	case errors.Is(err, errDeleting):
+		if _, deleting := u.r.custody.marks(f.manifest.Recording.ID); !deleting { // not any more
+			u.r.requeue(f.manifest.Recording.ID)
+		}
 	}
 }
 
@@ -211,32 +221,74 @@ func (r *Recorder) enqueue(dir string, m Manifest) {
 // stored notes that an archive has the recording. With the last one the recording leaves the spool.
 func (r *Recorder) stored(f *finishedRecording, name string) {
 	r.mu.Lock()
-	delete(f.missing, name)
-	f.stored = append(f.stored, name)
-	archives, last := slices.Clone(f.stored), len(f.missing) == 0
-	r.mu.Unlock()
-	if !last {
-		return
+	if f.missing[name] {
+		delete(f.missing, name)
+		f.stored = append(f.stored, name)
 	}
-	w := f.manifest.Recording // which the other archives' uploaders read
-	w.Archives = archives
+	r.mu.Unlock()
+	r.settleStored(f)
+}
+
+// requeue hands a recording to the archives that lack it once more, after an order to delete it was withdrawn:
+// while that stood nothing of it was written.
+func (r *Recorder) requeue(recID string) {
+	r.mu.Lock()
+	f := r.waiting[recID]
+	var lack []*uploader
+	for _, u := range r.uploads {
+		if f != nil && f.missing[u.archive.Name()] {
+			lack = append(lack, u)
+		}
+	}
+	r.mu.Unlock()
+	for _, u := range lack {
+		u.add(f)
+	}
+}
+
+// settleWaiting tries again what every archive has and the index has not taken, and tells whether any is left.
+func (r *Recorder) settleWaiting() (left bool) {
+	r.mu.Lock()
+	var list []*finishedRecording
+	for _, f := range r.waiting {
+		if len(f.missing) == 0 {
+			list = append(list, f)
+		}
+	}
+	r.mu.Unlock()
+	for _, f := range list {
+		left = !r.settleStored(f) || left
+	}
+	return left
+}
+
+// settleStored ends the wait of a recording that every archive has: it goes into the index and leaves the spool.
+// It reports false when that has to be tried again.
+func (r *Recorder) settleStored(f *finishedRecording) bool {
+	r.mu.Lock()
+	w := f.manifest.Recording                                     // which the other archives' uploaders read
+	if len(f.missing) > 0 || f.settling || r.waiting[w.ID] != f { // not all have it; or settled or deleted meanwhile
+		r.mu.Unlock()
+		return true
+	}
+	f.settling = true
+	w.Archives = slices.Clone(f.stored)
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		f.settling = false
+		r.mu.Unlock()
+	}()
 	done, ok := r.custody.use(w.ID)
 	if !ok {
-		return
+		return true // deleted, or the order is withdrawn and the house comes here again
 	}
 	done = sync.OnceFunc(done)
 	defer done()
-	r.mu.Lock()
-	still := r.waiting[w.ID] == f
-	r.mu.Unlock()
-	if !still { // deleted meanwhile
-		return
-	}
 	w.State, w.Error = wire.RecordingStored, ""
-	if err := r.index.put(w); err != nil {
-		// The recording is safe; the next start will find its folder and come here again.
+	if err := r.index.put(w); err != nil { // the recording is safe; its folder stays until the index takes it
 		r.log.Error("index write failed", "recording", w.ID, "cause", err)
-		return
+		return false
 	}
 	r.mu.Lock()
 	delete(r.waiting, w.ID)
@@ -248,15 +300,75 @@ func (r *Recorder) stored(f *finishedRecording, name string) {
 	if r.cfg.Copy.Format != "" { // before the folder goes: a crash in between must not forget the copy
 		r.wantCopy(w.ID)
 	}
-	if err := removeFolder(f.dir); err != nil {
+	if err := clearFolder(f.dir, f.manifest); errors.Is(err, errUnlisted) {
+		r.log.Error("audio left in the spool: no manifest lists it", "recording", w.ID, "cause", err)
+	} else if err != nil {
 		r.log.Error("clear spool failed", "recording", w.ID, "cause", err)
 	}
+	return true
 }
 
-// removeFolder removes a recording from the spool; the manifest goes last, so that half a removal is not
-// taken for half a recording.
+// Suffixes of a recording's folder that is no longer waiting.
+const (
+	goneSuffix = ".stored" // it is being removed
+	leftSuffix = ".left"   // it holds audio that is in no archive, for a person to look at
+)
+
+// errUnlisted: a recording's folder holds audio that its manifest does not list.
+var errUnlisted = errors.New("recorder: unlisted audio")
+
+// clearFolder removes a stored recording from the spool. Where it holds tracks that the manifest does not list, and
+// so no archive has, it is put aside under leftSuffix instead and the error is errUnlisted.
+func clearFolder(dir string, m Manifest) error {
+	unlisted, err := unlistedTracks(dir, m)
+	if err != nil {
+		return err
+	}
+	if len(unlisted) == 0 {
+		return removeFolder(dir)
+	}
+	if err := os.Rename(dir, dir+leftSuffix); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %q in %s", errUnlisted, unlisted, dir+leftSuffix)
+}
+
+// noTrack is the size up to which a file that a crash has left is not worth keeping for itself: the stream's
+// headers and less than a second of audio, whose line in the journal never got to the disk.
+const noTrack = 4 << 10
+
+// unlistedTracks are the files in a recording's folder that hold audio, by their name and size, and are not in its
+// manifest.
+func unlistedTracks(dir string, m Manifest) (list []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("recorder: look for tracks: %w", err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if whole, _, _, ok := parsePart(name); ok {
+			name = whole
+		}
+		track, _, ok := strings.Cut(name, trackSuffix)
+		if !ok || !ownObject(wire.Track{ID: track, Object: name}) ||
+			slices.ContainsFunc(m.Recording.Tracks, func(t wire.Track) bool { return t.Object == name }) {
+			continue
+		}
+		st, err := e.Info()
+		if err != nil {
+			return nil, fmt.Errorf("recorder: look for tracks: %w", err)
+		}
+		if st.Size() > noTrack {
+			list = append(list, e.Name())
+		}
+	}
+	return list, nil
+}
+
+// removeFolder removes a recording from the spool. It is renamed first, so that half a removal is not taken for
+// half a recording.
 func removeFolder(dir string) error {
-	gone := dir + ".stored"
+	gone := strings.TrimSuffix(dir, leftSuffix) + goneSuffix
 	if err := os.Rename(dir, gone); err != nil {
 		return err
 	}

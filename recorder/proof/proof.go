@@ -27,7 +27,7 @@ import (
 const manifestName = "manifest.json"
 
 // maxDocument bounds the manifests we read.
-const maxDocument = 4 << 20
+const maxDocument = recorder.MaxManifest
 
 // ErrBad is all that means: this is not what was recorded. Other errors say that it could not be checked.
 var ErrBad = errors.New("the recording is not what was recorded")

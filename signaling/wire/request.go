@@ -189,6 +189,9 @@ type RoomRequest struct {
 	RecordingPolicy *RecordingPolicy `json:"recording_policy,omitempty"`
 }
 
+// MaxVariables is how many bytes the names and values of a call's variables may have together.
+const MaxVariables = 256 << 10
+
 // VariablesPatch changes a call's variables; null removes one.
 type VariablesPatch map[string]*string
 
