@@ -1,18 +1,22 @@
 package archive_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cordboard/cordboard/recorder/archive"
 	"github.com/cordboard/cordboard/recorder/archive/archivetest"
@@ -102,6 +106,7 @@ type faults struct {
 	parts    atomic.Int64
 	broken   atomic.Pointer[func(*http.Request) bool] // answer 503, before the request
 	lost     atomic.Pointer[func(*http.Request) bool] // cut the connection, behind the request
+	behind   atomic.Pointer[func(*http.Request)]      // called behind the request, before its answer is given
 }
 
 func newFaults(t *testing.T, addr string) *faults {
@@ -125,7 +130,17 @@ func newFaults(t *testing.T, addr string) *faults {
 			proxy.ServeHTTP(httptest.NewRecorder(), r)
 			panic(http.ErrAbortHandler)
 		}
-		proxy.ServeHTTP(w, r)
+		behind := f.behind.Load()
+		if behind == nil {
+			proxy.ServeHTTP(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		proxy.ServeHTTP(answer, r)
+		(*behind)(r)
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes())
 	}))
 	f.Config.ErrorLog = nil
 	t.Cleanup(f.Close)
@@ -199,5 +214,91 @@ func TestS3Busy(t *testing.T) {
 	}
 	if err := a.Put(t.Context(), "a/c", f); err != nil {
 		t.Errorf("healed: %v", err)
+	}
+}
+
+// TestS3ReadsBack: whatever its size, an object counts as stored when what the store gives back is the file. One that
+// the store has damaged, though size, entity tag and metadata are right, is refused and stored again.
+func TestS3ReadsBack(t *testing.T) {
+	g := archivetest.NewGateway(t)
+	proxy := newFaults(t, g.Addr)
+	o := g.Options()
+	o.Endpoint, o.PartSize = proxy.Listener.Addr().String(), 5<<20
+	a := newS3(t, o)
+	for name, size := range map[string]int{"small": 70_000, "one request": 3 << 20, "parts": 12 << 20} {
+		key := "a/" + strings.ReplaceAll(name, " ", "-")
+		f := archivetest.Source(t, archivetest.Bytes(size))
+		path := filepath.Join(g.Dir, archivetest.Bucket, key)
+		damage := func(r *http.Request) {
+			if r.Method == http.MethodGet || r.URL.Query().Has("partNumber") {
+				return
+			}
+			if file, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
+				_, err = file.WriteAt([]byte{0}, int64(size/2))
+				if err = errors.Join(err, file.Close()); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		proxy.behind.Store(&damage)
+		for range 2 { // the second finds an object with the right size and metadata
+			err := a.Put(t.Context(), key, f)
+			if err == nil || archive.NeedsPerson(err) || errors.Is(err, archive.ErrSource) || !strings.Contains(err.Error(), "differs") {
+				t.Errorf("%s: put to a store that damages it: %v", name, err)
+			}
+		}
+		proxy.behind.Store(nil)
+		if err := a.Put(t.Context(), key, f); err != nil {
+			t.Errorf("%s: put to the healed store: %v", name, err)
+		}
+		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, archivetest.Bytes(size)) {
+			t.Errorf("%s: %d bytes stored, %v", name, len(got), err)
+		}
+		requests := proxy.requests.Load()
+		if err := a.Put(t.Context(), key, f); err != nil || proxy.requests.Load()-requests > 2 {
+			t.Errorf("%s: put of what is there: %d requests, %v", name, proxy.requests.Load()-requests, err)
+		}
+	}
+}
+
+// TestS3Stalls: a store that gives half of an object and then nothing does not hold an upload for ever.
+func TestS3Stalls(t *testing.T) {
+	body := archivetest.Bytes(100_000)
+	done := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			w.Header().Set("ETag", `"0"`)
+			return
+		}
+		if r.Header.Get("Range") != "" { // is it there?
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `<?xml version="1.0"?><Error><Code>NoSuchKey</Code><Message>no</Message></Error>`)
+			return
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.Header().Set("Last-Modified", "Fri, 02 Jan 2026 03:04:05 GMT")
+		_, _ = w.Write(body[:len(body)/2])
+		_ = http.NewResponseController(w).Flush()
+		<-done
+	}))
+	defer s.Close()
+	defer close(done)
+	a := newS3(t, archive.S3Options{Endpoint: s.Listener.Addr().String(), Bucket: "recordings", Region: "us-east-1", AccessKey: "a", SecretKey: "s", PathStyle: true})
+	a.SetStall(100 * time.Millisecond)
+	err := a.Put(t.Context(), "a/b", archivetest.Source(t, body))
+	if err == nil || !strings.Contains(err.Error(), "gives nothing more") || archive.NeedsPerson(err) || errors.Is(err, archive.ErrSource) {
+		t.Errorf("put: %v", err)
+	}
+}
+
+// TestS3WithoutResumeFile: a disk that does not take the note how to go on does not keep its recordings.
+func TestS3WithoutResumeFile(t *testing.T) {
+	g := archivetest.NewGateway(t)
+	o := g.Options()
+	o.PartSize = 5 << 20
+	f := archivetest.Source(t, archivetest.Bytes(11<<20))
+	f.Resume = filepath.Join(t.TempDir(), "no", "such", "folder")
+	if err := newS3(t, o).Put(t.Context(), "a/b.ogg", f); err != nil {
+		t.Error(err)
 	}
 }

@@ -31,6 +31,7 @@ type S3 struct {
 	bucket string
 	prefix string
 	part   int64
+	stall  time.Duration
 	sse    encrypt.ServerSide // nil: as the bucket has it
 	o      S3Options
 }
@@ -38,9 +39,8 @@ type S3 struct {
 const (
 	minPart     = 5 << 20
 	defaultPart = 8 << 20
-	// readBack is the size up to which a stored object is read again to verify it; a larger one was
-	// verified part by part by the store, against the hash each part was sent with.
-	readBack = 1 << 20
+	// defaultStall is how long a store may give nothing of an object that is read to verify it.
+	defaultStall = time.Minute
 	// hashKey is the metadata that holds an object's SHA-256.
 	hashKey = "Cordboard-Sha256"
 )
@@ -68,7 +68,7 @@ func NewS3(o S3Options) (*S3, error) {
 	if err != nil {
 		return nil, fmt.Errorf("s3 archive: %w", err)
 	}
-	a := &S3{core: core, name: cmp.Or(o.Name, "s3"), bucket: o.Bucket, prefix: strings.Trim(o.Prefix, "/"), part: o.PartSize, o: o}
+	a := &S3{core: core, name: cmp.Or(o.Name, "s3"), bucket: o.Bucket, prefix: strings.Trim(o.Prefix, "/"), part: o.PartSize, stall: defaultStall, o: o}
 	if a.sse, err = o.encryption(); err != nil {
 		return nil, err
 	}
@@ -170,7 +170,10 @@ func (a *S3) Put(ctx context.Context, key string, f File) error {
 		return err
 	}
 	if info, err := a.Stat(ctx, key); err == nil && info.Size == f.Size && info.SHA256 == f.SHA256 {
-		return a.verify(ctx, key, f) // the reply to an earlier Put was lost
+		// The reply to an earlier Put was lost, unless what is there only says that it is this.
+		if err := a.verify(ctx, key, f); !errors.Is(err, errDiffers) {
+			return err
+		}
 	}
 	src, err := os.Open(f.Path)
 	if err != nil {
@@ -200,37 +203,59 @@ func (a *S3) putWhole(ctx context.Context, k string, src io.ReaderAt, f File) er
 	return nil
 }
 
-// verify compares the stored object with the file: all of a small one, size and hash of a large one.
+// errDiffers: what the store gives back is not what was stored.
+var errDiffers = errors.New("archive: stored object differs")
+
+// verify reads the stored object back and compares all of it with the file. Nothing less tells: entity tags are
+// hashes of the bytes with some stores and some kinds of encryption only (not with SSE-KMS, SSE-C), and tell what
+// has arrived, not what is there.
 func (a *S3) verify(ctx context.Context, key string, f File) error {
-	differs := func(detail string) error {
-		return &Error{Archive: a.Name(), Kind: KindBusy, Detail: "stored object " + key + " differs: " + detail}
-	}
-	if f.Size > readBack {
-		info, err := a.Stat(ctx, key)
-		if err != nil {
-			return err
-		}
-		if info.Size != f.Size || info.SHA256 != f.SHA256 {
-			return differs(fmt.Sprintf("%d bytes, hash %.12s", info.Size, info.SHA256))
-		}
-		return nil
-	}
 	k, err := a.key(key)
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late := time.AfterFunc(a.stall, func() { cancel(errStalled) })
+	defer late.Stop()
 	body, _, _, err := a.core.GetObject(ctx, a.bucket, k, a.getOptions())
 	if err != nil {
-		return a.fail(err, "cannot verify "+key)
+		return a.fail(cmp.Or(stalled(ctx), err), "cannot verify "+key)
 	}
-	n, sum, err := digest(io.LimitReader(body, f.Size+1))
+	n, sum, err := digest(io.LimitReader(watched{body, late, a.stall}, f.Size+1))
 	if err = errors.Join(err, body.Close()); err != nil {
-		return a.fail(err, "cannot verify "+key)
+		return a.fail(cmp.Or(stalled(ctx), err), "cannot verify "+key)
 	}
 	if n != f.Size || sum != f.SHA256 {
-		return differs(fmt.Sprintf("%d bytes, hash %.12s", n, sum))
+		return &Error{
+			Archive: a.Name(), Kind: KindBusy, Err: errDiffers,
+			Detail: fmt.Sprintf("stored object %s differs: %d bytes, hash %.12s", key, n, sum),
+		}
 	}
 	return nil
+}
+
+var errStalled = errors.New("the store gives nothing more of the object")
+
+// stalled is errStalled where that has ended ctx, otherwise nil.
+func stalled(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), errStalled) {
+		return errStalled
+	}
+	return nil
+}
+
+// watched puts a timer off whenever something comes.
+type watched struct {
+	r     io.Reader
+	late  *time.Timer
+	limit time.Duration
+}
+
+func (w watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	w.late.Reset(w.limit)
+	return n, err
 }
 
 func partHashes(r io.Reader) (md5Base64, sha256Hex string, err error) {
@@ -328,9 +353,10 @@ func (a *S3) resume(ctx context.Context, k string, f File) (upload, map[int]mini
 		if err != nil {
 			return up, nil, fmt.Errorf("s3 archive: %w", err)
 		}
+		// A disk without space must not keep recordings from leaving it: without the file an upload that is cut
+		// begins anew, and abortOthers ends this one.
 		if err := os.WriteFile(f.Resume, b, 0o600); err != nil {
-			abort := a.core.AbortMultipartUpload(ctx, a.bucket, k, id)
-			return up, nil, fmt.Errorf("s3 archive: %w", errors.Join(err, abort))
+			_ = os.Remove(f.Resume) // half a file is not taken for one either
 		}
 	}
 	return up, nil, nil
