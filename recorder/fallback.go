@@ -24,7 +24,8 @@ func (r *Recorder) hand(f *finishedRecording) {
 // fallbackEvery is how often recordings are looked for whose archive has refused them for too long.
 const fallbackEvery = time.Second
 
-// fallback moves recordings on to the next archive, where only the first that takes one gets it.
+// fallback moves recordings on to the next archive, where only the first that takes one gets it. Behind the last
+// archive comes the first again: it may work by now, and there may be nothing else by which that would be found out.
 func (r *Recorder) fallback(ctx context.Context) {
 	if r.cfg.Archive.Mode != ArchiveFirst || len(r.uploads) < 2 {
 		return
@@ -37,8 +38,8 @@ func (r *Recorder) fallback(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		for i, u := range r.uploads[:len(r.uploads)-1] {
-			r.moveOn(u, r.uploads[i+1], time.Now())
+		for i, u := range r.uploads {
+			r.moveOn(u, r.uploads[(i+1)%len(r.uploads)], time.Now())
 		}
 	}
 }

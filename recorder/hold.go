@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cordboard/cordboard/internal/id"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/recorder/archive"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -163,29 +162,6 @@ func keysBelow(ctx context.Context, a archive.Archive, folder string) ([]string,
 		return nil
 	})
 	return keys, err
-}
-
-// relearn takes up a hold whose note was found in an archive while the index was made anew.
-func (r *Recorder) relearn(ctx context.Context, a archive.Archive, key string) error {
-	recID := path.Base(path.Dir(key))
-	if !id.Valid(id.Recording, recID) {
-		return nil
-	}
-	b, err := readSmall(ctx, a.Open, key)
-	if err != nil {
-		return err
-	}
-	var h wire.LegalHold
-	if json.Unmarshal(b, &h) != nil { // it is there, and that is what counts
-		h = wire.LegalHold{By: "unknown", Since: r.now()}
-	}
-	_, err = r.custody.change(recID, func(w *ward) error {
-		if w.Hold == nil && !w.Releasing {
-			w.Hold, w.Told = &h, false
-		}
-		return nil
-	})
-	return err
 }
 
 // orderOfRemoval puts the key first, without which the rest is noise, and the manifest last, so that half a

@@ -31,7 +31,7 @@ type index struct {
 	size int64
 	rows []row // sorted by id, which is by time
 	same map[string]string
-	made bool // load found nothing: the archives may know more
+	made bool // load found nothing: the archives know more
 }
 
 // row points at a recording's line in the file.
@@ -153,13 +153,37 @@ func (x *index) compact() error {
 
 // put adds a recording or replaces it, for good.
 func (x *index) put(w wire.Recording) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.write(w)
+}
+
+// learn adds a recording that was found in an archive. Of one that is there already it notes that the archive has
+// it, too.
+func (x *index) learn(w wire.Recording, by string) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	w.Archives = []string{by}
+	if i, ok := x.find(w.ID); ok {
+		old, err := x.read(x.rows[i])
+		if err == nil && slices.Contains(old.Archives, by) {
+			return nil
+		}
+		if err == nil {
+			old.Archives = append(old.Archives, by)
+			w = old
+		}
+	}
+	return x.write(w)
+}
+
+// write is put. x.mu is held.
+func (x *index) write(w wire.Recording) error {
 	line, err := json.Marshal(w)
 	if err != nil {
 		return fmt.Errorf("recorder: encode index: %w", err)
 	}
 	line = append(line, '\n')
-	x.mu.Lock()
-	defer x.mu.Unlock()
 	if x.file == nil {
 		return errClosed
 	}

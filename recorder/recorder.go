@@ -63,6 +63,7 @@ type Recorder struct {
 	archives []archive.Archive
 	uploads  []*uploader // one per archive
 	index    *index
+	learning *learning
 	disk     disk
 	hurry    float64   // 1; a test's back-off is shorter
 	scribes  []*scribe // each recording belongs to one
@@ -105,7 +106,7 @@ func New(cfg Config, deps Deps) (*Recorder, error) {
 func newRecorder(cfg Config, deps Deps, archives []archive.Archive) *Recorder {
 	r := &Recorder{
 		cfg: cfg, bus: deps.Bus, log: deps.Log, wall: deps.Now, audit: deps.Audit, born: time.Now(), archives: archives,
-		custody: newCustody(filepath.Join(cfg.SpoolDir, custodyName)), index: newIndex(filepath.Join(cfg.SpoolDir, indexName)), disk: osDisk{}, hurry: 1, abandon: make(chan struct{}),
+		custody: newCustody(filepath.Join(cfg.SpoolDir, custodyName)), index: newIndex(filepath.Join(cfg.SpoolDir, indexName)), learning: &learning{path: filepath.Join(cfg.SpoolDir, learntName)}, disk: osDisk{}, hurry: 1, abandon: make(chan struct{}),
 		live: make(map[string]*Recording), waiting: make(map[string]*finishedRecording),
 	}
 	r.copies = listen.NewWorker(maxCopies, float64(cfg.Copy.CPUPercent)/100, deps.Busy)
@@ -350,7 +351,15 @@ func (r *Recorder) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(r.index.load(), r.custody.load()); err != nil {
+	err = errors.Join(r.index.load(), r.custody.load())
+	if err == nil {
+		var names []string
+		for _, a := range r.archives {
+			names = append(names, a.Name())
+		}
+		err = r.learning.load(r.index.made, names)
+	}
+	if err != nil {
 		return errors.Join(err, unlock())
 	}
 	var wg sync.WaitGroup

@@ -1,7 +1,6 @@
 package recorder
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,11 +9,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/id"
-	"github.com/cordboard/cordboard/recorder/archive"
 	"github.com/cordboard/cordboard/recorder/seal"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -43,9 +42,9 @@ func (r *Recorder) scan(ctx context.Context) {
 	r.loadFences() // before what it reads is finished
 	warned := make(map[string]bool)
 	left := r.scanOnce(ctx, warned)
-	if r.index.made {
-		r.rebuild(ctx)
-	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	r.learn(ctx, &wg)
 	ticker := time.NewTicker(rescan)
 	defer ticker.Stop()
 	for left > 0 {
@@ -143,59 +142,6 @@ func (r *Recorder) known(recID string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.live[recID] != nil || r.waiting[recID] != nil
-}
-
-// rebuild makes the index from the manifests of all archives.
-func (r *Recorder) rebuild(ctx context.Context) {
-	for _, a := range r.archives {
-		found := 0
-		err := a.Walk(ctx, "", func(key string) error {
-			if strings.HasSuffix(key, "/"+HoldName) {
-				return r.relearn(ctx, a, key)
-			}
-			if !strings.HasSuffix(key, "/"+manifestName) {
-				return nil
-			}
-			m, err := fetchManifest(ctx, a, key)
-			if err != nil {
-				r.log.Warn("manifest skipped", "archive", a.Name(), "key", key, "cause", err)
-				return nil
-			}
-			w := m.Recording
-			if old, ok, err := r.index.get(w.ID); err == nil && ok {
-				w.Archives = old.Archives
-			}
-			w.State, w.Archives = wire.RecordingStored, append(slices.Clone(w.Archives), a.Name())
-			if w.Variables == nil { // a manifest of before had them elsewhere
-				w.Variables = m.Variables
-			}
-			found++
-			return r.index.put(w)
-		})
-		if err != nil {
-			r.log.Warn("index rebuild failed", "archive", a.Name(), "cause", err)
-		}
-		if found > 0 {
-			r.custody.wake()
-			r.log.Info("index rebuilt", "archive", a.Name(), "recordings", found)
-		}
-	}
-}
-
-func fetchManifest(ctx context.Context, a archive.Archive, key string) (Manifest, error) {
-	f, size, err := a.Open(ctx, key)
-	if err != nil {
-		return Manifest{}, err
-	}
-	defer f.Close()
-	if size > MaxManifest {
-		return Manifest{}, errors.New("recorder: manifest is too large")
-	}
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(f); err != nil {
-		return Manifest{}, fmt.Errorf("recorder: read manifest: %w", err)
-	}
-	return ParseManifest(b.Bytes())
 }
 
 // leftover is what a journal tells about a recording that was not finished.

@@ -394,7 +394,7 @@ func (r *Recorder) failed(f *finishedRecording, cause error) {
 func (u *uploader) status() wire.ArchiveStatus {
 	u.r.mu.Lock()
 	name := u.archive.Name()
-	s := wire.ArchiveStatus{Name: name, OK: true}
+	s := wire.ArchiveStatus{Name: name, OK: true, Rebuilding: u.r.learning.open(name)}
 	for _, f := range u.r.waiting {
 		if f.missing[name] {
 			s.Waiting++

@@ -134,6 +134,9 @@ type ArchiveStatus struct {
 	Waiting      int        `json:"waiting"` // recordings not yet stored there
 	BacklogBytes int64      `json:"backlog_bytes"`
 	OldestSince  *time.Time `json:"oldest_since,omitempty"` // end of the oldest waiting recording
+	// Rebuilding: what it has is still being looked through, as the list of recordings was lost or it is new;
+	// recordings may be missing from the list.
+	Rebuilding bool `json:"rebuilding,omitempty"`
 }
 
 // SpoolStatus is how the local disk does on which recordings wait for their archives; the data of spool.degraded

@@ -1073,6 +1073,9 @@ export interface ArchiveStatus {
   backlog_bytes: number;
   /** end of the oldest waiting recording */
   oldest_since?: string;
+  /** Rebuilding: what it has is still being looked through, as the list of recordings was lost or it is new;
+   * recordings may be missing from the list. */
+  rebuilding?: boolean;
 }
 
 /** SpoolStatus is how the local disk does on which recordings wait for their archives; the data of spool.degraded
