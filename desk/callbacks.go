@@ -34,7 +34,8 @@ func (d *Desk) changeCallback(ctx context.Context, cid string, in floor.Input) (
 	return c, err
 }
 
-// PlanCallback schedules a callback. agentID is the agent who does it, "" for a program.
+// PlanCallback schedules a callback. agentID, here and below, is the agent who does it, who needs a right to it; "" for
+// a program or a supervisor.
 func (d *Desk) PlanCallback(ctx context.Context, r wire.CallbackRequest, agentID, actor string) (wire.Callback, error) {
 	cid := id.New(id.Callback)
 	return d.changeCallback(ctx, cid, floor.PlanCallback{ID: cid, Request: r, Agent: agentID, Actor: actor})
@@ -53,23 +54,23 @@ func (d *Desk) RescheduleCallback(ctx context.Context, cid string, r wire.Callba
 
 // AssignCallback gives a callback to an agent, or with none back to its queue. alone is how long nobody else
 // is offered it, 0 for ever.
-func (d *Desk) AssignCallback(ctx context.Context, cid, assignee string, alone time.Duration, actor string) (wire.Callback, error) {
-	return d.changeCallback(ctx, cid, floor.AssignCallback{ID: cid, Assignee: assignee, Alone: alone, Actor: actor})
+func (d *Desk) AssignCallback(ctx context.Context, cid, assignee string, alone time.Duration, agentID, actor string) (wire.Callback, error) {
+	return d.changeCallback(ctx, cid, floor.AssignCallback{ID: cid, Assignee: assignee, Alone: alone, Agent: agentID, Actor: actor})
 }
 
 // CancelCallback ends a callback; one that is being dialled hangs up.
-func (d *Desk) CancelCallback(ctx context.Context, cid, actor string) (wire.Callback, error) {
-	return d.changeCallback(ctx, cid, floor.CancelCallback{ID: cid, Actor: actor})
+func (d *Desk) CancelCallback(ctx context.Context, cid, agentID, actor string) (wire.Callback, error) {
+	return d.changeCallback(ctx, cid, floor.CancelCallback{ID: cid, Agent: agentID, Actor: actor})
 }
 
 // CompleteCallback closes a callback.
-func (d *Desk) CompleteCallback(ctx context.Context, cid, result, actor string) (wire.Callback, error) {
-	return d.changeCallback(ctx, cid, floor.CompleteCallback{ID: cid, Result: result, Actor: actor})
+func (d *Desk) CompleteCallback(ctx context.Context, cid, result, agentID, actor string) (wire.Callback, error) {
+	return d.changeCallback(ctx, cid, floor.CompleteCallback{ID: cid, Result: result, Agent: agentID, Actor: actor})
 }
 
 // DialCallback dials a callback its agent has before them, number "" for the callback's own.
-func (d *Desk) DialCallback(ctx context.Context, cid, number, actor string) (wire.Callback, error) {
-	return d.changeCallback(ctx, cid, floor.DialCallback{ID: cid, Number: number, Actor: actor})
+func (d *Desk) DialCallback(ctx context.Context, cid, number, agentID, actor string) (wire.Callback, error) {
+	return d.changeCallback(ctx, cid, floor.DialCallback{ID: cid, Number: number, Agent: agentID, Actor: actor})
 }
 
 // TakeBack turns a waiting call into a callback that keeps its place. A voice callback comes to be when the
@@ -111,7 +112,7 @@ func (d *Desk) AskCallback(ctx context.Context, ask wire.CallbackAsk, trusted bo
 		out.Expires = &expires
 		if err := d.deps.Messenger.SendCode(ctx, cid, ask.Number, code, expires); err != nil {
 			d.deps.Log.Warn("confirmation code not sent", "callback", cid, "cause", err)
-			_, _ = d.CancelCallback(context.WithoutCancel(ctx), cid, floor.Actor) // nobody could ever confirm it
+			_, _ = d.CancelCallback(context.WithoutCancel(ctx), cid, "", floor.Actor) // nobody could ever confirm it
 			return wire.CallbackReceipt{}, problem.New(http.StatusServiceUnavailable, "code_not_sent", "the code could not be sent, try again later")
 		}
 	}

@@ -197,7 +197,7 @@ func TestU10_AgentHearsTheMessageThenCalls(t *testing.T) {
 		if c.Recording == "" || len(r.dialled()) != 0 {
 			t.Fatalf("dialled %v before the agent said so; recording %q", r.dialled(), c.Recording)
 		}
-		if _, err := r.DialCallback(t.Context(), cid, "", "ana"); err != nil {
+		if _, err := r.DialCallback(t.Context(), cid, "", "ana", "ana"); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -220,7 +220,7 @@ func TestW104_W107_U11_AgentFreeCustomerCalledConnectedAndDone(t *testing.T) {
 		r.end(leg, "hangup")
 		r.callback(c.ID, wire.CallbackReached)
 		r.is("ana", wire.AgentWrapup, "")
-		if done, err := r.CompleteCallback(t.Context(), c.ID, "", "ana"); err != nil || done.State != wire.CallbackCompleted {
+		if done, err := r.CompleteCallback(t.Context(), c.ID, "", "ana", "ana"); err != nil || done.State != wire.CallbackCompleted {
 			t.Fatalf("%+v %v", done, err)
 		}
 	})
@@ -245,7 +245,7 @@ func TestW106_W108_CancelBeforeTheAnswer(t *testing.T) {
 		r.ready("ana")
 		call, _ := r.take("ana")
 		r.callback(c.ID, wire.CallbackDialing)
-		if _, err := r.CancelCallback(t.Context(), c.ID, "ana"); err != nil {
+		if _, err := r.CancelCallback(t.Context(), c.ID, "ana", "ana"); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -490,7 +490,7 @@ func TestW127_ListOfACustomer(t *testing.T) {
 		}
 		_, err := r.ChangeCallback(t.Context(), a.ID, req, a.Version, "ana", "ana")
 		r.fault(err, 412, "", "version_mismatch")
-		if c, err := r.CancelCallback(t.Context(), b.ID, "ana"); err != nil || c.State != wire.CallbackCancelled {
+		if c, err := r.CancelCallback(t.Context(), b.ID, "ana", "ana"); err != nil || c.State != wire.CallbackCancelled {
 			t.Errorf("%+v %v", c, err)
 		}
 	})
@@ -502,17 +502,17 @@ func TestW128_X14_DueCanBeCancelledOrReassignedUntilOffered(t *testing.T) {
 		went(time.Hour + time.Second)
 		_, err := r.ChangeCallback(t.Context(), a.ID, inHours(3), 0, "ana", "ana")
 		r.fault(err, 409, "", "callback_wrong_state")
-		if c, err := r.AssignCallback(t.Context(), a.ID, "bor", 0, "sup"); err != nil || c.Assignee != "bor" {
+		if c, err := r.AssignCallback(t.Context(), a.ID, "bor", 0, "", "sup"); err != nil || c.Assignee != "bor" {
 			t.Fatalf("%+v %v", c, err)
 		}
-		if _, err := r.CancelCallback(t.Context(), b.ID, "ana"); err != nil {
+		if _, err := r.CancelCallback(t.Context(), b.ID, "ana", "ana"); err != nil {
 			t.Fatal(err)
 		}
 		r.ready("bor")
 		r.callback(a.ID, wire.CallbackOffered)
-		_, err = r.CancelCallback(t.Context(), a.ID, "ana")
+		_, err = r.CancelCallback(t.Context(), a.ID, "", "sup")
 		r.fault(err, 409, "", "callback_wrong_state")
-		_, err = r.AssignCallback(t.Context(), a.ID, "ana", 0, "sup")
+		_, err = r.AssignCallback(t.Context(), a.ID, "ana", 0, "", "sup")
 		r.fault(err, 409, "", "callback_wrong_state")
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/cordboard/cordboard/desk/contacts"
 	"github.com/cordboard/cordboard/desk/floor"
 	"github.com/cordboard/cordboard/internal/id"
-	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -194,12 +193,11 @@ func (d *Desk) ChangeRecord(ctx context.Context, in floor.ChangeRecord) (wire.Ca
 		return r, err
 	}
 	if in.Do == "do_not_call" {
-		allowed := false
-		for _, a := range r.Allowed {
-			allowed = allowed || a == in.Do
+		if closed := d.read(func() { err = d.floor.MayChange(in) }); closed != nil {
+			return r, closed
 		}
-		if !allowed {
-			return r, problem.Conflict("record_wrong_state", string(r.State), r.Allowed, "record %s is %s: cannot mark", r.ID, r.State)
+		if err != nil {
+			return r, err
 		}
 		var numbers []string
 		for _, n := range r.Numbers {

@@ -155,7 +155,7 @@ func TestG18_G20_WebCallbackFromItsPreview(t *testing.T) {
 		}
 		later := inHours(3)
 		req := wire.CallbackRequest{Number: "041 666 666", Date: later.Date, From: later.From, Till: later.Till, Zone: "UTC"}
-		if _, err := r.DialCallback(t.Context(), c.ID, "", "ana"); err != nil {
+		if _, err := r.DialCallback(t.Context(), c.ID, "", "ana", "ana"); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -172,7 +172,7 @@ func TestG18_G20_WebCallbackFromItsPreview(t *testing.T) {
 		went(3*time.Hour + time.Second)
 		r.callback(c.ID, wire.CallbackOffered)
 		r.take("ana")
-		if _, err := r.DialCallback(t.Context(), c.ID, "", "ana"); err != nil {
+		if _, err := r.DialCallback(t.Context(), c.ID, "", "ana", "ana"); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()

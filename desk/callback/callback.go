@@ -84,6 +84,16 @@ func (c Callback) Over() bool {
 	}
 }
 
+// Held says whether an agent has it: Agent.
+func (c Callback) Held() bool {
+	switch c.State {
+	case wire.CallbackOffered, wire.CallbackPreview, wire.CallbackDialing, wire.CallbackTalking, wire.CallbackReached:
+		return true
+	default:
+		return false
+	}
+}
+
 // Allowed names what may be done with the callback now.
 func (c Callback) Allowed() []string {
 	switch c.State {

@@ -70,6 +70,16 @@ func (f *Floor) callback(cid string) (callback.Callback, error) {
 	return c, nil
 }
 
+// callbackOfAgent finds a callback an agent wants to do something with ("" for a program or a supervisor). From the
+// offer until it is closed it is the business of the agent who has it, and of nobody else.
+func (f *Floor) callbackOfAgent(cid, agentID string) (callback.Callback, error) {
+	c, err := f.callback(cid)
+	if err != nil || agentID == "" || c.Held() && c.Agent == agentID || !c.Held() && f.mayTouch(c, agentID) {
+		return c, err
+	}
+	return c, problem.Conflict("callback_not_yours", string(c.State), []string{}, "callback %s is not agent %s's", cid, agentID)
+}
+
 // callbackDue is a callback's deadline.
 func (f *Floor) callbackDue(cid string) {
 	c := f.state.Callbacks[cid]
@@ -370,14 +380,14 @@ func dueTime(c wire.Callback) time.Time {
 	return c.Created
 }
 
-// mayTouch says whether a callback is an agent's business.
+// mayTouch says whether a callback is an agent's business: the agent has it, it is the agent's alone, or for anybody in
+// one of the agent's queues. Who had it last may still look at one that is over.
 func (f *Floor) mayTouch(c callback.Callback, agentID string) bool {
 	s := f.agents[agentID]
-	return c.Assignee == agentID || c.Agent == agentID || s != nil && c.Assignee == "" && slices.Contains(s.ids, c.Queue)
+	return c.Assignee == agentID || c.Agent == agentID && (c.Held() || c.Over()) || s != nil && c.Assignee == "" && slices.Contains(s.ids, c.Queue)
 }
 
-// CallbackMine says whether a callback is an agent's business: assigned to the agent, last in the agent's
-// hands, or for anybody in one of the agent's queues.
+// CallbackMine says whether an agent sees a callback, see mayTouch.
 func (f *Floor) CallbackMine(cid, agentID string) bool {
 	c, ok := f.state.Callbacks[cid]
 	return ok && f.mayTouch(c, agentID)

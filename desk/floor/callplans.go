@@ -50,22 +50,24 @@ type AskCallback struct {
 // ConfirmCallback confirms a request with the hash of a code.
 type ConfirmCallback struct{ ID, Code string }
 
-// AssignCallback gives one to an agent or back to the queue.
+// AssignCallback gives one to an agent or back to the queue. Agent, here and below, is the agent who does it: only
+// with what is the agent's. It is "" for a program or a supervisor.
 type AssignCallback struct {
 	ID       string
 	Assignee string
 	Alone    time.Duration
+	Agent    string
 	Actor    string
 }
 
 // CancelCallback ends one.
-type CancelCallback struct{ ID, Actor string }
+type CancelCallback struct{ ID, Agent, Actor string }
 
 // CompleteCallback closes one.
-type CompleteCallback struct{ ID, Result, Actor string }
+type CompleteCallback struct{ ID, Result, Agent, Actor string }
 
 // DialCallback dials one that the agent looks at.
-type DialCallback struct{ ID, Number, Actor string }
+type DialCallback struct{ ID, Number, Agent, Actor string }
 
 // maxCodeTries is how many wrong codes end a request.
 const maxCodeTries = 5
@@ -193,7 +195,7 @@ func (in PlanCallback) step(f *Floor) error {
 }
 
 func (in ChangeCallback) step(f *Floor) error {
-	c, err := f.callback(in.ID)
+	c, err := f.callbackOfAgent(in.ID, in.Agent)
 	if err != nil {
 		return err
 	}
@@ -214,7 +216,7 @@ func (in ChangeCallback) step(f *Floor) error {
 }
 
 func (in RescheduleCallback) step(f *Floor) error {
-	c, err := f.callback(in.ID)
+	c, err := f.callbackOfAgent(in.ID, in.Agent)
 	if err != nil {
 		return err
 	}
@@ -318,7 +320,7 @@ func (in ConfirmCallback) step(f *Floor) error {
 }
 
 func (in AssignCallback) step(f *Floor) error {
-	c, err := f.callback(in.ID)
+	c, err := f.callbackOfAgent(in.ID, in.Agent)
 	if err != nil {
 		return err
 	}
@@ -342,7 +344,7 @@ func (in AssignCallback) step(f *Floor) error {
 }
 
 func (in CancelCallback) step(f *Floor) error {
-	c, err := f.callback(in.ID)
+	c, err := f.callbackOfAgent(in.ID, in.Agent)
 	if err != nil {
 		return err
 	}
@@ -358,7 +360,7 @@ func (in CancelCallback) step(f *Floor) error {
 }
 
 func (in CompleteCallback) step(f *Floor) error {
-	c, err := f.callback(in.ID)
+	c, err := f.callbackOfAgent(in.ID, in.Agent)
 	if err != nil {
 		return err
 	}
@@ -372,7 +374,7 @@ func (in CompleteCallback) step(f *Floor) error {
 }
 
 func (in DialCallback) step(f *Floor) error {
-	c, err := f.callback(in.ID)
+	c, err := f.callbackOfAgent(in.ID, in.Agent)
 	if err != nil {
 		return err
 	}

@@ -147,10 +147,10 @@ func (w *world) outbound() {
 	if c, ok := w.f.state.Callbacks[cb]; ok && w.r.IntN(2) == 0 { // what its agent would do
 		switch c.State {
 		case wire.CallbackPreview:
-			w.step(DialCallback{ID: cb, Actor: c.Agent})
+			w.step(DialCallback{ID: cb, Agent: c.Agent, Actor: c.Agent})
 			return
 		case wire.CallbackTalking, wire.CallbackReached:
-			w.step(CompleteCallback{ID: cb, Actor: c.Agent})
+			w.step(CompleteCallback{ID: cb, Agent: c.Agent, Actor: c.Agent})
 			return
 		}
 	}
@@ -176,11 +176,11 @@ func (w *world) outbound() {
 	case 6:
 		w.step(AssignCallback{ID: cb, Assignee: pick(w, []string{"", who}), Alone: time.Minute, Actor: "sup"})
 	case 7:
-		w.step(CancelCallback{ID: cb, Actor: who})
+		w.step(CancelCallback{ID: cb, Agent: pick(w, []string{who, ""}), Actor: who})
 	case 8:
-		w.step(CompleteCallback{ID: cb, Actor: who})
+		w.step(CompleteCallback{ID: cb, Agent: who, Actor: who})
 	case 9, 10, 11:
-		w.step(DialCallback{ID: cb, Actor: who})
+		w.step(DialCallback{ID: cb, Agent: who, Actor: who})
 	case 12:
 		w.step(RescheduleCallback{ID: cb, Request: plan, Actor: "sup"})
 	case 13:
@@ -190,7 +190,7 @@ func (w *world) outbound() {
 
 // work is an agent at work in the campaign, or a supervisor moving it.
 func (w *world) work(who string) {
-	in := ChangeRecord{ID: recent(w, w.records), Agent: who, Actor: who}
+	in := ChangeRecord{ID: recent(w, w.records), Agent: who, Actor: who, Own: w.r.IntN(4) > 0}
 	if r, ok := w.f.state.Records[in.ID]; ok && r.State == wire.RecordPreview && w.r.IntN(2) == 0 {
 		in.Do, in.Agent, in.Actor = "dial", r.Agent, r.Agent
 		w.step(in)

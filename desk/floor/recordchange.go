@@ -18,6 +18,7 @@ import (
 type ChangeRecord struct {
 	ID, Do, Actor string
 	Agent         string // who, "" for a program
+	Own           bool   // the agent may only do it with what is the agent's
 	Number        string // dial
 	Done          wire.RecordDone
 	Reschedule    wire.RecordReschedule
@@ -28,6 +29,9 @@ func (in ChangeRecord) step(f *Floor) error {
 	r, ok := f.state.Records[in.ID]
 	if !ok {
 		return problem.NotFound("record", in.ID)
+	}
+	if err := in.may(r); err != nil {
+		return err
 	}
 	was, callID := r.State, r.Call
 	stop := false
@@ -65,6 +69,29 @@ func (in ChangeRecord) step(f *Floor) error {
 	}
 	if k, ok := f.state.Contacts[callID]; ok && was == wire.RecordPreview {
 		f.finish(k, "cancelled")
+	}
+	return nil
+}
+
+// may refuses what an agent wants to do with a record that another one has, or that waits for nobody or another one.
+func (in ChangeRecord) may(r campaign.Record) error {
+	if !in.Own || in.Agent != "" && (r.Agent == in.Agent || r.State == wire.RecordReady && r.Personal == in.Agent) {
+		return nil
+	}
+	return problem.Conflict("record_not_yours", string(r.State), []string{}, "record %s is not agent %s's", r.ID, in.Agent)
+}
+
+// MayChange refuses a change that the record's state or the agent's rights do not allow.
+func (f *Floor) MayChange(in ChangeRecord) error {
+	r, ok := f.state.Records[in.ID]
+	if !ok {
+		return problem.NotFound("record", in.ID)
+	}
+	if err := in.may(r); err != nil {
+		return err
+	}
+	if !slices.Contains(r.Allowed(), in.Do) {
+		return problem.Conflict("record_wrong_state", string(r.State), r.Allowed(), "record %s is %s: cannot %s", r.ID, r.State, in.Do)
 	}
 	return nil
 }

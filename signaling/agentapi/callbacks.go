@@ -19,10 +19,10 @@ type CallbackDesk interface {
 	PlanCallback(ctx context.Context, r wire.CallbackRequest, agentID, actor string) (wire.Callback, error)
 	ChangeCallback(ctx context.Context, id string, r wire.CallbackRequest, version uint64, agentID, actor string) (wire.Callback, error)
 	RescheduleCallback(ctx context.Context, id string, r wire.CallbackRequest, agentID, actor string) (wire.Callback, error)
-	AssignCallback(ctx context.Context, id, assignee string, alone time.Duration, actor string) (wire.Callback, error)
-	CancelCallback(ctx context.Context, id, actor string) (wire.Callback, error)
-	CompleteCallback(ctx context.Context, id, result, actor string) (wire.Callback, error)
-	DialCallback(ctx context.Context, id, number, actor string) (wire.Callback, error)
+	AssignCallback(ctx context.Context, id, assignee string, alone time.Duration, agentID, actor string) (wire.Callback, error)
+	CancelCallback(ctx context.Context, id, agentID, actor string) (wire.Callback, error)
+	CompleteCallback(ctx context.Context, id, result, agentID, actor string) (wire.Callback, error)
+	DialCallback(ctx context.Context, id, number, agentID, actor string) (wire.Callback, error)
 	TakeBack(ctx context.Context, callID string, r wire.CallbackFromCall, actor string) (wire.Callback, error)
 	AskCallback(ctx context.Context, ask wire.CallbackAsk, trusted bool) (wire.CallbackReceipt, error)
 	ConfirmCallback(ctx context.Context, id, code string) (wire.CallbackReceipt, error)
@@ -375,7 +375,7 @@ func deleteCallback(q *request) error {
 	if err != nil {
 		return err
 	}
-	c, err := d.CancelCallback(q.ctx(), cid, q.actor())
+	c, err := d.CancelCallback(q.ctx(), cid, q.onBehalf(), q.actor())
 	return q.replyCallback(http.StatusOK, c, err)
 }
 
@@ -404,7 +404,7 @@ func postAssign(q *request) error {
 	if err != nil {
 		return err
 	}
-	c, err := d.AssignCallback(q.ctx(), cid, in.Assignee, time.Duration(in.FallbackSeconds)*time.Second, q.actor())
+	c, err := d.AssignCallback(q.ctx(), cid, in.Assignee, time.Duration(in.FallbackSeconds)*time.Second, q.onBehalf(), q.actor())
 	return q.replyCallback(http.StatusOK, c, err)
 }
 
@@ -417,7 +417,7 @@ func postCallbackDial(q *request) error {
 	if err != nil {
 		return err
 	}
-	c, err := d.DialCallback(q.ctx(), cid, in.Number, q.actor())
+	c, err := d.DialCallback(q.ctx(), cid, in.Number, q.onBehalf(), q.actor())
 	return q.replyCallback(http.StatusOK, c, err)
 }
 
@@ -430,7 +430,7 @@ func postComplete(q *request) error {
 	if err != nil {
 		return err
 	}
-	c, err := d.CompleteCallback(q.ctx(), cid, in.Result, q.actor())
+	c, err := d.CompleteCallback(q.ctx(), cid, in.Result, q.onBehalf(), q.actor())
 	return q.replyCallback(http.StatusOK, c, err)
 }
 

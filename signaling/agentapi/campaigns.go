@@ -361,7 +361,7 @@ func getRecord(q *request) error {
 
 func changeRecord(do string) func(*request) error {
 	return func(q *request) error {
-		in := floor.ChangeRecord{Do: do, Actor: q.actor(), Agent: q.claims.Agent}
+		in := floor.ChangeRecord{Do: do, Actor: q.actor(), Agent: q.claims.Agent, Own: !q.all()}
 		var err error
 		var dial wire.DialRequest
 		switch do {

@@ -63,19 +63,19 @@ func (outbound) RescheduleCallback(context.Context, string, wire.CallbackRequest
 	return theCallback(), nil
 }
 
-func (outbound) AssignCallback(context.Context, string, string, time.Duration, string) (wire.Callback, error) {
+func (outbound) AssignCallback(context.Context, string, string, time.Duration, string, string) (wire.Callback, error) {
 	return theCallback(), nil
 }
 
-func (outbound) CancelCallback(context.Context, string, string) (wire.Callback, error) {
+func (outbound) CancelCallback(context.Context, string, string, string) (wire.Callback, error) {
 	return theCallback(), nil
 }
 
-func (outbound) CompleteCallback(context.Context, string, string, string) (wire.Callback, error) {
+func (outbound) CompleteCallback(context.Context, string, string, string, string) (wire.Callback, error) {
 	return theCallback(), nil
 }
 
-func (outbound) DialCallback(context.Context, string, string, string) (wire.Callback, error) {
+func (outbound) DialCallback(context.Context, string, string, string, string) (wire.Callback, error) {
 	return theCallback(), nil
 }
 
