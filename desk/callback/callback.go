@@ -292,8 +292,8 @@ func (c Callback) Unanswered(cause string, now time.Time, open func(time.Time) (
 
 // Settle makes a callback found after a restart true: a call that was ringing or being dialled when the
 // process died is over on our side, but the customer's phone may still ring until the given moment, so it
-// is not dialled again before.
-func (c Callback) Settle(now, quiet time.Time, open func(time.Time) (time.Time, bool)) Callback {
+// is not dialled again before. A conversation is over, and the agent has until review to say what came of it.
+func (c Callback) Settle(now, quiet, review time.Time, open func(time.Time) (time.Time, bool)) Callback {
 	switch c.State {
 	case wire.CallbackOffered, wire.CallbackPreview:
 		return c.Due(now)
@@ -307,7 +307,7 @@ func (c Callback) Settle(now, quiet time.Time, open func(time.Time) (time.Time, 
 		return c.to(wire.CallbackPlanned, next)
 	case wire.CallbackTalking:
 		c.Call = ""
-		return c.to(wire.CallbackReached, now)
+		return c.to(wire.CallbackReached, review)
 	}
 	return c
 }

@@ -211,8 +211,9 @@ func (r Record) RoundOver(rounds int, retry time.Duration, now time.Time) Record
 }
 
 // Settle makes a record found after a restart true. One that was being dialled is not dialled again before
-// the customer's phone has stopped ringing.
-func (r Record) Settle(now, quiet time.Time) Record {
+// the customer's phone has stopped ringing. A conversation is over, and the agent has until review to say what
+// came of it.
+func (r Record) Settle(quiet, review time.Time) Record {
 	switch r.State {
 	case wire.RecordOffered, wire.RecordPreview:
 		b, _ := r.Back()
@@ -226,7 +227,7 @@ func (r Record) Settle(now, quiet time.Time) Record {
 		r = r.to(wire.RecordReady)
 		r.Next = quiet
 	case wire.RecordTalking:
-		b, _ := r.HungUp(now)
+		b, _ := r.HungUp(review)
 		return b
 	}
 	return r

@@ -200,7 +200,7 @@ func (f *Floor) settleTasks() {
 				f.setCallback(cb, Actor)
 			}
 		case cb.Call != "" && f.state.Contacts[cb.Call].Task != cb.ID && !cb.Over():
-			f.setCallback(cb.Settle(f.now, quiet, f.open), Actor)
+			f.setCallback(cb.Settle(f.now, quiet, f.now.Add(f.cfg.Callbacks.Review.Duration), f.open), Actor)
 		}
 	}
 }

@@ -476,7 +476,7 @@ func (f *Floor) settleRecords() {
 			f.effects = append(f.effects, Closed{r.Wire()}) // perhaps it was not kept
 		case r.Call != "" && f.state.Contacts[r.Call].Task != r.ID:
 			ring := time.Duration(f.state.Campaigns[r.Campaign].Setup.RingSeconds) * time.Second
-			f.setRecord(r.Settle(f.now, f.now.Add(ring)), Actor)
+			f.setRecord(r.Settle(f.now.Add(ring), f.now.Add(f.cfg.Callbacks.Review.Duration)), Actor)
 		}
 	}
 }
