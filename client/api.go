@@ -317,7 +317,7 @@ func (c *Client) GetCallback(ctx context.Context, callback string, opts ...Optio
 	return one[wire.Callback](ctx, c, "GET", "/v1/callbacks/"+escape(callback), nil, nil, opts)
 }
 
-// PutCallback: change a callback whose time has not come.
+// PutCallback: change a callback whose time has not come; entry_point, preferred, attempts and retry_seconds stay where empty.
 //
 // PUT /v1/callbacks/{callback}; grant callback:write, or for one's own agent:self.
 func (c *Client) PutCallback(ctx context.Context, callback string, body wire.CallbackRequest, opts ...Option) (wire.Callback, error) {

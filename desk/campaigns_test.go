@@ -17,20 +17,26 @@ import (
 func working(t *testing.T, mode wire.CampaignMode, csv string, change func(*wire.CampaignRequest), numbers map[string]string, f func(t *testing.T, r *rig, cid string)) {
 	calling(t, numbers, nil, func(t *testing.T, r *rig) {
 		went(12 * time.Hour)
-		l, err := r.AddList(t.Context(), "spring", strings.NewReader(csv))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req := wire.CampaignRequest{Name: "Spring", Mode: mode, List: l.ID, Queue: "main"}
-		if change != nil {
-			change(&req)
-		}
-		c, err := r.MakeCampaign(t.Context(), req, "sup")
-		if err != nil {
-			t.Fatal(err)
-		}
-		f(t, r, c.ID)
+		f(t, r, r.campaign(mode, csv, change))
 	})
+}
+
+// campaign makes a campaign of the given mode on queue main, and its list.
+func (r *rig) campaign(mode wire.CampaignMode, csv string, change func(*wire.CampaignRequest)) string {
+	r.t.Helper()
+	l, err := r.AddList(r.t.Context(), "spring", strings.NewReader(csv))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req := wire.CampaignRequest{Name: "Spring", Mode: mode, List: l.ID, Queue: "main"}
+	if change != nil {
+		change(&req)
+	}
+	c, err := r.MakeCampaign(r.t.Context(), req, "sup")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return c.ID
 }
 
 func (r *rig) campaignStart(cid string) {

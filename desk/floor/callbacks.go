@@ -3,7 +3,6 @@ package floor
 import (
 	"cmp"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -121,25 +120,6 @@ func (f *Floor) callbackNoCall(c contact.Contact) {
 	}
 }
 
-// entryFor is the entry point a callback is made from now: its own, or any other that is active. Without one it is
-// the moment at which the first one becomes active, zero for never as things stand.
-func (f *Floor) entryFor(cb callback.Callback) (e entryPoint, at time.Time, ok bool) {
-	for _, number := range []string{cb.Entry, ""} {
-		if e, ok := f.entry(number); ok {
-			return e, at, true
-		}
-	}
-	for _, e := range f.entries {
-		if e.Off {
-			continue
-		}
-		if next, ok := e.plan.Next(f.now); ok && next.After(f.now) && (at.IsZero() || next.Before(at)) {
-			at = next
-		}
-	}
-	return e, at, false
-}
-
 func (f *Floor) callbackAttached(c contact.Contact) {
 	cb, ok := f.callbackOf(c)
 	if !ok || cb.State != wire.CallbackOffered {
@@ -149,12 +129,12 @@ func (f *Floor) callbackAttached(c contact.Contact) {
 		f.setCallback(must(cb.Look()), c.Agent)
 		return
 	}
-	f.dialCallback(c, cb)
+	e, _ := f.entryOf(c.From) // was active when it was offered
+	f.dialCallback(c, cb, e)
 }
 
-func (f *Floor) dialCallback(c contact.Contact, cb callback.Callback) {
+func (f *Floor) dialCallback(c contact.Contact, cb callback.Callback, e entryPoint) {
 	f.setCallback(must(cb.Dial()), Actor)
-	e, _ := f.entry(c.From)
 	f.dialCustomer(c, e.Trunk, f.cfg.Callbacks.Ring.Duration)
 }
 
@@ -298,7 +278,7 @@ func (in TakeBack) step(f *Floor) error {
 	if c.State != contact.Queued || c.Task != "" {
 		return problem.Conflict("call_wrong_state", string(c.State), c.Allowed(), "call %s does not wait in a queue", c.ID)
 	}
-	if len(f.entries) == 0 {
+	if !f.anyEntry() {
 		return noEntryPoint()
 	}
 	var faults callback.Faults
@@ -328,10 +308,6 @@ func (in TakeBack) step(f *Floor) error {
 	f.endedBy(c.ID, journal.Callback)
 	f.finish(c, "hangup")
 	return nil
-}
-
-func noEntryPoint() error {
-	return problem.New(http.StatusUnprocessableEntity, "no_entry_point", "no entry point is active to call from")
 }
 
 // Callback is one callback as the API shows it.

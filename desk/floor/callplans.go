@@ -22,7 +22,8 @@ type PlanCallback struct {
 	Actor   string
 }
 
-// ChangeCallback changes one whose time has not come.
+// ChangeCallback changes one whose time has not come. Empty entry_point, preferred, attempts and retry_seconds stay,
+// and so does an empty fallback_seconds with the same assignee, and the call it was agreed in.
 type ChangeCallback struct {
 	ID      string
 	Request wire.CallbackRequest
@@ -31,7 +32,7 @@ type ChangeCallback struct {
 	Version uint64 // 0: whatever it is
 }
 
-// RescheduleCallback sets another time after an attempt; number and name stay when the request has none.
+// RescheduleCallback sets another time after an attempt; what is empty in the request stays.
 type RescheduleCallback struct {
 	ID      string
 	Request wire.CallbackRequest
@@ -72,8 +73,8 @@ type DialCallback struct{ ID, Number, Agent, Actor string }
 // maxCodeTries is how many wrong codes end a request.
 const maxCodeTries = 5
 
-// plan checks a request against rules, queues, agents, hours and slots.
-func (f *Floor) plan(r wire.CallbackRequest, agentID string, but string) (callback.Callback, error) {
+// plan checks a request against rules, queues, agents, hours and slots. old is the callback it changes, if any.
+func (f *Floor) plan(r wire.CallbackRequest, agentID string, old callback.Callback) (callback.Callback, error) {
 	c, faults := callback.Rules(r, f.now)
 	cfg := f.cfg.Callbacks
 	switch l := f.queues[r.Queue]; {
@@ -99,16 +100,19 @@ func (f *Floor) plan(r wire.CallbackRequest, agentID string, but string) (callba
 			faults.Add(p.pointer, "no_access", "agent %s does not serve queue %s", p.id, r.Queue)
 		}
 	}
-	if e, ok := f.entry(r.EntryPoint); ok {
+	// An entry point that is chosen must be active now (W114), one that stays, or none in particular, at the time.
+	if chosen, active := f.entry(r.EntryPoint); r.EntryPoint != "" && Normalize(r.EntryPoint) != Normalize(old.Entry) {
+		if c.Entry = chosen.Number; !active {
+			faults.Add("/entry_point", "not_active", "entry point %s is not active", r.EntryPoint)
+		}
+	} else if e, ok := f.entryDuring(c.Start, c.End, old.Entry); ok {
 		c.Entry = e.Number
-	} else if r.EntryPoint != "" {
-		faults.Add("/entry_point", "not_active", "entry point %s is not active", r.EntryPoint)
 	} else if len(faults) == 0 {
 		return c, noEntryPoint()
 	}
 	if !c.Start.IsZero() && !f.wholly(c.Start, c.End) {
 		faults.Add("/from", "closed", "customers are not called back at that time")
-	} else if !c.Start.IsZero() && f.slotUse(c.Queue, c.Start, but) >= cfg.SlotCapacity && cfg.SlotCapacity > 0 {
+	} else if !c.Start.IsZero() && f.slotUse(c.Queue, c.Start, old.ID) >= cfg.SlotCapacity && cfg.SlotCapacity > 0 {
 		faults.Add("/from", "slot_full", "this slot is taken")
 	}
 	c.Limit, c.Created = cmp.Or(c.Limit, cfg.Attempts), f.now
@@ -184,7 +188,7 @@ func (f *Floor) Slots(now time.Time, queueID, date, zone string) ([]wire.Slot, e
 }
 
 func (in PlanCallback) step(f *Floor) error {
-	c, err := f.plan(in.Request, in.Agent, "")
+	c, err := f.plan(in.Request, in.Agent, callback.Callback{})
 	if err != nil {
 		return err
 	}
@@ -205,14 +209,36 @@ func (in ChangeCallback) step(f *Floor) error {
 	if in.Version != 0 && in.Version != c.Version {
 		return problem.New(http.StatusPreconditionFailed, "version_mismatch", "it has changed meanwhile, its version is %d", c.Version)
 	}
-	n, err := f.plan(in.Request, in.Agent, c.ID)
+	r := in.Request
+	if r.Assignee == c.Assignee && r.FallbackSeconds == 0 {
+		r.FallbackSeconds = int(c.Alone.Seconds())
+	}
+	n, err := f.plan(f.fill(r, c), in.Agent, c)
 	if err != nil {
 		return err
 	}
 	n.ID, n.Kind, n.By, n.Created, n.Version, n.State = c.ID, c.Kind, c.By, c.Created, c.Version, c.State
-	n.Place, n.Origin, n.Recording, n.Attempts = f.place(), cmp.Or(n.Origin, c.Origin), c.Recording, c.Attempts
+	n.Place, n.Origin, n.Recording, n.Attempts = f.place(), cmp.Or(c.Origin, n.Origin), c.Recording, c.Attempts
 	f.setCallback(n.Plan(f.now), in.Actor)
 	return nil
+}
+
+// fill puts into a request what a form need not know of the callback it changes. Who cannot have it any more is
+// left out.
+func (f *Floor) fill(r wire.CallbackRequest, c callback.Callback) wire.CallbackRequest {
+	r.Queue = cmp.Or(r.Queue, c.Queue)
+	r.Attempts = cmp.Or(r.Attempts, c.Limit)
+	r.RetrySeconds = cmp.Or(r.RetrySeconds, int(c.Retry.Seconds()))
+	if r.Preferred == "" && f.serves(c.Preferred, r.Queue) {
+		r.Preferred = c.Preferred
+	}
+	return r
+}
+
+// serves says whether there is such an agent, and the agent serves the queue.
+func (f *Floor) serves(agentID, queueID string) bool {
+	s := f.agents[agentID]
+	return s != nil && slices.Contains(s.ids, queueID)
 }
 
 func (in RescheduleCallback) step(f *Floor) error {
@@ -223,6 +249,10 @@ func (in RescheduleCallback) step(f *Floor) error {
 	r := in.Request
 	r.Number, r.Name, r.Queue = cmp.Or(r.Number, cmp.Or(c.Shown, c.Number)), cmp.Or(r.Name, c.Name), cmp.Or(r.Queue, c.Queue)
 	r.Reason, r.Zone = cmp.Or(r.Reason, c.Reason), cmp.Or(r.Zone, c.Zone)
+	if r.Assignee == "" && f.serves(c.Assignee, r.Queue) {
+		r.Assignee = c.Assignee
+	}
+	r.FallbackSeconds = cmp.Or(r.FallbackSeconds, int(c.Alone.Seconds()))
 	if len([]rune(r.Name)) < callback.MinName { // a caller without a name has the number for one
 		r.Name = r.Number
 	}
@@ -230,13 +260,13 @@ func (in RescheduleCallback) step(f *Floor) error {
 	if err != nil {
 		return err
 	}
-	n, err := f.plan(r, in.Agent, c.ID)
+	n, err := f.plan(f.fill(r, c), in.Agent, c)
 	if err != nil {
 		return err
 	}
 	wasOn := c.Call
 	moved.Number, moved.Shown, moved.Name, moved.Queue, moved.Reason, moved.Zone = n.Number, n.Shown, n.Name, n.Queue, n.Reason, n.Zone
-	moved.Assignee, moved.Alone, moved.Preferred, moved.Entry = n.Assignee, n.Alone, cmp.Or(n.Preferred, c.Preferred), n.Entry
+	moved.Assignee, moved.Alone, moved.Preferred, moved.Entry = n.Assignee, n.Alone, n.Preferred, n.Entry
 	moved.Start, moved.End, moved.Deadline, moved.Limit, moved.Retry = n.Start, n.End, n.Start, n.Limit, n.Retry
 	f.setCallback(moved, in.Actor)
 	f.leavePreview(wasOn, c.State)
@@ -261,7 +291,7 @@ func (in AskCallback) step(f *Floor) error {
 	if a.Date != "" {
 		p, err := f.plan(wire.CallbackRequest{
 			Number: a.Number, Name: a.Name, Queue: a.Queue, Date: a.Date, From: a.From, Till: a.Till, Zone: a.Zone, Reason: a.Reason,
-		}, "", "")
+		}, "", callback.Callback{})
 		if err != nil {
 			return err
 		}
@@ -275,7 +305,7 @@ func (in AskCallback) step(f *Floor) error {
 		if err := faults.Err(); err != nil {
 			return err
 		}
-		if len(f.entries) == 0 {
+		if !f.anyEntry() {
 			return noEntryPoint()
 		}
 		if next, ok := f.open(f.now); ok && next.After(f.now) { // outside the hours: when they begin
@@ -393,9 +423,14 @@ func (in DialCallback) step(f *Floor) error {
 		}
 		c.Number, c.Shown = number, in.Number
 		k.To = number
-		f.setContact(k)
 	}
-	f.dialCallback(k, c)
+	e, _, ok := f.entryFor(c) // while the agent looked, another one may have become active
+	if !ok {
+		return noEntryPoint()
+	}
+	k.From = e.Number
+	f.setContact(k)
+	f.dialCallback(k, c, e)
 	return nil
 }
 

@@ -246,6 +246,9 @@ func (in AskRecord) step(f *Floor) error {
 	if !a.Free() {
 		return problem.Conflict("agent_wrong_state", string(a.Visible()), a.Allowed(), "agent %s is %s: only a ready agent can be given a record", a.ID, a.Visible())
 	}
+	if _, ok := f.entry(c.Setup.EntryPoint); !ok {
+		return noEntryPoint()
+	}
 	if err := f.DialLimit(); err != nil {
 		return err
 	}

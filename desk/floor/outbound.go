@@ -211,27 +211,6 @@ func (f *Floor) pickFor(l *line, cb callback.Callback) (agent.Agent, bool) {
 	return a, ok
 }
 
-// entry finds an entry point that is active now: the given number's, or with "" the first.
-func (f *Floor) entry(number string) (entryPoint, bool) {
-	for _, e := range f.entries {
-		if (number == "" || Normalize(e.Number) == Normalize(number)) && !e.Off && e.plan.Open(f.now) {
-			return e, true
-		}
-	}
-	return entryPoint{}, false
-}
-
-// EntryPoints are the entry points that are active at a moment.
-func (f *Floor) EntryPoints(now time.Time) []wire.EntryPoint {
-	out := []wire.EntryPoint{}
-	for _, e := range f.entries {
-		if !e.Off && e.plan.Open(now) {
-			out = append(out, wire.EntryPoint{Number: e.Number, Name: e.Name})
-		}
-	}
-	return out
-}
-
 // compileOutbound makes the configuration's hours askable.
 func (f *Floor) compileOutbound() (err error) {
 	if f.callHours, err = f.cfg.Callbacks.Hours.Compile(); err != nil {

@@ -128,10 +128,13 @@ func (f *Floor) dialRecord(r campaign.Record, in ChangeRecord) error {
 	if at, ok := r.Window(f.now, c.Setup.From, c.Setup.Till, c.Setup.Zone); !ok || at.After(f.now) {
 		return problem.New(http.StatusUnprocessableEntity, "outside_window", "this number must not be called at this hour of the contact's day")
 	}
-	k.To = r.Number()
+	e, ok := f.entry(c.Setup.EntryPoint)
+	if !ok {
+		return noEntryPoint()
+	}
+	k.To, k.From = r.Number(), e.Number
 	f.setContact(k)
 	f.setRecord(must(r.Dial(k.Agent, k.ID, f.now)), in.Actor)
-	e, _ := f.entry(c.Setup.EntryPoint)
 	f.dialCustomer(k, e.Trunk, time.Duration(c.Setup.RingSeconds)*time.Second)
 	return nil
 }

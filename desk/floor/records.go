@@ -192,17 +192,17 @@ func (f *Floor) callable(r campaign.Record) (campaign.Record, bool) {
 }
 
 // recordCall is the contact of an attempt.
-func (f *Floor) recordCall(c campaign.Campaign, r campaign.Record) (contact.Contact, entryPoint, bool) {
-	e, ok := f.entry(c.Setup.EntryPoint)
+func (f *Floor) recordCall(c campaign.Campaign, r campaign.Record, e entryPoint) contact.Contact {
 	return contact.Contact{
 		ID: f.newID(id.Call), Outbound: true, Task: r.ID, From: e.Number, To: r.Number(), FromName: r.Name, Queue: c.Setup.Queue,
 		Place: queue.Place{Class: queue.ClassService, Entered: f.now},
-	}, e, ok
+	}
 }
 
-// offerRecord gives a record to an agent to look at, and returns the offer.
+// offerRecord gives a record to an agent to look at, and returns the offer. The campaign's entry point is active.
 func (f *Floor) offerRecord(c campaign.Campaign, r campaign.Record, a agent.Agent) string {
-	k, e, _ := f.recordCall(c, r)
+	e, _ := f.entry(c.Setup.EntryPoint)
+	k := f.recordCall(c, r, e)
 	f.setRecord(must(r.Offer(a.ID, k.ID)), Actor)
 	_, o := f.offerTask(k, a, f.queues[c.Setup.Queue].Ring.Duration, Dial{Trunk: e.Trunk})
 	return o.ID
@@ -215,6 +215,9 @@ func (f *Floor) matchRecords() bool {
 		c := f.state.Campaigns[cid]
 		l := f.queues[c.Setup.Queue]
 		if l == nil || c.State != wire.CampaignRunning || len(l.Idle()) == 0 || f.DialLimit() != nil {
+			continue
+		}
+		if _, ok := f.entry(c.Setup.EntryPoint); !ok { // looked at again with every beat of the campaign
 			continue
 		}
 		for _, i := range slices.Clone(l.Idle()) {
@@ -274,7 +277,8 @@ func (f *Floor) dialNext(cid string, reserve bool) bool {
 		}
 		a = f.state.Agents[f.queues[c.Setup.Queue].Idle()[i].ID]
 	}
-	if f.DialLimit() != nil {
+	e, ok := f.entry(c.Setup.EntryPoint)
+	if !ok || f.DialLimit() != nil {
 		return false
 	}
 	r, ok := f.nextRecord(cid, "")
@@ -282,10 +286,7 @@ func (f *Floor) dialNext(cid string, reserve bool) bool {
 		return false
 	}
 	c = f.state.Campaigns[cid]
-	k, e, ok := f.recordCall(c, r)
-	if !ok {
-		return false
-	}
+	k := f.recordCall(c, r, e)
 	k.State, k.Agent = contact.Dialing, a.ID
 	if reserve {
 		k.Offer = f.newID(id.Offer)

@@ -86,7 +86,7 @@ func callbackRoutes() []Route {
 		},
 		{
 			Method: http.MethodPut, Pattern: "/v1/callbacks/{callback}", Act: "callback", Grant: "callback:write", Own: "agent:self",
-			Summary: "Change a callback whose time has not come",
+			Summary: "Change a callback whose time has not come; entry_point, preferred, attempts and retry_seconds stay where empty",
 			Request: wire.CallbackRequest{}, Response: wire.Callback{}, Statuses: []int{200, 404, 409, 412, 422, 503}, Handler: putCallback,
 		},
 		{

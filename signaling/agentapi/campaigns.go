@@ -97,7 +97,7 @@ func campaignRoutes() []Route {
 		{
 			Method: post, Pattern: "/v1/campaigns/{campaign}/next", Act: "campaign_next", Grant: "campaign:write", Own: "agent:self",
 			Summary:  "The agent's next record; where records come by themselves, they come again after a Done and Stop",
-			Response: wire.Campaign{}, Statuses: []int{200, 404, 409, 429, 503}, Handler: postNext,
+			Response: wire.Campaign{}, Statuses: []int{200, 404, 409, 422, 429, 503}, Handler: postNext,
 		},
 		{
 			Method: get, Pattern: "/v1/campaigns/{campaign}/records", Grant: "campaign:write", Query: []string{"cursor", "limit"},

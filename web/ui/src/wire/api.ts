@@ -444,7 +444,7 @@ export class Api {
     return this.send({ method: 'GET', path: `/v1/callbacks/${e(callback)}`, answer: 'object' }, opt) as Promise<Callback>;
   }
 
-  /** Change a callback whose time has not come. `PUT /v1/callbacks/{callback}; grant callback:write, or for one's own agent:self` */
+  /** Change a callback whose time has not come; entry_point, preferred, attempts and retry_seconds stay where empty. `PUT /v1/callbacks/{callback}; grant callback:write, or for one's own agent:self` */
   putCallback(callback: string, body: CallbackRequest, opt?: ApiOptions): Promise<Callback> {
     return this.send({ method: 'PUT', path: `/v1/callbacks/${e(callback)}`, body, type: 'application/json', answer: 'object' }, opt) as Promise<Callback>;
   }
