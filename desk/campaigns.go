@@ -185,6 +185,12 @@ func (d *Desk) Record(rid string) (wire.CampaignRecord, error) {
 	return r, err
 }
 
+// RecordsOf are the records an agent has before them and has not closed; the one whose call is not over is the last.
+func (d *Desk) RecordsOf(agentID string) (out []wire.CampaignRecord) {
+	_ = d.read(func() { out = d.floor.RecordsOf(agentID) }) // only fails when the desk has ended
+	return out
+}
+
 // ChangeRecord does with a record what in says. A do-not-call mark bars all its numbers first, so that it is
 // in force when the record is closed.
 func (d *Desk) ChangeRecord(ctx context.Context, in floor.ChangeRecord) (wire.CampaignRecord, error) {

@@ -537,6 +537,45 @@ func TestFinishesAndKeepsHistory(t *testing.T) {
 	})
 }
 
+// TestG25_W22_RecordIsFoundAgain: a desktop that was closed or reloaded finds the agent's record in the picture of the agent's
+// situation, from the preview until it is closed, and nobody else's.
+func TestG25_W22_RecordIsFoundAgain(t *testing.T) {
+	working(t, wire.ModePreview, people(3), nil, map[string]string{"041000001": "answer"}, func(t *testing.T, r *rig, cid string) {
+		r.campaignStart(cid)
+		r.ready("ana", "bor")
+		if got := r.RecordsOf("ana"); len(got) != 0 {
+			t.Fatalf("%+v before any was asked for", got)
+		}
+		rec := r.next(cid, "ana")
+		holds := func(agent, when string, want wire.RecordState) {
+			t.Helper()
+			got := r.RecordsOf(agent)
+			if len(got) != 1 || got[0].ID != rec.ID || got[0].State != want || len(got[0].Allowed) == 0 {
+				t.Errorf("%s: %s has %+v, want record %s, %s", when, agent, got, rec.ID, want)
+			}
+		}
+		holds("ana", "preview", wire.RecordPreview)
+		if got := r.RecordsOf("bor"); len(got) != 0 {
+			t.Errorf("bor has ana's record: %+v", got)
+		}
+		r.do(floor.ChangeRecord{ID: rec.ID, Do: "dial", Agent: "ana", Actor: "ana"})
+		holds("ana", "conversation", wire.RecordTalking)
+		r.plane.mu.Lock()
+		legs := slices.Clone(r.plane.calls[rec.CallID].Legs)
+		r.plane.mu.Unlock()
+		for _, l := range legs {
+			if l.Agent == "ana" {
+				r.end(l.ID, "hangup")
+			}
+		}
+		holds("ana", "afterwards", wire.RecordReview)
+		r.do(floor.ChangeRecord{ID: rec.ID, Do: "done", Agent: "ana", Actor: "ana", Done: wire.RecordDone{Disposition: "sold"}})
+		if got := r.RecordsOf("ana"); len(got) != 0 {
+			t.Errorf("%+v after it was closed", got)
+		}
+	})
+}
+
 // A record being dialled when the process died is found, settled, and not dialled twice at once; closed
 // ones are kept once, and the cursor does not go back.
 func TestRestart_RecordIsNotDialledTwice(t *testing.T) {

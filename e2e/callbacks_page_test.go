@@ -35,7 +35,7 @@ func TestW115_W116_W127_G4_G5_G6_G15_G17_G19_G20_G21_X20_CallbacksOnThePage(t *t
 	zone := "UTC"
 
 	// From the list of requests, without a call.
-	d.opens("tasks-callback", "callback-form")
+	d.enter("tasks-callback")
 	d.see("callback-panel-schedule", patience)
 	d.until("the schedule is the chosen tab", `document.querySelector('`+testid("callback-tab-schedule")+`').ariaSelected === 'true' && document.querySelector('`+testid("callback-panel-all")+`') === null`)
 	d.write("callback-zone", zone)
@@ -67,7 +67,7 @@ func TestW115_W116_W127_G4_G5_G6_G15_G17_G19_G20_G21_X20_CallbacksOnThePage(t *t
 		if n := len(kept()); n != 0 {
 			t.Fatalf("%s has committed %d callbacks", way.name, n)
 		}
-		d.opens("tasks-callback", "callback-form")
+		d.enter("tasks-callback")
 		if got := d.value("callback-number") + ", " + d.value("callback-from") + ", " + d.value("callback-reason"); got != "040 777 888, 11:16, too busy" {
 			t.Errorf("after %s: %q", way.name, got)
 		}
@@ -88,7 +88,7 @@ func TestW115_W116_W127_G4_G5_G6_G15_G17_G19_G20_G21_X20_CallbacksOnThePage(t *t
 	if c := kept()[0]; c.Number != "040 777 999" || c.Name != "Cene Customer" || c.Start == nil || c.Start.UTC().Format("2006-01-02 15:04") != at.AddDate(0, 0, 1).Format(time.DateOnly)+" 14:00" || c.Reason != "too busy" {
 		t.Errorf("%+v", c)
 	}
-	d.opens("tasks-callback", "callback-form")
+	d.enter("tasks-callback")
 	if got := d.value("callback-reason"); got != "" {
 		t.Errorf("what was saved is still a draft: %q", got)
 	}

@@ -86,21 +86,6 @@ func (d *desktop) fill(id, value string) {
 	d.run(patience, "fill "+id, chromedp.WaitVisible(testid(id), chromedp.ByQuery), chromedp.Focus(testid(id), chromedp.ByQuery), chromedp.KeyEvent(value))
 }
 
-// opens presses Enter on one thing until another is there: what has just closed may take the focus, and the key, back.
-func (d *desktop) opens(id, what string) {
-	d.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		d.enter(id)
-		for shown, look := false, time.Now().Add(3*time.Second); time.Now().Before(look); time.Sleep(50 * time.Millisecond) {
-			d.run(patience, "look for "+what, chromedp.Evaluate(`document.querySelector('`+testid(what)+`') !== null`, &shown))
-			if shown {
-				return
-			}
-		}
-	}
-	d.t.Fatalf("%s does not open %s", id, what)
-}
-
 // enter puts the focus on a control and presses Enter, as somebody without a mouse does. The control must show
 // that it has the focus.
 func (d *desktop) enter(id string) {

@@ -385,6 +385,7 @@ func (c Callback) Wire() wire.Callback {
 	w := wire.Callback{
 		ID: c.ID, Kind: c.Kind, State: c.State, Number: c.Shown, Name: c.Name, Queue: c.Queue, Reason: c.Reason,
 		EntryPoint: c.Entry, Zone: c.Zone, Start: at(c.Start), End: at(c.End), Assignee: c.Assignee, Fallback: at(c.Fallback),
+		FallbackSeconds: int(c.Alone / time.Second), RetrySeconds: int(c.Retry / time.Second),
 		Preferred: c.Preferred, Queued: at(c.Place.Entered), Recording: c.Recording, Origin: c.Origin, CallID: c.Call, Agent: c.Agent,
 		Attempts: c.Attempts, Limit: c.Limit, Result: c.Result, Created: c.Created, By: c.By, Version: c.Version, Allowed: c.Allowed(),
 	}

@@ -98,6 +98,15 @@ func (r Record) to(s wire.RecordState) Record {
 	return r
 }
 
+// Held says whether its agent has it before them: it has been taken, and is not closed.
+func (r Record) Held() bool {
+	switch r.State {
+	case wire.RecordPreview, wire.RecordDialing, wire.RecordTalking, wire.RecordReview:
+		return r.Agent != ""
+	}
+	return false
+}
+
 // Number is the number whose turn it is.
 func (r Record) Number() string {
 	if r.At >= len(r.Numbers) {

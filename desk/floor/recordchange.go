@@ -233,6 +233,31 @@ func (f *Floor) Record(rid string) (wire.CampaignRecord, error) {
 	return r.Wire(), nil
 }
 
+// RecordsOf are the records an agent has before them: looked at, dialled, talked to or not yet closed. The one whose
+// call is not over is the last.
+func (f *Floor) RecordsOf(agentID string) []wire.CampaignRecord {
+	var held []campaign.Record
+	for _, r := range f.state.Records {
+		if r.Agent == agentID && r.Held() {
+			held = append(held, r)
+		}
+	}
+	rank := func(r campaign.Record) int {
+		if r.State == wire.RecordReview {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(held, func(a, b campaign.Record) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID))
+	})
+	out := make([]wire.CampaignRecord, len(held))
+	for i, r := range held {
+		out[i] = r.Wire()
+	}
+	return out
+}
+
 // Records are a campaign's records that are not archived, by row.
 func (f *Floor) Records(cid string) []wire.CampaignRecord {
 	out := []wire.CampaignRecord{}

@@ -231,6 +231,7 @@ func getMe(q *request) error {
 			callID = cmp.Or(callID, w.CallID)
 		}
 	}
+	snap.Records = d.RecordsOf(id)
 	if callID != "" {
 		if c, err := q.s.deps.Calls.Call(callID); err == nil { // it may have been forgotten meanwhile
 			c = q.shown(c)

@@ -24,6 +24,7 @@ type CampaignDesk interface {
 	WorksIn(agentID, campaignID string) bool
 	Records(campaignID string) ([]wire.CampaignRecord, error)
 	Record(id string) (wire.CampaignRecord, error)
+	RecordsOf(agentID string) []wire.CampaignRecord
 	ChangeRecord(ctx context.Context, in floor.ChangeRecord) (wire.CampaignRecord, error)
 	AddList(ctx context.Context, name string, csv io.Reader) (wire.ContactListing, error)
 	Lists() []wire.ContactListing

@@ -142,6 +142,13 @@ func (outbound) Record(id string) (wire.CampaignRecord, error) {
 	return theRecord(), known(id, recordID, "record")
 }
 
+func (outbound) RecordsOf(agentID string) []wire.CampaignRecord {
+	if agentID != "alice" {
+		return nil
+	}
+	return []wire.CampaignRecord{theRecord()}
+}
+
 func (outbound) ChangeRecord(context.Context, floor.ChangeRecord) (wire.CampaignRecord, error) {
 	return theRecord(), nil
 }

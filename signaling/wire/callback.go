@@ -47,21 +47,25 @@ type Callback struct {
 	End   *time.Time `json:"end,omitempty"`
 	Next  *time.Time `json:"next,omitempty"` // the next attempt, while scheduled
 	// Assignee alone is offered it, until Fallback when there is one.
-	Assignee  string     `json:"assignee,omitempty"`
-	Fallback  *time.Time `json:"fallback,omitempty"`
-	Preferred string     `json:"preferred,omitempty"` // is offered it first, when free
-	Queued    *time.Time `json:"queued,omitempty"`    // the place in the queue
-	Recording string     `json:"recording,omitempty"` // of the voice message
-	Origin    string     `json:"origin,omitempty"`    // the call it comes from
-	CallID    string     `json:"call_id,omitempty"`   // the attempt under way
-	Agent     string     `json:"agent,omitempty"`     // who has it now, or had it last
-	Attempts  int        `json:"attempts"`
-	Limit     int        `json:"limit"`            // of attempts
-	Result    string     `json:"result,omitempty"` // of the last attempt: a cause code, or "reached"
-	Created   time.Time  `json:"created"`
-	By        string     `json:"by"`
-	Version   uint64     `json:"version"`
-	Allowed   []string   `json:"allowed"`
+	Assignee string     `json:"assignee,omitempty"`
+	Fallback *time.Time `json:"fallback,omitempty"`
+	// FallbackSeconds after it is due anybody of the queue may have it; 0: only the assignee.
+	FallbackSeconds int        `json:"fallback_seconds,omitempty"`
+	Preferred       string     `json:"preferred,omitempty"` // is offered it first, when free
+	Queued          *time.Time `json:"queued,omitempty"`    // the place in the queue
+	Recording       string     `json:"recording,omitempty"` // of the voice message
+	Origin          string     `json:"origin,omitempty"`    // the call it comes from
+	CallID          string     `json:"call_id,omitempty"`   // the attempt under way
+	Agent           string     `json:"agent,omitempty"`     // who has it now, or had it last
+	Attempts        int        `json:"attempts"`
+	Limit           int        `json:"limit"` // of attempts
+	// RetrySeconds lie between two attempts.
+	RetrySeconds int       `json:"retry_seconds,omitempty"`
+	Result       string    `json:"result,omitempty"` // of the last attempt: a cause code, or "reached"
+	Created      time.Time `json:"created"`
+	By           string    `json:"by"`
+	Version      uint64    `json:"version"`
+	Allowed      []string  `json:"allowed"`
 }
 
 // CallbackRequest schedules a callback, or changes one. Date and the times are wall times in the zone.

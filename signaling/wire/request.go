@@ -50,6 +50,8 @@ type Snapshot struct {
 	Work       *Work       `json:"work,omitempty"`     // the written request the agent has
 	Handling   *Handling   `json:"handling,omitempty"` // of the call
 	Variables  []Variable  `json:"variables,omitempty"`
+	// Records are those of campaigns the agent has before them and has not closed; the one whose call is not over is the last.
+	Records []CampaignRecord `json:"records,omitempty"`
 }
 
 // StateRequest asks for another state of an agent.

@@ -6,7 +6,7 @@ import { render } from 'preact';
 import './style/tokens.css';
 import './style/base.css';
 import * as call from './intent/call';
-import { socket, tick } from './intent/link';
+import { socket, tick, TICK_MS } from './intent/link';
 import * as library from './intent/library';
 import * as recordings from './intent/recordings';
 import * as session from './intent/session';
@@ -16,8 +16,6 @@ import { agent, held, link, muted, shown, signedIn, state } from './model/store'
 import { unlock } from './phone/audio';
 import { watch } from './phone/devices';
 import { App } from './view/app';
-
-const TICK_MS = 250;
 
 effect(() => {
   const d = document.body.dataset;
@@ -39,6 +37,7 @@ library.start();
 session.start();
 supervise.start();
 setInterval(tick, TICK_MS);
+document.addEventListener('visibilitychange', tick); // timers of a hidden page are slow
 addEventListener('online', () => socket.hurry());
 addEventListener('offline', () => socket.suspect());
 

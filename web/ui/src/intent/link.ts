@@ -32,12 +32,12 @@ export const socket = new Socket({
     ),
   listener: {
     hello(h, fresh) {
-      clock.reset();
-      clock.learn(h.time);
+      clock.greet(h.time);
       if (fresh) void readState();
     },
     event(e) {
       clock.learn(e.time);
+      tick(); // what the event brings to the page counts from its first moment
       if (held !== null) held.push(e);
       else state.value = apply(state.value, e);
       for (const f of watchers) f(e);
@@ -137,7 +137,10 @@ export function forget(): void {
   token.value = '';
 }
 
-/** tick moves the clock the views count by. */
+/** How often the clock of the views moves. */
+export const TICK_MS = 250;
+
+/** tick moves the clock the views count by to the moment of the next tick: what is shown until then promises no time that is not there. */
 export function tick(): void {
-  now.value = clock.now();
+  now.value = clock.now() + TICK_MS;
 }

@@ -1,13 +1,17 @@
 // Callbacks and campaigns: the lists this page shows, and what is asked of the server.
 
-import { effect, signal, untracked } from '@preact/signals';
+import { computed, effect, signal, untracked } from '@preact/signals';
 import { Problem } from '../link/problem';
+import * as tokens from '../link/token';
 import { faults, none, type Faults } from '../model/faults';
-import { signedIn, state } from '../model/store';
-import type { Callback, CallbackRequest, Campaign, EntryPoint, CampaignRecord, Event, RecordPatch, RecordReschedule, Slot } from '../wire/wire';
+import { dialOf } from '../model/callback';
+import { records } from '../model/state';
+import { allows } from '../model/grants';
+import { agent, signedIn, state } from '../model/store';
+import type { Callback, CallbackRequest, Campaign, CampaignRecord, EntryPoint, Event, RecordPatch, RecordReschedule, Slot } from '../wire/wire';
 import { join } from './call';
 import { ask, type Move } from './campaigns';
-import { api, fail, readState, watch } from './link';
+import { api, fail, readState, token, watch } from './link';
 
 const SHOWN = 50;
 const SETTLE_MS = 300; // several events make one request
@@ -16,8 +20,13 @@ export const callbacks = signal<Callback[]>([]);
 export const campaigns = signal<Campaign[]>([]);
 export const entryPoints = signal<EntryPoint[]>([]);
 export const slots = signal<Slot[]>([]);
-/** The record the agent has before them, until it is closed. */
-export const record = signal<CampaignRecord | null>(null);
+
+const grants = computed(() => tokens.grants(token.value));
+/** Whether the token is for all callbacks, and may change them. */
+export const seesCallbacks = computed(() => allows(grants.value, 'callback:read'));
+export const changesCallbacks = computed(() => allows(grants.value, 'callback:write'));
+/** The queues a callback can be for: an agent's own, or all. */
+export const queueChoices = computed(() => (changesCallbacks.value || agent.value === null ? state.value.queues.map((q) => q.id) : agent.value.queues));
 /** What the last campaign message said; a campaign has started. */
 export const announced = signal<string | null>(null);
 export const message = signal<HTMLAudioElement | null>(null);
@@ -63,9 +72,6 @@ watch((e: Event) => {
     case 'campaign.announced':
       announced.value = e.data.name;
       return;
-    case 'record.changed':
-      recordChanged(e.data);
-      return;
     case 'offer.created':
       // The customer is on the line already: nobody is asked.
       if (e.data.auto === true && e.data.agent === state.value.me) void join(e.data.call_id, null).then(readState).catch(fail);
@@ -73,13 +79,6 @@ watch((e: Event) => {
     default:
   }
 });
-
-/** recordChanged keeps the record that is the agent's own. */
-function recordChanged(r: CampaignRecord): void {
-  const me = state.value.me;
-  if (r.agent === me && (r.state === 'preview' || r.state === 'dialing' || r.state === 'talking' || r.state === 'review')) record.value = r;
-  else if (record.value?.id === r.id) record.value = null;
-}
 
 async function act(ask: Promise<unknown>): Promise<boolean> {
   try {
@@ -150,12 +149,14 @@ export async function playMessage(id: string): Promise<void> {
   }
 }
 
-export const dialRecord = (id: string, number: string) => act(api.postRecordDial(id, { number }));
+/** dialRecord dials one of the record's numbers. */
+export const dialRecord = (r: CampaignRecord, i: number) => act(api.postRecordDial(r.id, dialOf(r, i)));
 export const doneRecord = (id: string, disposition: string, stop: boolean) => act(api.postRecordDone(id, { disposition, stop }));
 export const moveRecord = (id: string, r: RecordReschedule) => store(api.postRecordReschedule(id, r));
 export const writeRecord = async (id: string, p: RecordPatch): Promise<Faults> => {
   try {
-    recordChanged(await api.patchRecord(id, p));
+    const r = await api.patchRecord(id, p);
+    state.value = { ...state.value, records: records(state.value.records, r, state.value.me) };
   } catch (err) {
     return faults(Problem.of(err));
   }

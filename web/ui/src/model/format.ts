@@ -39,3 +39,14 @@ export function initials(name: string): string {
   const last = parts.length > 1 ? (parts.at(-1)?.[0] ?? '') : '';
   return (first + last).toUpperCase();
 }
+
+/** hidden says whether the server shows only the end of a number. */
+export const hidden = (number: string): boolean => number.includes('•');
+
+/** wall is a moment's date and time as the clocks of a zone show them. */
+export function wall(iso: string | undefined, zone: string): { date: string; time: string } {
+  if (iso === undefined) return { date: '', time: '' };
+  const p = new Intl.DateTimeFormat('en-GB', { timeZone: zone, dateStyle: 'short', timeStyle: 'short', hourCycle: 'h23' }).formatToParts(new Date(iso));
+  const part = (type: string) => p.find((x) => x.type === type)?.value ?? '';
+  return { date: `${part('year')}-${part('month')}-${part('day')}`, time: `${part('hour')}:${part('minute')}` };
+}

@@ -17,9 +17,31 @@ describe('clock', () => {
     expect(c.now()).toBe(11_050);
     c.learn('rubbish');
     expect(c.now()).toBe(11_050);
-    c.reset();
-    c.learn('1970-01-01T00:00:20.000Z');
-    expect(c.now()).toBe(20_000);
+  });
+  it('R19 keeps what it knows when the network comes back and the first frame is late', () => {
+    let local = 5_000;
+    const c = new ServerClock(() => local);
+    c.greet('1970-01-01T00:00:10.000Z');
+    local += 6_070; // cut for six seconds, and the greeting took 70 ms
+    c.greet('1970-01-01T00:00:16.000Z');
+    expect(c.now()).toBe(16_070);
+  });
+  it('R19 sees that the computer slept, or that the server has another time', () => {
+    const c = new ServerClock(() => 5_000);
+    c.greet('1970-01-01T00:00:10.000Z');
+    c.greet('1970-01-01T00:10:10.000Z'); // our clock stood still for ten minutes
+    expect(c.now()).toBe(610_000);
+    c.greet('1970-01-01T00:00:11.000Z'); // the server's was set back
+    expect(c.now()).toBe(11_000);
+  });
+  it('R19 follows a server whose clock runs slower than ours', () => {
+    let local = 0;
+    const c = new ServerClock(() => local);
+    for (let s = 0; s <= 24 * 3600; s += 10) {
+      local = s * 1000 * 1.0001;
+      c.learn(new Date(s * 1000).toISOString());
+    }
+    expect(Math.abs(c.now() - 24 * 3600_000)).toBeLessThan(10);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { agent, call, event, leg, offer, recording, signedIn, wrapup } from './fixture';
 import { apply, customer, nothing, ownLeg, screen, since, snapshot, type State } from './state';
-import type { Event, Work } from '../wire/wire';
+import type { CampaignRecord, Event, Work } from '../wire/wire';
 
 const run = (s: State, ...events: Event[]) => events.reduce(apply, s);
 
@@ -164,4 +164,24 @@ describe('a capture', () => {
   it("of another call is nobody's business here", () => {
     expect(run(talking, event(17, 'capture.started', { ...open, call_id: 'call_2' })).call?.capture).toBeUndefined();
   });
+});
+
+describe('records of campaigns', () => {
+  const record = (more: Partial<CampaignRecord> = {}): CampaignRecord => ({
+    id: 'rcd_1', campaign: 'cmp_1', state: 'preview', name: 'Jan Novak', numbers: [{ number: '+38641234567' }], at: 0, row: 1, attempts: 0, history: [], allowed: ['dial'], version: 2, agent: 'agt_me', ...more,
+  });
+  it('W22 are there again after a reload', () => expect(signedIn({ records: [record()] }).records).toEqual([record()]));
+  it('G25 come, change and go', () => {
+    let s = apply(signedIn(), event(11, 'record.changed', record()));
+    expect(s.records).toHaveLength(1);
+    s = apply(s, event(12, 'record.changed', record({ state: 'review', version: 3 })));
+    expect(s.records[0]?.state).toBe('review');
+    s = apply(s, event(13, 'record.changed', record({ version: 2 }))); // older than what is known
+    expect(s.records[0]?.state).toBe('review');
+    s = apply(s, event(14, 'record.changed', record({ id: 'rcd_2' })));
+    expect(s.records.map((r) => r.id)).toEqual(['rcd_1', 'rcd_2']);
+    s = apply(s, event(15, 'record.changed', record({ state: 'closed', version: 4 })));
+    expect(s.records.map((r) => r.id)).toEqual(['rcd_2']);
+  });
+  it('are none of others', () => expect(apply(signedIn(), event(11, 'record.changed', record({ agent: 'agt_2' }))).records).toEqual([]));
 });

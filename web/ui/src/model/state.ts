@@ -1,7 +1,7 @@
 // What the desktop knows of the server, and how news changes it. Pure: the same state and the same news
 // give the same next state, so every screen can be reached in a test without a server.
 
-import type { Agent, Call, Capture, Event, Handling, Leg, Offer, Queue, Recording, Snapshot, Variable, Work, Wrapup } from '../wire/wire';
+import type { Agent, Call, CampaignRecord, Capture, Event, Handling, Leg, Offer, Queue, Recording, RecordState, Snapshot, Variable, Work, Wrapup } from '../wire/wire';
 
 export interface State {
   seq: number; // the newest event this state has seen
@@ -16,6 +16,7 @@ export interface State {
   recording: Recording | null; // of `call`, while it runs
   wrapup: Wrapup | null; // open
   work: Work | null; // the written request I have
+  records: CampaignRecord[]; // of campaigns, that I have and have not closed; the one whose call is not over comes last
   queues: Queue[];
   archive: number; // counts up when a finished recording appeared or changed
 }
@@ -33,6 +34,7 @@ export const nothing: State = {
   recording: null,
   wrapup: null,
   work: null,
+  records: [],
   queues: [],
   archive: 0,
 };
@@ -52,6 +54,7 @@ export function snapshot(s: State, snap: Snapshot): State {
     handling: call ? (snap.handling ?? null) : null,
     variables: call ? (snap.variables ?? []) : [],
     recording: (call && snap.recordings?.find(running)) ?? null,
+    records: snap.records ?? [],
     work: snap.work?.state === 'open' ? snap.work : null,
     wrapup: snap.wrapup && !snap.wrapup.completed ? snap.wrapup : null,
   };
@@ -121,6 +124,8 @@ function change(s: State, e: Event): State {
     case 'work.closed':
       if (e.data.state === 'open' && e.data.agent === s.me) return { ...s, work: e.data };
       return s.work?.id === e.data.id ? { ...s, work: null } : s;
+    case 'record.changed':
+      return { ...s, records: records(s.records, e.data, s.me) };
     case 'queue.changed':
       return queue(s, e.data);
     case 'call.handling_changed':
@@ -165,7 +170,6 @@ function change(s: State, e: Event): State {
     case 'campaign.started':
     case 'campaign.stopped':
     case 'campaign.announced':
-    case 'record.changed':
     case 'room.created':
     case 'room.matrix_changed':
     case 'room.speaker_changed':
@@ -260,6 +264,19 @@ function wrapup(s: State, w: Wrapup): State {
   if (w.agent !== s.me) return s;
   if (w.completed === undefined) return { ...s, wrapup: w };
   return s.wrapup === null || s.wrapup.id === w.id ? { ...s, wrapup: null } : s;
+}
+
+/** The states of a record an agent has before them; what is left of it after its call comes before the others. */
+const mineIn: readonly RecordState[] = ['review', 'preview', 'dialing', 'talking'];
+
+/** records is the list of mine after a record has changed. */
+export function records(list: readonly CampaignRecord[], r: CampaignRecord, me: string): CampaignRecord[] {
+  const known = list.find((x) => x.id === r.id);
+  if (known !== undefined && known.version > r.version) return [...list];
+  const rest = list.filter((x) => x.id !== r.id);
+  if (me === '' || r.agent !== me || !mineIn.includes(r.state)) return rest;
+  const over = (x: CampaignRecord) => (x.state === 'review' ? 0 : 1);
+  return [...rest, r].sort((a, b) => over(a) - over(b));
 }
 
 function queue(s: State, q: Queue): State {

@@ -26,7 +26,7 @@ export const rules = signal<{ pauseSeconds: number; notReady: string[]; wrapup: 
 });
 
 export const clock = new ServerClock();
-/** Server time, moved four times a second while something counts. */
+/** Server time at the next tick (intent/link). */
 export const now = signal(clock.now());
 
 /** The state asked for during a call or its wrap-up; the server takes it up afterwards. */

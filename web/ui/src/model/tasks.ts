@@ -15,7 +15,7 @@ export interface Task extends Request {
 /** titleOf writes one line; the words come from text/. */
 export type TitleOf = (what: Task['what'], who: string, queue: string) => string;
 
-export function tasks(offer: Offer | null, callbacks: readonly Callback[], record: CampaignRecord | null, me: string, queue: (id: string) => string, title: TitleOf): Task[] {
+export function tasks(offer: Offer | null, callbacks: readonly Callback[], records: readonly CampaignRecord[], me: string, queue: (id: string) => string, title: TitleOf): Task[] {
   const out: Task[] = [];
   if (offer !== null) {
     const what = kindOf(offer);
@@ -28,7 +28,8 @@ export function tasks(offer: Offer | null, callbacks: readonly Callback[], recor
     const what = before ? 'before' : 'due';
     out.push({ id: c.id, kind: 'call', created: c.queued ?? c.created, about: 'callback', what, title: title(what, c.name === '' ? mask(c.number) : c.name, queue(c.queue)) });
   }
-  if (record !== null && record.state === 'preview') {
+  for (const record of records) {
+    if (record.state !== 'preview') continue;
     out.push({ id: record.id, kind: 'call', created: record.history.at(-1)?.time ?? '1970-01-01T00:00:00Z', about: 'record', what: 'record', title: title('record', record.name, '') });
   }
   return out;

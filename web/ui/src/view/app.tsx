@@ -16,7 +16,8 @@ import { Leaving, LinkBanner, Notice } from './notice';
 import { Office, OfficePage, pageShown } from './office/office';
 import { Messages } from './messages/messages';
 import { ContactSearch } from './outbound/find';
-import { Callbacks, Campaigns, RecordCard } from './outbound/outbound';
+import { Callbacks, Campaigns } from './outbound/outbound';
+import { RecordCards } from './outbound/recordcard';
 import { Queues } from './queues/queues';
 import { Recordings } from './recordings/recordings';
 import { Ring } from './ring/ring';
@@ -49,7 +50,7 @@ function Desktop() {
         <main id="main" class={css['main']} tabIndex={-1}>
           <Notice />
           <Leaving />
-          <RecordCard />
+          <RecordCards />
           {shown.value === 'ring' && <Ring />}
           {shown.value === 'call' && <CallCard />}
           {shown.value === 'wrapup' && <Wrapup key={state.value.wrapup?.id} />}

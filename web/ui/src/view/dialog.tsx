@@ -1,7 +1,7 @@
 // A modal dialog of the browser's own: focus stays inside, Escape closes, focus returns.
 
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { text } from '../text/en';
 import { Icon } from './parts/icon';
 import { quiet } from './parts/parts';
@@ -9,14 +9,18 @@ import css from './dialog.module.css';
 
 export function Dialog({ title, lead, close, children, testid }: { title: string; lead: string; close: () => void; children: ComponentChildren; testid: string }) {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  const gone = useRef(false);
+  useLayoutEffect(() => { // open as soon as it is there: a key pressed next is the dialog's
     const d = ref.current;
     if (d !== null && !d.open) d.showModal();
-    return () => d?.close();
+    return () => {
+      gone.current = true; // its close event comes later, when the next dialog of the same place may be open already
+      d?.close();
+    };
   }, []);
   return (
     <dialog
-      ref={ref} class={css['dialog']} aria-labelledby="dialog-title" data-testid={testid} onClose={close}
+      ref={ref} class={css['dialog']} aria-labelledby="dialog-title" data-testid={testid} onClose={() => gone.current || close()}
       onClick={(e) => {
         if (e.target === ref.current) close();
       }}

@@ -103,6 +103,8 @@ export interface Callback {
   /** Assignee alone is offered it, until Fallback when there is one. */
   assignee?: string;
   fallback?: string;
+  /** FallbackSeconds after it is due anybody of the queue may have it; 0: only the assignee. */
+  fallback_seconds?: number;
   /** is offered it first, when free */
   preferred?: string;
   /** the place in the queue */
@@ -118,6 +120,8 @@ export interface Callback {
   attempts: number;
   /** of attempts */
   limit: number;
+  /** RetrySeconds lie between two attempts. */
+  retry_seconds?: number;
   /** of the last attempt: a cause code, or "reached" */
   result?: string;
   created: string;
@@ -1308,6 +1312,8 @@ export interface Snapshot {
   /** of the call */
   handling?: Handling;
   variables?: Variable[];
+  /** Records are those of campaigns the agent has before them and has not closed; the one whose call is not over is the last. */
+  records?: CampaignRecord[];
 }
 
 /** StateRequest asks for another state of an agent. */

@@ -6,13 +6,13 @@ import { bar, barred, busy, campaigns, dropList, lists, look, more, move, next, 
 import { mask } from '../../model/format';
 import { reason, text } from '../../text/en';
 import type { Campaign } from '../../wire/wire';
-import { Dialog } from '../dialog';
 import { Field, Input } from '../parts/field';
-import { card, cls, danger, primary, quiet } from '../parts/parts';
+import { card, cls, primary, quiet } from '../parts/parts';
+import { When } from '../parts/when';
+import { FinishSure } from './finish';
 import { CampaignForm } from './form';
 import css from './campaigns.module.css';
 
-const when = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'short' });
 const EVERY_MS = 3_000;
 
 export function CampaignsPage() {
@@ -69,14 +69,7 @@ function Row({ c, edit }: { c: Campaign; edit: () => void }) {
         <button aria-expanded={isOpen} onClick={() => void open(c.id)} data-testid="campaign-row-records">{isOpen ? t.hideRecords : t.records}</button>
       </div>
       {isOpen && <Records />}
-      {sure.value && (
-        <Dialog title={t.sure(c.setup.name)} lead={t.sureLead} close={() => (sure.value = false)} testid="campaign-sure">
-          <div class={css['buttons']}>
-            <button class={danger} onClick={() => { sure.value = false; void move(c.id, 'finish'); }} data-testid="campaign-sure-yes">{t.sureYes}</button>
-            <button onClick={() => (sure.value = false)}>{t.sureNo}</button>
-          </div>
-        </Dialog>
-      )}
+      {sure.value && <FinishSure name={c.setup.name} yes={() => void move(c.id, 'finish')} close={() => (sure.value = false)} />}
     </li>
   );
 }
@@ -93,9 +86,9 @@ function Records() {
             <tr key={r.id} data-testid="campaign-record">
               <td>{r.row}</td>
               <td>{r.name === '' ? mask(r.numbers[0]?.number ?? '') : r.name}</td>
-              <td>{t.recordStates[r.state]}{r.next === undefined ? '' : `, ${when.format(new Date(r.next))}`}</td>
+              <td>{t.recordStates[r.state]}{r.next !== undefined && <>, <When at={r.next} /></>}</td>
               <td>{r.result === undefined || r.result === '' ? '' : reason(r.result)}</td>
-              <td>{r.history.map((h) => <div key={h.time}>{when.format(new Date(h.time))}: {mask(h.number)}, {h.result.replaceAll('_', ' ')}{h.agent === undefined ? '' : `, ${h.agent}`}</div>)}</td>
+              <td>{r.history.map((h) => <div key={h.time}><When at={h.time} />: {mask(h.number)}, {h.result.replaceAll('_', ' ')}{h.agent === undefined ? '' : `, ${h.agent}`}</div>)}</td>
             </tr>
           ))}
         </tbody>
@@ -143,7 +136,7 @@ function Lists() {
       <ul class={css['list']}>
         {lists.value.map((l) => (
           <li key={l.id} class={css['head']} data-testid="list-row">
-            <span><strong>{l.name}</strong> <span class={css['soft']}>{t.contacts(l.contacts)} · {when.format(new Date(l.created))}</span></span>
+            <span><strong>{l.name}</strong> <span class={css['soft']}>{t.contacts(l.contacts)} · <When at={l.created} /></span></span>
             <button class={quiet} disabled={busy.value} onClick={() => void dropList(l.id)} aria-label={`${t.drop}: ${l.name}`}>{t.drop}</button>
           </li>
         ))}

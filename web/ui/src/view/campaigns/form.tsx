@@ -12,16 +12,15 @@ import { campaignModeValues } from '../../wire/wire';
 import { Dialog } from '../dialog';
 import { Field, Input } from '../parts/field';
 import { primary } from '../parts/parts';
+import { here, Zone } from '../parts/zone';
 import css from './campaigns.module.css';
-
-const zones = Intl.supportedValuesOf('timeZone');
 
 /** The numbers of a request, which are typed as text. */
 type NumberName = 'attempts' | 'retry_seconds' | 'ring_seconds' | 'cap_percent' | 'wait_ms' | 'max_calls';
 
 function fresh(): CampaignRequest {
   return {
-    name: '', mode: 'preview', list: lists.value[0]?.id ?? '', queue: queues.value[0]?.id ?? '', zone: Intl.DateTimeFormat().resolvedOptions().timeZone, from: '08:00', till: '20:00',
+    name: '', mode: 'preview', list: lists.value[0]?.id ?? '', queue: queues.value[0]?.id ?? '', zone: here, from: '08:00', till: '20:00',
     attempts: 3, retry_seconds: 3600, ring_seconds: 25, cap_percent: 3, wait_ms: 2000, max_calls: 0,
   };
 }
@@ -77,8 +76,7 @@ export function CampaignForm({ campaign, close }: { campaign: Campaign | null; c
         </Field>
         <Input label={t.from} name="from" type="time" value={r.from ?? ''} set={(from) => set({ from })} fault={bad['from']} />
         <Input label={t.till} name="till" type="time" value={r.till ?? ''} set={(till) => set({ till })} fault={bad['till']} />
-        <Input label={t.zone} name="zone" type="text" list="campaign-zones" value={r.zone ?? ''} set={(zone) => set({ zone })} fault={bad['zone']} />
-        <datalist id="campaign-zones">{zones.map((z) => <option key={z} value={z} />)}</datalist>
+        <Zone label={t.zone} value={r.zone ?? ''} set={(zone) => set({ zone })} fault={bad['zone']} />
         {number('attempts', t.attempts)}
         {number('retry_seconds', t.retry)}
         {number('ring_seconds', t.ring)}

@@ -4,6 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { calls, look, looking, next, trouble } from '../../intent/history';
 import { entryPoints } from '../../intent/outbound';
+import { aboutCall } from '../../model/callback';
 import { clock as write, mask } from '../../model/format';
 import { now, queueName } from '../../model/store';
 import { reason, text } from '../../text/en';
@@ -11,12 +12,8 @@ import type { Call } from '../../wire/wire';
 import { CallbackForm } from '../outbound/form';
 import { Icon } from '../parts/icon';
 import { card, cls, quiet } from '../parts/parts';
+import { When } from '../parts/when';
 import css from '../campaigns/campaigns.module.css';
-
-const when = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
-
-/** customer is the number on the far side. */
-const customer = (c: Call): string => (c.direction === 'inbound' ? c.from : c.to);
 
 export function HistoryPage() {
   const t = text.history;
@@ -36,13 +33,13 @@ export function HistoryPage() {
             <tbody>
               {calls.value.map((c) => (
                 <tr key={c.id} data-testid="history-row" data-call={c.id}>
-                  <td>{when.format(new Date(c.created))}</td>
+                  <td><When at={c.created} /></td>
                   <td>{t.ways[c.direction]}</td>
-                  <td>{c.from_name ?? ''} {mask(customer(c))}</td>
+                  <td>{c.from_name ?? ''} {mask(aboutCall(c).number)}</td>
                   <td>{queueName(c.queue)}</td>
                   <td>{c.answered === undefined ? '–' : write((c.ended === undefined ? now.value : Date.parse(c.ended)) - Date.parse(c.answered))}</td>
                   <td>{c.state === 'ended' ? (t.causes[c.cause ?? ''] ?? reason(c.cause ?? '')) : t.running}</td>
-                  <td>{entryPoints.value.length > 0 && <button class={quiet} onClick={() => (again.value = c)} aria-label={`${t.callBack}: ${c.from_name ?? mask(customer(c))}`} data-testid="history-callback">{t.callBack}</button>}</td>
+                  <td>{entryPoints.value.length > 0 && <button class={quiet} onClick={() => (again.value = c)} aria-label={`${t.callBack}: ${c.from_name ?? mask(aboutCall(c).number)}`} data-testid="history-callback">{t.callBack}</button>}</td>
                 </tr>
               ))}
             </tbody>
@@ -50,7 +47,7 @@ export function HistoryPage() {
         </div>
       )}
       {next.value !== '' && <button onClick={() => void look(true)} disabled={looking.value}>{t.more}</button>}
-      {again.value !== null && <CallbackForm callback={null} about={{ number: customer(again.value), name: again.value.from_name ?? '', queue: again.value.queue ?? '', call: again.value.id }} close={() => (again.value = null)} />}
+      {again.value !== null && <CallbackForm callback={null} about={aboutCall(again.value)} close={() => (again.value = null)} />}
     </section>
   );
 }

@@ -3,12 +3,13 @@
 import { useSignal } from '@preact/signals';
 import { found, findContacts, trouble } from '../../intent/contacts';
 import { entryPoints } from '../../intent/outbound';
+import type { About } from '../../model/callback';
 import { mask } from '../../model/format';
 import { agent } from '../../model/store';
 import { text } from '../../text/en';
 import { Icon } from '../parts/icon';
 import { card, cls, quiet } from '../parts/parts';
-import { CallbackForm, type About } from './form';
+import { CallbackForm } from './form';
 import css from './outbound.module.css';
 
 export function ContactSearch() {
@@ -33,9 +34,9 @@ export function ContactSearch() {
           <li key={`${m.list}.${m.row}`} data-testid="contact">
             <strong>{m.name}</strong> <span class={css['soft']}>{m.list_name}</span>
             <div class={css['buttons']}>
-              {m.numbers.map((n) => (
+              {m.numbers.map((n, i) => (
                 <button
-                  key={n.number} class={quiet} disabled={entryPoints.value.length === 0 || queue === ''} data-testid="contact-callback"
+                  key={i} class={quiet} disabled={entryPoints.value.length === 0 || queue === ''} data-testid="contact-callback"
                   onClick={() => (about.value = { number: n.number, name: m.name, queue })}
                 ><Icon name="clock" size={18} />{t.callBack} {mask(n.number)} {n.medium ?? ''}</button>
               ))}

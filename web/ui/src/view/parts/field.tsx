@@ -24,6 +24,8 @@ interface InputProps {
   set: (v: string) => void;
   fault?: string | undefined;
   list?: string;
+  placeholder?: string;
+  min?: number;
   required?: boolean;
   minLength?: number;
   maxLength?: number;

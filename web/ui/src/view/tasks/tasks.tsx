@@ -2,7 +2,7 @@
 // folded, a ring stands at the bottom right.
 
 import { signal, useSignal } from '@preact/signals';
-import { callbacks, entryPoints, record } from '../../intent/outbound';
+import { callbacks, entryPoints } from '../../intent/outbound';
 import { seconds } from '../../model/format';
 import { kindOf, lines, who } from '../../model/offer';
 import { counted, found, PAGE } from '../../model/requests';
@@ -27,7 +27,7 @@ function fold(on: boolean): void {
 function all(): Task[] {
   const t = text.tasks;
   const o = state.value.offer;
-  return tasks(o?.auto === true ? null : o, callbacks.value, record.value, state.value.me, queueName, (what, name, queue) => t.title1(t.what[what], name, queue));
+  return tasks(o?.auto === true ? null : o, callbacks.value, state.value.records, state.value.me, queueName, (what, name, queue) => t.title1(t.what[what], name, queue));
 }
 
 export function Tasks() {
