@@ -40,6 +40,7 @@ type actor struct {
 
 	marks []wire.TimelineMark
 
+	secrets atomic.Pointer[map[string]string] // secure variables, likewise; the map never changes
 	snap    atomic.Pointer[wire.Call]         // the newest picture, for readers
 	parties atomic.Pointer[map[string]*gauge] // of the legs in the room, likewise
 

@@ -75,6 +75,9 @@ type Deps struct {
 	// Capacity says whether the machine has room for one more call; nil: always. Its error is a *problem.Error.
 	Capacity func() error
 	Now      func() time.Time // nil: time.Now
+	// Secret says whether a variable is secure: its value is handed to the contact centre alone (Secrets), and
+	// stands in no picture of the call, no event and no recording; nil: none is. It must not wait.
+	Secret func(name string) bool
 	// Prompt opens an announcement by its name; nil: there are none. Its error is a *problem.Error.
 	Prompt func(name string) (media.Source, error)
 }
@@ -130,6 +133,9 @@ func (b *Board) SetQueueOf(f func(to string) (string, error)) { b.deps.QueueOf =
 // SetPrompt gives the Board its announcements; see Deps.Prompt. Once at start-up.
 func (b *Board) SetPrompt(f func(name string) (media.Source, error)) { b.deps.Prompt = f }
 
+// SetSecret gives the Board its secure variables; see Deps.Secret. Once at start-up.
+func (b *Board) SetSecret(f func(name string) bool) { b.deps.Secret = f }
+
 // NewCall is an outbound call to place, or an empty one to attach legs to when To is empty.
 type NewCall struct {
 	ID                 string // empty: a fresh one; otherwise one that was never used
@@ -183,15 +189,17 @@ func (b *Board) Create(ctx context.Context, n NewCall) (wire.Call, error) {
 	if err := checkVariables(n.Variables); err != nil {
 		return wire.Call{}, err
 	}
+	open, secret := b.apart(n.Variables)
 	a, err := b.open(wire.Call{
 		ID: n.ID, Queue: n.Queue, Direction: wire.Outbound, Trunk: n.Trunk, From: n.From, FromName: n.FromName, To: n.To,
-		ClientRef: n.ClientRef, Variables: n.Variables, Tones: n.Tones, DTMFRelay: n.DTMFRelay, RecordingPolicy: n.RecordingPolicy,
+		ClientRef: n.ClientRef, Variables: open, Tones: n.Tones, DTMFRelay: n.DTMFRelay, RecordingPolicy: n.RecordingPolicy,
 	})
 	if err != nil {
 		return wire.Call{}, err
 	}
 	var c wire.Call
 	if err := a.do(ctx, func() error {
+		a.secrets.Store(&secret)
 		c = a.snapshot()
 		a.publish("call.created", n.Actor, c)
 		return nil

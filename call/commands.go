@@ -223,54 +223,6 @@ func (b *Board) PatchCall(ctx context.Context, callID string, p wire.CallPatch, 
 	return c, err
 }
 
-// checkVariables refuses more than a call may carry: they are in each of its events and in its recordings.
-func checkVariables(vars map[string]string) error {
-	size := 0
-	for name, value := range vars {
-		size += len(name) + len(value)
-	}
-	if size <= wire.MaxVariables {
-		return nil
-	}
-	p := problem.New(http.StatusUnprocessableEntity, "variables_too_large", "the call's variables have %d bytes, with their names", size)
-	p.Limit, p.Use = wire.MaxVariables, size
-	return p
-}
-
-// SetVariables merges variables into a call; an empty value removes one. The error is a problem, 422 where they
-// become too large; then all are as they were.
-func (b *Board) SetVariables(ctx context.Context, callID string, vars map[string]string, actorName string) (wire.Call, error) {
-	a, err := b.call(callID)
-	if err != nil {
-		return wire.Call{}, err
-	}
-	var c wire.Call
-	err = a.do(ctx, func() error {
-		merged := make(map[string]string, len(a.call.Variables)+len(vars))
-		for k, v := range a.call.Variables {
-			merged[k] = v
-		}
-		for k, v := range vars {
-			if v == "" {
-				delete(merged, k)
-			} else {
-				merged[k] = v
-			}
-		}
-		if err := checkVariables(merged); err != nil {
-			return err
-		}
-		a.call.Variables = merged
-		if a.rec != nil {
-			a.rec.SetVariables(merged)
-		}
-		c = a.snapshot()
-		a.publish("call.changed", actorName, c)
-		return nil
-	})
-	return c, err
-}
-
 // Leg is a leg as it is now.
 func (b *Board) Leg(lid string) (wire.Leg, error) {
 	a, err := b.lookup(b.legs, "leg", lid)

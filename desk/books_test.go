@@ -22,7 +22,7 @@ func TestAskedWhileTheConfigurationChanges(t *testing.T) {
 			wg.Go(func() {
 				seen := map[string]bool{}
 				for range 300 {
-					c := r.ForAgents(wire.Call{From: "+38641123456", Variables: map[string]string{"pin": "1234"}}).(wire.Call)
+					c := r.Veil().Show(wire.Call{From: "+38641123456", Variables: map[string]string{"pin": "1234"}}, false).(wire.Call)
 					if c.From != "+38641123456" && c.From != "••••••••3456" || len(c.Variables) != 0 {
 						t.Errorf("%+v", c)
 					}

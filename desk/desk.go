@@ -60,6 +60,8 @@ type Plane interface {
 	DialLeg(ctx context.Context, callID string, req call.DialRequest, role wire.Role, actor string) (wire.Leg, error)
 	StopPlay(ctx context.Context, legID, playID, actor string) error
 	Call(id string) (wire.Call, error)
+	// Secrets are the values of secure variables that came with a call. It does not wait.
+	Secrets(callID string) map[string]string
 	Create(ctx context.Context, n call.NewCall) (wire.Call, error)
 	Beep(ctx context.Context, legID, actor string) error
 }
@@ -370,11 +372,13 @@ func (d *Desk) ask(ctx context.Context, in floor.Input, then func()) error {
 // fall out of the ring all the same, the calls we know are read afresh.
 func (d *Desk) listen(ctx context.Context) {
 	cursor := d.cursor
+	seen := gathered{}
 	var events []wire.Event
 	for {
 		var err error
 		events, err = d.deps.Bus.After(ctx, cursor, events[:0], 256)
 		if errors.Is(err, event.ErrExpired) {
+			clear(seen)
 			cursor = d.deps.Bus.Last()
 			d.deps.Log.Error("desk lost events", "cursor", cursor)
 			d.post(letter{then: d.resync})
@@ -385,7 +389,11 @@ func (d *Desk) listen(ctx context.Context) {
 		}
 		for _, e := range events {
 			cursor = e.Seq
-			if in := input(e); in != nil {
+			in := input(e)
+			if c, ok := e.Data.(wire.Call); ok {
+				in = d.variablesOf(seen, e, c, in)
+			}
+			if in != nil {
 				d.enter(ctx, e.CallID, in)
 			}
 		}
@@ -426,8 +434,6 @@ func input(e wire.Event) floor.Input {
 		switch e.Type {
 		case "call.created":
 			return floor.CallCreated{Call: data, Actor: e.Actor}
-		case "call.changed":
-			return floor.CallChanged{Call: data, Actor: e.Actor}
 		case "call.ended":
 			return floor.CallEnded{ID: data.ID, Cause: data.Cause}
 		}

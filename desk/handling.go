@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/cordboard/cordboard/desk/floor"
+	"github.com/cordboard/cordboard/desk/veil"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -147,9 +148,8 @@ func (d *Desk) CancelWrapup(ctx context.Context, wrapupID, actor string) (wire.W
 	return d.changeWrapup(ctx, wrapupID, floor.CancelCountdown{Wrapup: wrapupID, Actor: actor})
 }
 
-// ForAgents is an object as agents may see it: numbers masked and secure variables left out, as configured.
-// It does not wait.
-func (d *Desk) ForAgents(v any) any { return d.books.Load().ForAgents(v) }
+// Veil is what of the API's objects who may see, by the configuration in force. It does not wait.
+func (d *Desk) Veil() *veil.Policy { return d.books.Load().Veil() }
 
 // Stats counts.
 func (d *Desk) Stats() (s floor.Stats) {

@@ -577,7 +577,7 @@ func TestW13_W14_W15_W16_W17_W20_Ring(t *testing.T) {
 	configured(t, cfg, func(t *testing.T, r *rig) {
 		r.ready("ana")
 		call := r.ring("100")
-		o := r.offered("ana")
+		o := r.Veil().Show(r.offered("ana"), false).(wire.Offer)
 		if o.From != "••••••••3456" || len(o.Variables) != 3 || o.Variables[0].Label != "Label of one" {
 			t.Fatalf("%+v", o)
 		}
@@ -594,7 +594,7 @@ func TestW13_W14_W15_W16_W17_W20_Ring(t *testing.T) {
 			}
 		}
 		c, _ := r.plane.Call(call)
-		if m := r.ForAgents(c).(wire.Call); m.From != "••••••••3456" || c.From == m.From {
+		if m := r.Veil().Show(c, false).(wire.Call); m.From != "••••••••3456" || c.From == m.From {
 			t.Fatalf("%q of %q", m.From, c.From)
 		}
 	})

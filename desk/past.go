@@ -11,6 +11,7 @@ import (
 	"github.com/cordboard/cordboard/desk/journal"
 	"github.com/cordboard/cordboard/desk/ledger"
 	"github.com/cordboard/cordboard/desk/tally"
+	"github.com/cordboard/cordboard/desk/veil"
 	"github.com/cordboard/cordboard/internal/id"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -287,9 +288,9 @@ func (f *RecordFilter) show(j journal.Journal) wire.CallRecord {
 		r.Line = j.From
 	}
 	if !f.Whole {
-		r.Customer, r.Masked = floor.Mask(r.Customer), true
+		r.Customer, r.Masked = veil.Mask(r.Customer), true
 		if r.Name != "" && strings.Trim(floor.Normalize(r.Name), "+0123456789") == "" {
-			r.Name = floor.Mask(r.Name) // callers without a name have their number for one
+			r.Name = veil.Mask(r.Name) // callers without a name have their number for one
 		}
 	}
 	for _, w := range j.Waits {

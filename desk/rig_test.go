@@ -33,6 +33,7 @@ type plane struct {
 	// numbers say what becomes of a dialled number: "answer", a cause, or nothing: it rings.
 	numbers map[string]string
 	dialled int
+	secrets map[string]map[string]string // secure variables by call
 }
 
 func (p *plane) note(op, id string) error {
@@ -201,6 +202,12 @@ func (p *plane) SetVariables(_ context.Context, callID string, vars map[string]s
 		}
 	}
 	return p.Call(callID)
+}
+
+func (p *plane) Secrets(callID string) map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.secrets[callID]
 }
 
 func (p *plane) Beep(_ context.Context, legID, _ string) error { return p.note("beep", legID) }

@@ -180,6 +180,7 @@ func (n *node) buildDesk() error {
 	}
 	n.board.SetAdmit(n.desk.Admit)
 	n.board.SetQueueOf(n.desk.QueueOf)
+	n.board.SetSecret(func(name string) bool { return n.desk.Veil().Secure(name) })
 	return nil
 }
 

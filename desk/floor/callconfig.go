@@ -65,22 +65,3 @@ func (h Handling) validate(queues map[string]bool) error {
 	}
 	return nil
 }
-
-// mask hides all but the last four digits of a customer's number, where that is the policy (W17).
-func (h Handling) mask(number string) string {
-	if !h.MaskNumbers {
-		return number
-	}
-	return Mask(number)
-}
-
-func (f *Floor) mask(number string) string { return f.cfg.Handling.mask(number) }
-
-// Mask hides all but the last four characters of a number.
-func Mask(number string) string {
-	r := []rune(number)
-	for i := range max(0, len(r)-4) {
-		r[i] = '•'
-	}
-	return string(r)
-}

@@ -23,7 +23,9 @@ const (
 type CallCreated struct {
 	Call  wire.Call
 	Actor string
-	Route *wire.Routed // what its routing hook chose, nil: it was not asked
+	// Secrets are its secure variables, which the call's picture never has.
+	Secrets map[string]string
+	Route   *wire.Routed // what its routing hook chose, nil: it was not asked
 }
 
 // CallEnded is the end of a call.
@@ -75,6 +77,7 @@ func (in CallCreated) step(f *Floor) error {
 	}
 	c := contact.Contact{ID: in.Call.ID, From: in.Call.From, FromName: in.Call.FromName, To: in.Call.To, Customer: customerLeg(in.Call)}
 	take(&c, in.Call.Variables, in.Actor)
+	take(&c, in.Secrets, in.Actor)
 	if in.Call.Direction == wire.Outbound {
 		f.placed(c, in.Actor)
 		return nil

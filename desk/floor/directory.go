@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cordboard/cordboard/desk/veil"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -17,10 +18,11 @@ type Directory struct {
 	agents  map[string]Agent
 	numbers map[string]Number
 	version int
+	veil    *veil.Policy
 }
 
 func newDirectory(cfg Config, version int) *Directory {
-	d := &Directory{cfg: cfg, version: version, agents: map[string]Agent{}, numbers: map[string]Number{}}
+	d := &Directory{cfg: cfg, version: version, agents: map[string]Agent{}, numbers: map[string]Number{}, veil: cfg.veil()}
 	for _, a := range cfg.Agents {
 		d.agents[a.ID] = a
 	}
@@ -43,6 +45,28 @@ func NewDirectory(cfg Config) *Directory { return newDirectory(cfg.withDefaults(
 
 // Directory is that of the configuration in force.
 func (f *Floor) Directory() *Directory { return f.dir }
+
+// Veil is what of the API's objects who may see.
+func (d *Directory) Veil() *veil.Policy { return d.veil }
+
+// veil is what a configuration hides.
+func (c Config) veil() *veil.Policy {
+	v := veil.Config{Numbers: c.Handling.MaskNumbers}
+	for _, d := range c.Handling.Variables {
+		if d.Secure {
+			v.Secure = append(v.Secure, d.Name)
+		}
+	}
+	ours := map[string]bool{}
+	for _, n := range c.Numbers {
+		ours[Normalize(n.Number)] = true
+	}
+	for _, e := range c.Callbacks.EntryPoints {
+		ours[Normalize(e.Number)] = true
+	}
+	v.Ours = func(number string) bool { return ours[Normalize(number)] }
+	return veil.New(v)
+}
 
 // Live is how many contacts there are.
 func (f *Floor) Live() int { return len(f.state.Contacts) }
@@ -118,38 +142,4 @@ func (d *Directory) AgentNames() (out [][2]string) {
 		out = append(out, [2]string{a.ID, a.Name})
 	}
 	return out
-}
-
-// ForAgents is an object as agents may see it: customers' numbers masked where that is the policy, and secure
-// variables left out.
-func (d *Directory) ForAgents(v any) any {
-	h := d.cfg.Handling
-	switch x := v.(type) {
-	case wire.Call:
-		if x.Direction == wire.Outbound {
-			x.To = h.mask(x.To)
-		} else {
-			x.From = h.mask(x.From)
-		}
-		x.Legs = slices.Clone(x.Legs)
-		for i := range x.Legs {
-			x.Legs[i] = d.ForAgents(x.Legs[i]).(wire.Leg)
-		}
-		x.Variables = maps.Clone(x.Variables)
-		maps.DeleteFunc(x.Variables, func(name, _ string) bool { v, _ := h.definition(name); return v.Secure })
-		return x
-	case wire.ContactMatch:
-		x.Numbers = slices.Clone(x.Numbers)
-		for i := range x.Numbers {
-			x.Numbers[i].Number = h.mask(x.Numbers[i].Number)
-		}
-		return x
-	case wire.Leg:
-		if x.Role == wire.RoleCustomer {
-			x.Address = h.mask(x.Address)
-		}
-		return x
-	default:
-		return v
-	}
 }

@@ -240,7 +240,7 @@ func (f *Floor) handling(c contact.Contact) wire.Handling {
 		if c.Outbound {
 			far = c.To
 		}
-		add(wire.Participant{Role: wire.PartyCustomer, LegID: c.Customer, Name: c.FromName, Number: f.mask(far)})
+		add(wire.Participant{Role: wire.PartyCustomer, LegID: c.Customer, Name: c.FromName, Number: far})
 	} else {
 		t := c.Left
 		h.PostCallSince = &t

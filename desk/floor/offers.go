@@ -175,7 +175,7 @@ func (f *Floor) wireOffer(o offer.Offer) wire.Offer {
 	w := wire.Offer{
 		Kind: f.kindOf(o, c), Links: f.ringLinks(rule, o, c), NoDecline: rule.NoDecline,
 		Consult: o.Consult, Variables: f.popover(o, c),
-		ID: o.ID, CallID: o.Call, Agent: o.Agent, Queue: o.Queue, State: o.State, From: f.mask(c.From),
+		ID: o.ID, CallID: o.Call, Agent: o.Agent, Queue: o.Queue, State: o.State, From: c.From,
 		FromName: c.FromName, To: c.To, Queued: c.Place.Entered, Created: o.Created, Deadline: o.Deadline, Attempt: o.Attempt,
 		Class: int(c.Place.Class),
 	}

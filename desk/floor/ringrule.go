@@ -168,7 +168,7 @@ func (f *Floor) ringLinks(r RingRule, o offer.Offer, c contact.Contact) []wire.O
 				}
 				return c.Variables[name].Text
 			}
-			return map[string]string{"number": f.mask(customerOf(c)), "name": c.FromName, "call": c.ID, "queue": o.Queue, "agent": o.Agent}[word]
+			return map[string]string{"number": f.dir.Veil().Number(customerOf(c)), "name": f.dir.Veil().Name(c.FromName), "call": c.ID, "queue": o.Queue, "agent": o.Agent}[word]
 		})})
 	}
 	return out

@@ -321,7 +321,7 @@ func (f *Floor) Wall() wire.Wall {
 			far, dir = c.To, wire.Outbound
 		}
 		k := wire.WallCall{
-			CallID: c.ID, State: f.stateOf(c), Direction: dir, Number: f.mask(far), Name: c.FromName, Queue: c.Queue,
+			CallID: c.ID, State: f.stateOf(c), Direction: dir, Number: far, Name: c.FromName, Queue: c.Queue,
 			Agent: c.Agent, Entered: timeOrNil(c.Place.Entered), Since: timeOrNil(c.Since), Supervisors: []wire.Supervision{},
 		}
 		for _, s := range c.Watchers {

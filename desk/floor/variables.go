@@ -208,18 +208,19 @@ func (in SetVariable) step(f *Floor) error {
 	return nil
 }
 
-// CallChanged is a call whose own variables may have been changed by a program.
+// CallChanged says which of a call's own variables a program has changed; an empty value is one it has taken away.
 type CallChanged struct {
-	Call  wire.Call
+	ID    string
+	Vars  map[string]string
 	Actor string
 }
 
 func (in CallChanged) step(f *Floor) error {
-	c, ok := f.state.Contacts[in.Call.ID]
-	if !ok || in.Actor == Actor {
+	c, ok := f.state.Contacts[in.ID]
+	if !ok {
 		return nil
 	}
-	if take(&c, in.Call.Variables, in.Actor) {
+	if take(&c, in.Vars, in.Actor) {
 		f.setContact(c)
 		f.publish("variables.changed", c.ID, in.Actor, f.variables(c))
 	}

@@ -234,7 +234,6 @@ func getMe(q *request) error {
 	snap.Records = d.RecordsOf(id)
 	if callID != "" {
 		if c, err := q.s.deps.Calls.Call(callID); err == nil { // it may have been forgotten meanwhile
-			c = q.shown(c)
 			snap.Call = &c
 			if h, err := d.Handling(c.ID); err == nil {
 				snap.Handling = &h

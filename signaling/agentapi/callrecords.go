@@ -248,7 +248,7 @@ func getCallRecordsExport(q *request) error {
 	if err := q.auditPast("call_records.exported"); err != nil {
 		return err
 	}
-	return t.close(d.EachCallRecord(q.ctx(), f, t.add))
+	return t.close(d.EachCallRecord(q.ctx(), f, func(r wire.CallRecord) error { return t.add(q.show(r).(wire.CallRecord)) }))
 }
 
 var recordColumns = []string{

@@ -147,9 +147,6 @@ func getCalls(q *request) error {
 		out.Items = out.Items[:n]
 		out.Next = out.Items[n-1].ID
 	}
-	for i := range out.Items {
-		out.Items[i] = q.shown(out.Items[i])
-	}
 	return q.reply(http.StatusOK, out)
 }
 
@@ -159,7 +156,7 @@ func getCall(q *request) error {
 		return err
 	}
 	q.header("ETag", tagOf(c.Variables))
-	return q.reply(http.StatusOK, q.shown(c))
+	return q.reply(http.StatusOK, c)
 }
 
 func patchCall(q *request) error {

@@ -177,13 +177,7 @@ func getContacts(q *request) error {
 	if utf8.RuneCountInString(text) < 2 || utf8.RuneCountInString(text) > 100 {
 		return invalidQuery("text", "say at least two letters of a name, or three digits of a number")
 	}
-	found := list(d.SearchContacts(text, n))
-	if !q.all() {
-		for i, m := range found {
-			found[i] = d.ForAgents(m).(wire.ContactMatch)
-		}
-	}
-	return q.reply(http.StatusOK, wire.ContactMatches{Items: found})
+	return q.reply(http.StatusOK, wire.ContactMatches{Items: list(d.SearchContacts(text, n))})
 }
 
 func deleteList(q *request) error {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/desk"
+	"github.com/cordboard/cordboard/desk/veil"
 	"github.com/cordboard/cordboard/internal/audit"
 	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/media"
@@ -126,7 +127,7 @@ type Handler interface {
 	Variable(callID, name string) (wire.Variable, error)
 	SetVariable(ctx context.Context, callID, name string, r wire.VariableRequest, actor string) (wire.Variable, error)
 	CancelWrapup(ctx context.Context, wrapupID, actor string) (wire.Wrapup, error)
-	ForAgents(v any) any
+	Veil() *veil.Policy
 }
 
 // Recordings is what the API reads of the recorder; *recorder.Recorder is it.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/desk"
+	"github.com/cordboard/cordboard/desk/veil"
 	"github.com/cordboard/cordboard/internal/audit"
 	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/internal/id"
@@ -40,6 +41,12 @@ var (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// What some may not see: the customer's number and the value of a secure variable.
+const (
+	theNumber = "+38641987654"
+	theSecret = "4711-secret"
+)
 
 // The cast: alice is in a call with a customer, bob is not.
 var (
@@ -67,9 +74,9 @@ func newFakeCalls() *fakeCalls {
 	at := epoch
 	return &fakeCalls{
 		call: wire.Call{
-			ID: callID, State: wire.CallConnected, Direction: wire.Inbound, From: "+38612345678", To: "100", Room: roomID,
+			ID: callID, State: wire.CallConnected, Direction: wire.Inbound, From: theNumber, To: "100", Room: roomID,
 			Recording: recID, Tones: wire.TonesOff, DTMFRelay: wire.RelayNone, Created: at, Answered: &at, Variables: map[string]string{"order": "17"}, Legs: []wire.Leg{
-				{ID: customer, CallID: callID, Kind: wire.LegSIP, State: wire.LegConnected, Direction: wire.Inbound, Role: wire.RoleCustomer, Created: at},
+				{ID: customer, CallID: callID, Address: theNumber, Kind: wire.LegSIP, State: wire.LegConnected, Direction: wire.Inbound, Role: wire.RoleCustomer, Created: at},
 				{ID: aliceLeg, CallID: callID, Kind: wire.LegWebRTC, State: wire.LegConnected, Direction: wire.Inbound, Role: wire.RoleAgent, Agent: "alice", Created: at, Answered: &at},
 			},
 		},
@@ -280,6 +287,7 @@ func (f *fakeCalls) SetMatrix(ctx context.Context, rid string, cells []wire.Matr
 func theRecording(s wire.RecordingState) wire.Recording {
 	return wire.Recording{
 		ID: recID, CallID: callID, State: s, Agent: "alice", Agents: []string{"alice"}, Started: epoch,
+		From: theNumber, To: "100", Variables: map[string]string{"order": "17", "pin": theSecret},
 		Tracks: []wire.Track{{ID: "customer-1", LegID: customer, Role: wire.RoleCustomer, Codec: "opus", Object: "customer-1.ogg"}}, Gaps: []wire.Gap{},
 	}
 }
@@ -334,7 +342,7 @@ type fakeDesk struct {
 	outbound
 	pastFake
 	refuse string // a control
-	mask   bool
+	veil   *veil.Policy
 
 	forced   []string // what supervisors did
 	mu       sync.Mutex
@@ -435,7 +443,7 @@ func (d *fakeDesk) gone() []string {
 }
 
 func bobsOffer(s wire.OfferState) wire.Offer {
-	return wire.Offer{ID: offerID, CallID: callID, Agent: "bob", Queue: "sales", State: s, From: "1", To: "2", Queued: epoch, Created: epoch, Deadline: epoch, Attempt: 1}
+	return wire.Offer{ID: offerID, CallID: callID, Agent: "bob", Queue: "sales", State: s, From: theNumber, To: "2", Queued: epoch, Created: epoch, Deadline: epoch, Attempt: 1}
 }
 
 func (d *fakeDesk) Offers(aid string) []wire.Offer {
@@ -763,7 +771,10 @@ func callCause() call.Cause { return call.Cause{Code: call.CauseHangup} }
 // What follows is the desk's handling of calls, as far as the API needs to see it called.
 
 func (d *fakeDesk) handled(callID string) (wire.Handling, error) {
-	return wire.Handling{CallID: callID, State: "connected", Participants: []wire.Participant{}, Controls: map[string]wire.Controls{}}, nil
+	return wire.Handling{
+		CallID: callID, State: "connected", Controls: map[string]wire.Controls{},
+		Participants: []wire.Participant{{Role: wire.PartyCustomer, LegID: customer, Number: theNumber, Side: wire.MainSide}},
+	}, nil
 }
 
 func (d *fakeDesk) Handling(callID string) (wire.Handling, error) { return d.handled(callID) }
@@ -836,13 +847,7 @@ func (d *fakeDesk) CancelWrapup(_ context.Context, wid, _ string) (wire.Wrapup, 
 	return d.Wrapup(wid)
 }
 
-func (d *fakeDesk) ForAgents(v any) any {
-	if c, ok := v.(wire.Call); ok && d.mask {
-		c.From = "hidden"
-		return c
-	}
-	return v
-}
+func (d *fakeDesk) Veil() *veil.Policy { return d.veil }
 
 func (d *fakeDesk) Wall() (wire.Wall, error) { return wire.Wall{Agents: d.Agents()}, nil }
 

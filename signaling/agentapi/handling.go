@@ -2,7 +2,6 @@ package agentapi
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -206,26 +205,4 @@ func (q *request) mayUse(callID, control string) error {
 		return nil
 	}
 	return q.s.deps.Desk.MayControl(callID, q.claims.Agent, control)
-}
-
-// shown is a call as the token may see it.
-func (q *request) shown(c wire.Call) wire.Call {
-	if q.all() || q.s.deps.Desk == nil {
-		return c
-	}
-	return q.s.deps.Desk.ForAgents(c).(wire.Call)
-}
-
-// frameFor is an event as an agent may see it; it is printed anew only where something may be hidden.
-func (s *Server) frameFor(f *filter, e *wire.Event) ([]byte, error) {
-	if f.all || s.deps.Desk == nil {
-		return s.frames.get(e)
-	}
-	switch e.Data.(type) {
-	case wire.Call, wire.Leg:
-		x := *e
-		x.Data = s.deps.Desk.ForAgents(e.Data)
-		return json.Marshal(wire.ServerFrame{Event: &x})
-	}
-	return s.frames.get(e)
 }

@@ -374,6 +374,7 @@ func examples() []example {
 		{"POST /v1/webhooks/{webhook}/replay", "/v1/webhooks/whk_1/replay", `{"seqs":[4]}`, "", 202},
 		{"GET /v1/audit", "/v1/audit?cursor=x", "", "", 422},
 		{"GET /v1/call-records", "/v1/call-records?since=2026-03-01T00:00:00Z&agent=alice&queue=support&number=%2B38641123456&direction=inbound&outcome=answered&limit=20", "", "", 200},
+		{"GET /v1/call-records", "/v1/call-records?number_end=3456", "", "", 200},
 		{"GET /v1/call-records", "/v1/call-records?direction=sideways", "", "", 422},
 		{"GET /v1/call-records/export", "/v1/call-records/export?format=csv&disposition=solved", "", "", 200},
 		{"GET /v1/call-records/export", "/v1/call-records/export?format=json", "", "", 200},

@@ -28,7 +28,7 @@ const (
 
 func theCallback() wire.Callback {
 	return callback.Callback{
-		ID: callbackID, Kind: wire.CallbackVoice, State: wire.CallbackPlanned, Number: "041555555", Name: "Cene Customer", Queue: "main",
+		ID: callbackID, Kind: wire.CallbackVoice, State: wire.CallbackPlanned, Number: theNumber, Name: "Cene Customer", Queue: "main",
 		Assignee: "bob", Agent: "bob", Recording: recID, Limit: 3, Created: epoch, By: "bob", Version: 7, Deadline: epoch.Add(time.Hour),
 	}.Wire()
 }
@@ -38,7 +38,7 @@ func theCampaign() wire.Campaign {
 }
 
 func theRecord() wire.CampaignRecord {
-	return campaign.Record{ID: recordID, Campaign: campaignID, State: wire.RecordPreview, Agent: "bob", Numbers: []wire.ContactNumber{{Number: "041000001"}}, Version: 2}.Wire()
+	return campaign.Record{ID: recordID, Campaign: campaignID, State: wire.RecordPreview, Agent: "bob", Numbers: []wire.ContactNumber{{Number: theNumber}}, Version: 2}.Wire()
 }
 
 func known(id, want, noun string) error {
@@ -163,7 +163,7 @@ func (outbound) Lists() []wire.ContactListing {
 }
 
 func (outbound) SearchContacts(text string, _ int) []wire.ContactMatch {
-	return []wire.ContactMatch{{List: "lst_01", ListName: "Spring", Row: 1, Name: "Ana " + text, Numbers: []wire.ContactNumber{{Number: "041000001"}}}}
+	return []wire.ContactMatch{{List: "lst_01", ListName: "Spring", Row: 1, Name: "Ana " + text, Numbers: []wire.ContactNumber{{Number: theNumber}}}}
 }
 func (outbound) DropList(context.Context, string) error    { return nil }
 func (outbound) Bar(context.Context, []string, bool) error { return nil }

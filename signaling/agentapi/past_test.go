@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/desk"
-	"github.com/cordboard/cordboard/desk/floor"
+	"github.com/cordboard/cordboard/desk/veil"
 	"github.com/cordboard/cordboard/internal/audit"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -41,7 +41,7 @@ func (p *pastFake) record() wire.CallRecord {
 		Recordings: []string{recID},
 	}
 	if !p.asked.Whole {
-		r.Customer, r.Masked = floor.Mask(r.Customer), true
+		r.Customer, r.Masked = veil.Mask(r.Customer), true
 	}
 	return r
 }

@@ -96,14 +96,15 @@ func (q *request) all() bool { return q.claims.Allows(q.route.Grant) }
 // header sets an answer header.
 func (q *request) header(name, value string) { q.w.Header().Set(name, value) }
 
-// reply answers with JSON, or without a body when v is nil.
+// reply answers with JSON, or without a body when v is nil. It is the one way out of every object, and shows of it
+// what the token may see.
 func (q *request) reply(status int, v any) error {
 	if v == nil {
 		q.status = status
 		q.w.WriteHeader(status)
 		return nil
 	}
-	b, err := json.Marshal(v)
+	b, err := json.Marshal(q.show(v))
 	if err != nil {
 		return err
 	}

@@ -404,7 +404,7 @@ func (c *socket) pump(cursor uint64) {
 			if !f.sees(e) {
 				continue
 			}
-			b, err := c.s.frameFor(f, e)
+			b, err := c.s.frames.get(e, c.s.policy(), seesNumbers(claims))
 			if err != nil {
 				c.s.log.Error("event cannot be printed", "event", e.Type, "cause", err)
 				continue
@@ -464,35 +464,4 @@ func (c *socket) watch() {
 			return
 		}
 	}
-}
-
-// frameCache keeps the newest events as printed frames, so that an event is printed once and not once for
-// each socket.
-type frameCache struct {
-	mu   sync.Mutex
-	ring [1024]struct {
-		seq   uint64
-		frame []byte
-	}
-}
-
-func newFrameCache() *frameCache { return &frameCache{} }
-
-// get is the frame of an event. It is shared and must not be changed.
-func (f *frameCache) get(e *wire.Event) ([]byte, error) {
-	slot := &f.ring[e.Seq%uint64(len(f.ring))]
-	f.mu.Lock()
-	if slot.seq == e.Seq && slot.frame != nil {
-		defer f.mu.Unlock()
-		return slot.frame, nil
-	}
-	f.mu.Unlock()
-	b, err := json.Marshal(wire.ServerFrame{Event: e})
-	if err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	slot.seq, slot.frame = e.Seq, b
-	f.mu.Unlock()
-	return b, nil
 }

@@ -73,7 +73,7 @@ type WallCall struct {
 	CallID      string        `json:"call_id"`
 	State       string        `json:"state"` // as in Handling
 	Direction   Direction     `json:"direction"`
-	Number      string        `json:"number"` // the customer's, masked as configured
+	Number      string        `json:"number"` // the customer's
 	Name        string        `json:"name,omitempty"`
 	Queue       string        `json:"queue,omitempty"`
 	Agent       string        `json:"agent,omitempty"`   // in control, or rung at
