@@ -211,6 +211,9 @@ func TestRecordAccess(t *testing.T) {
 		{"its queue", f.token("", "recording:read:queue:sales", "recording:listen:queue:sales"), 200, 200, 1, 200},
 		{"its queue, not to hear", f.token("", "recording:read:queue:sales"), 200, 403, 1, 200},
 		{"another queue", f.token("", "recording:read:queue:service", "recording:listen:queue:service"), 403, 403, 0, 200},
+		{"its agent, by another queue's grants", f.token("alice", "recording:read:queue:service", "recording:listen:queue:service"), 403, 403, 0, 200},
+		{"its agent, to see own and to hear another queue's", f.token("alice", "recording:read:own", "recording:listen:queue:service"), 200, 403, 1, 200},
+		{"its agent, by its queue's grants", f.token("alice", "recording:read:queue:sales", "recording:listen:queue:sales"), 200, 200, 1, 200},
 	} {
 		if w := f.ask(c.token, "GET", path, ""); w.Code != c.see {
 			t.Errorf("%s: sees with status %d", c.name, w.Code)
@@ -223,6 +226,25 @@ func TestRecordAccess(t *testing.T) {
 		}
 		if l := into[wire.RecordingList](t, f.ask(c.token, "GET", "/v1/recordings", ""), 200); len(l.Items) != c.listed {
 			t.Errorf("%s: lists %d", c.name, len(l.Items))
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		token string
+		want  int
+	}{
+		{"its agent, by another queue's grants", f.token("alice", "recording:read:own", "recording:hold:queue:service", "recording:delete:queue:service"), 403},
+		{"its agent, by its queue's grants", f.token("alice", "recording:hold:queue:sales", "recording:delete:queue:sales"), 409},
+	} {
+		into[wire.Recording](t, f.ask(f.token("", "recording:hold"), "POST", path+"/hold", `{"reason":"case 7"}`), 200)
+		for _, try := range []struct{ method, path string }{{"DELETE", path}, {"POST", path + "/erase"}} {
+			if w := f.ask(c.token, try.method, try.path, ""); w.Code != c.want {
+				t.Errorf("%s: %s %s with status %d, want %d", c.name, try.method, try.path, w.Code, c.want)
+			}
+		}
+		released := f.ask(c.token, "POST", path+"/hold", `{"on":false}`).Code == 200
+		if w, err := f.s.deps.Recordings.Get(rec.ID); err != nil || released != (c.want == 409) || (w.Hold == nil) != released {
+			t.Errorf("%s: released %v, %+v, %v", c.name, released, w.Hold, err)
 		}
 	}
 	all := f.token("", "recording:read")

@@ -27,10 +27,15 @@ func (q *request) recordingFor() (Recordings, wire.Recording, error) {
 		return nil, wire.Recording{}, err
 	}
 	w, err := r.Get(q.path("recording"))
-	if err == nil && !q.all() && !ownRecording(w, q.claims.Agent) && !q.serves(w.CallID) && !q.queueAllows(w.Queue) {
+	if err == nil && !q.all() && !q.ownAllows(w) && !q.queueAllows(w.Queue) {
 		err = q.notOwn("recording", w.ID)
 	}
 	return r, w, err
+}
+
+// ownAllows reports whether the token may do this to the agent's own recordings, and the recording is one.
+func (q *request) ownAllows(w wire.Recording) bool {
+	return q.claims.Allows(q.route.Own) && (ownRecording(w, q.claims.Agent) || q.serves(w.CallID))
 }
 
 // queues are the queues whose recordings the token may do this to, by grants like recording:listen:queue:sales.
