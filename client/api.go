@@ -1077,7 +1077,7 @@ func (c *Client) GetRecording(ctx context.Context, recording string, opts ...Opt
 	return one[wire.Recording](ctx, c, "GET", "/v1/recordings/"+escape(recording), nil, nil, opts)
 }
 
-// PostRecordingErase: erase the key of a sealed recording: nobody can open it again.
+// PostRecordingErase: erase the key of a sealed recording: nobody can open it again (202: the rest goes by itself).
 //
 // POST /v1/recordings/{recording}/erase; grant recording:delete.
 func (c *Client) PostRecordingErase(ctx context.Context, recording string, body wire.DeleteRequest, opts ...Option) (wire.Recording, error) {

@@ -58,7 +58,7 @@ func TestRecordToBoth(t *testing.T) {
 	g.awaitArchive(t, "archive.restored")
 	for _, rec := range recs {
 		w := g.await(t, "recording.stored", rec.ID())
-		for _, object := range []string{"customer-1.ogg", manifestName} {
+		for _, object := range []string{"customer-1.ogg", ManifestName} {
 			mine := readFile(t, g.archived(w, object))
 			theirs := readFile(t, filepath.Join(s.Dir, archivetest.Bucket, filepath.FromSlash(folderKey(w)), object))
 			if !bytes.Equal(mine, theirs) {

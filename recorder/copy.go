@@ -97,7 +97,7 @@ func (r *Recorder) makeCopy(ctx context.Context, recID string, pace func(context
 	if err != nil {
 		return err
 	}
-	b, err := readSmall(ctx, r.opener(w), manifestName)
+	b, err := ReadDocument(ctx, r.opener(w), ManifestName)
 	if err != nil {
 		return err
 	}

@@ -23,24 +23,33 @@ const HoldName = "hold.json"
 // custodyName is the folder in the spool with one file for each ward.
 const custodyName = "custody"
 
-// ward is a recording that somebody has decided about: it must not be deleted, or it must. The file is written
-// before anything is done about it, so that a restart goes on where it was.
+// ward is a recording that somebody has decided about: it must not be deleted, or it must, or its key. The file is
+// written before anything is done about it, so that a restart goes on where it was.
 //
 //	free -> held -> releasing -> free
-//	free -> deleting -> gone
+//	free -> erasing -> free
+//	free, erasing -> deleting -> gone
 //
-// A held recording cannot be deleted and one that is being deleted cannot be held: 409.
+// A held recording cannot be deleted nor its key erased, and one to which either happens cannot be held: 409.
 type ward struct {
 	Version   int             `json:"version"` // 1
 	Recording string          `json:"recording"`
 	Hold      *wire.LegalHold `json:"hold,omitempty"`
 	Told      bool            `json:"told,omitempty"` // every archive with the recording knows of the hold
 	Releasing bool            `json:"releasing,omitempty"`
-	Delete    *deletion       `json:"delete,omitempty"`
+	Erase     *order          `json:"erase,omitempty"`
+	Delete    *order          `json:"delete,omitempty"`
+	// Left are archives that have given the recording up and may have parts of it.
+	Left []string `json:"left,omitempty"`
 }
 
-// deletion is the order to delete.
-type deletion struct {
+// free: nothing is decided.
+func (w ward) free() bool {
+	return w.Hold == nil && !w.Releasing && w.Erase == nil && w.Delete == nil && len(w.Left) == 0
+}
+
+// order is what somebody wants to be deleted: the recording, or its key.
+type order struct {
 	By     string    `json:"by"`
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at"`
@@ -97,7 +106,7 @@ func (c *custody) load() error {
 
 // save writes a ward, or forgets one that nothing is decided about. c.mu is held.
 func (c *custody) save(w ward) error {
-	if w.Hold == nil && !w.Releasing && w.Delete == nil {
+	if w.free() {
 		if err := os.Remove(c.path(w.Recording)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("recorder: write custody: %w", err)
 		}
@@ -179,7 +188,7 @@ func (c *custody) open() []ward {
 	defer c.mu.RUnlock()
 	var list []ward
 	for _, w := range c.wards {
-		if w.Delete != nil || w.Releasing || w.Hold != nil && !w.Told {
+		if w.Delete != nil || w.Erase != nil || w.Releasing || len(w.Left) > 0 || w.Hold != nil && !w.Told {
 			list = append(list, *w)
 		}
 	}

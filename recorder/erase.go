@@ -3,9 +3,9 @@ package recorder
 import (
 	"context"
 	"errors"
-	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
@@ -45,7 +45,7 @@ func (r *Recorder) Delete(ctx context.Context, recID, by, reason string) (done b
 			return held(rec)
 		}
 		if w.Delete == nil {
-			w.Delete = &deletion{By: by, Reason: reason, At: r.now(), Folder: folderKey(rec), CallID: rec.CallID}
+			w.Delete = &order{By: by, Reason: reason, At: r.now(), Folder: folderKey(rec), CallID: rec.CallID}
 		}
 		return nil
 	})
@@ -117,25 +117,17 @@ func (r *Recorder) purge(ctx context.Context, w ward) error {
 func (r *Recorder) removeAll(ctx context.Context, w ward) (removed int, err error) {
 	r.dropWaiting(w.Recording)
 	if w.Releasing { // a hold was released that not every archive has heard of
-		for _, a := range r.archives {
-			if err := r.tellOne(ctx, a, w.Delete.Folder, w); err != nil {
-				return 0, err
-			}
+		if err := r.tellAll(ctx, w.Delete.Folder, w); err != nil {
+			return 0, err
 		}
 	}
-	// Stores that can refuse come first, so that a refusal finds everything as it was.
 	var errs []error
-	for _, holder := range []bool{true, false} {
-		for _, a := range r.archives {
-			if _, ok := a.(archive.Holder); ok != holder {
-				continue
-			}
-			n, err := removeBelow(ctx, a, w.Delete.Folder)
-			if removed += n; errors.Is(err, archive.ErrLocked) {
-				return removed, err
-			}
-			errs = append(errs, err)
+	for _, a := range r.refusersFirst() {
+		n, err := removeBelow(ctx, a, w.Delete.Folder)
+		if removed += n; errors.Is(err, archive.ErrLocked) {
+			return removed, err
 		}
+		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return removed, err
@@ -147,6 +139,21 @@ func (r *Recorder) removeAll(ctx context.Context, w ward) (removed int, err erro
 		removed++
 	}
 	return removed, nil
+}
+
+// refusersFirst are the archives with those first that can refuse, so that a refusal finds everything as it was.
+func (r *Recorder) refusersFirst() []archive.Archive {
+	list := slices.Clone(r.archives)
+	slices.SortStableFunc(list, func(a, b archive.Archive) int {
+		rank := func(x archive.Archive) int {
+			if _, ok := x.(archive.Holder); ok {
+				return 0
+			}
+			return 1
+		}
+		return rank(a) - rank(b)
+	})
+	return list
 }
 
 // spooled are the folders in which the spool has something of a recording.
@@ -204,6 +211,11 @@ func removeBelow(ctx context.Context, a archive.Archive, folder string) (removed
 	if err != nil {
 		return 0, err
 	}
+	if s, ok := a.(archive.Sweeper); ok {
+		if err := s.Sweep(); err != nil {
+			return 0, err
+		}
+	}
 	orderOfRemoval(keys)
 	for _, key := range keys {
 		if err := a.Remove(ctx, key); err != nil {
@@ -211,74 +223,17 @@ func removeBelow(ctx context.Context, a archive.Archive, folder string) (removed
 		}
 		removed++
 	}
+	if u, ok := a.(archive.Aborter); ok {
+		if err := u.Abort(ctx, folder); err != nil {
+			return removed, err
+		}
+	}
 	if len(keys) > 0 {
 		if keys, err = keysBelow(ctx, a, folder); err == nil && len(keys) > 0 {
 			err = errors.New("recorder: archive " + a.Name() + " has not removed " + keys[0])
 		}
 	}
 	return removed, err
-}
-
-// EraseKey takes the key of a sealed recording away in every archive, after which nobody can open it; that it
-// was not changed can still be proven. Errors are problems: 404, 409 for a recording that is not stored, not
-// sealed, under legal hold or locked by a store, 410 when its key was erased before, 503.
-func (r *Recorder) EraseKey(ctx context.Context, recID string) (wire.Recording, error) {
-	rec, err := r.Get(recID)
-	if err != nil {
-		return rec, err
-	}
-	conflict := func(code, detail string, allowed ...string) error {
-		p := problem.Conflict(code, string(rec.State), allowed, "%s", detail)
-		p.CallID = rec.CallID
-		return p
-	}
-	switch {
-	case rec.Hold != nil:
-		return rec, held(rec)
-	case rec.State != wire.RecordingStored:
-		return rec, conflict("recording_not_stored", "the key of a recording can be erased when it is stored", "delete")
-	case !sealedRecording(rec):
-		return rec, conflict("recording_not_sealed", "the recording is not encrypted, so it has no key to erase", "delete")
-	}
-	done, ok := r.custody.use(recID) // a hold that comes now waits for nothing: it finds the key gone
-	if !ok {
-		return rec, deleting(rec)
-	}
-	defer done()
-	found := 0
-	var errs []error
-	for _, a := range r.archives {
-		key := folderKey(rec) + envelopeName
-		if _, err := a.Stat(ctx, key); errors.Is(err, archive.ErrNotFound) {
-			continue
-		} else if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if err := a.Remove(ctx, key); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		found++
-	}
-	for _, dir := range r.spooled(recID) { // what a person has not looked at yet
-		errs = append(errs, removeIfThere(filepath.Join(dir, envelopeName)))
-	}
-	err = errors.Join(errs...)
-	switch {
-	case errors.Is(err, archive.ErrLocked):
-		return rec, locked(rec, err)
-	case err != nil:
-		p := problem.New(http.StatusServiceUnavailable, "archive_unavailable", "not every archive could be asked to erase the key: try again")
-		p.CallID, p.Err = rec.CallID, err
-		return rec, p
-	case found == 0:
-		p := problem.New(http.StatusGone, "recording_erased", "the key of this recording has been erased before")
-		p.CallID = rec.CallID
-		return rec, p
-	}
-	r.log.Info("recording key erased", "recording", recID)
-	return rec, nil
 }
 
 // Of the housekeeping.
@@ -322,9 +277,12 @@ func (r *Recorder) houseRound(ctx context.Context, later map[string]time.Time) t
 			continue
 		}
 		var err error
-		if w.Delete != nil {
+		switch {
+		case w.Delete != nil:
 			err = r.purge(ctx, w)
-		} else {
+		case w.Erase != nil:
+			_, err = r.takeKeys(ctx, w)
+		default:
 			err = r.tell(ctx, w.Recording)
 		}
 		if delete(later, w.Recording); err != nil && ctx.Err() == nil {

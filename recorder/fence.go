@@ -70,7 +70,7 @@ func (r *Recorder) loadFences() {
 
 // loadFence reads one recording's journal.
 func (r *Recorder) loadFence(dir string) {
-	if _, err := os.Stat(filepath.Join(dir, manifestName)); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, ManifestName)); err == nil {
 		return
 	}
 	if r.gather(dir) != nil {

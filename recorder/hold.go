@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
@@ -22,17 +21,30 @@ const tellLimit = 10 * time.Second
 
 // Hold puts a recording under legal hold, or releases it. It counts, and survives a crash, when Hold returns;
 // archives that cannot be reached are told later. A second hold leaves the first as it is. Errors are
-// problems: 404, 409 while it is being deleted, 503 when the disk does not take it.
+// problems: 404, 409 while it is being deleted or its key erased, 503 when the disk does not take it.
 func (r *Recorder) Hold(ctx context.Context, recID string, on bool, by, reason string) (wire.Recording, error) {
 	rec, err := r.Get(recID)
 	if err != nil {
 		return rec, err
+	}
+	if on { // not while a command erases a key
+		limit, cancel := context.WithTimeout(ctx, tellLimit)
+		lock, err := lockHolds(limit, r.custody.dir)
+		cancel()
+		if err != nil {
+			p := problem.New(http.StatusServiceUnavailable, "recorder_unavailable", "the hold cannot be set while a key is erased on the command line: try again")
+			p.CallID, p.Err = rec.CallID, err
+			return rec, p
+		}
+		defer lock.Close()
 	}
 	changed := false
 	_, err = r.custody.change(recID, func(w *ward) error {
 		switch {
 		case w.Delete != nil:
 			return deleting(rec)
+		case on && w.Erase != nil:
+			return erasing(rec)
 		case on && w.Hold == nil:
 			w.Hold, w.Told, w.Releasing, changed = &wire.LegalHold{By: by, Reason: reason, Since: r.now()}, false, false, true
 		case !on && w.Hold != nil:
@@ -68,14 +80,20 @@ func deleting(w wire.Recording) error {
 	return p
 }
 
+func erasing(w wire.Recording) error {
+	p := problem.Conflict("recording_erasing", string(w.State), nil, "the key of the recording is being erased")
+	p.CallID = w.CallID
+	return p
+}
+
 func held(w wire.Recording) error {
 	p := problem.Conflict("recording_held", string(w.State), []string{"release"}, "the recording is under legal hold")
 	p.CallID = w.CallID
 	return p
 }
 
-// tell brings what was decided about a hold to every archive that has the recording: the note beside it,
-// and the store's own legal hold of all its objects. A recording that is not stored yet is told about when it is.
+// tell brings what was decided about a hold to every archive: the note beside the recording, and the store's own
+// legal hold of all its objects. An archive that does not have all of it yet is told again when it has.
 func (r *Recorder) tell(ctx context.Context, recID string) error {
 	r.deciding.Lock()
 	defer r.deciding.Unlock()
@@ -91,7 +109,7 @@ func (r *Recorder) tell(ctx context.Context, recID string) error {
 	if err != nil {
 		return err
 	}
-	if rec.State != wire.RecordingStored {
+	if rec.Ended == nil { // nobody has anything of it
 		return nil
 	}
 	done, ok := r.custody.use(recID)
@@ -99,14 +117,33 @@ func (r *Recorder) tell(ctx context.Context, recID string) error {
 		return deleting(rec)
 	}
 	defer done()
-	var errs []error
-	for _, a := range r.archives {
-		errs = append(errs, r.tellOne(ctx, a, folderKey(rec), w))
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := r.tellAll(ctx, folderKey(rec), w); err != nil || w.Hold != nil && rec.State != wire.RecordingStored {
 		return err
 	}
 	return r.settle(recID, w)
+}
+
+// tellAll tells all archives at once: one that is away must not keep the others from being told.
+func (r *Recorder) tellAll(ctx context.Context, folder string, w ward) error {
+	errs := make([]error, len(r.archives))
+	var wg sync.WaitGroup
+	for i, a := range r.archives {
+		wg.Go(func() { errs[i] = r.tellOne(ctx, a, folder, w) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// retell lets the archives be told again of a hold: something was stored beside the recording.
+func (r *Recorder) retell(recID string) error {
+	if held, _ := r.custody.marks(recID); !held {
+		return nil
+	}
+	_, err := r.custody.change(recID, func(w *ward) error {
+		w.Told = false
+		return nil
+	})
+	return err
 }
 
 // settle notes that the archives know, unless something else was decided meanwhile.
@@ -142,16 +179,9 @@ func (r *Recorder) tellOne(ctx context.Context, a archive.Archive, folder string
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(r.cfg.SpoolDir, w.Recording+unfinished+HoldName)
-	if err := writeFile(r.disk, name, append(b, '\n')); err != nil {
-		return err
-	}
-	defer os.Remove(name)
-	size, sum, err := hashFile(name)
-	if err != nil {
-		return err
-	}
-	return a.Put(ctx, folder+HoldName, archive.File{Path: name, Size: size, SHA256: sum, Derived: true})
+	note := archive.Document(append(b, '\n'))
+	note.Derived = true // it must go when the hold does
+	return a.Put(ctx, folder+HoldName, note)
 }
 
 // keysBelow lists the objects in a folder of an archive.
@@ -169,9 +199,9 @@ func keysBelow(ctx context.Context, a archive.Archive, folder string) ([]string,
 func orderOfRemoval(keys []string) {
 	rank := func(key string) int {
 		switch path.Base(key) {
-		case envelopeName:
+		case EnvelopeName:
 			return 0
-		case manifestName:
+		case ManifestName:
 			return 2
 		}
 		return 1

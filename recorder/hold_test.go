@@ -114,7 +114,7 @@ func TestRecordLegalHold(t *testing.T) {
 		t.Helper()
 		_, err := g.Delete(t.Context(), w.ID, "eve", "")
 		refused(t, err, http.StatusConflict, "recording_held")
-		_, err = g.EraseKey(t.Context(), w.ID)
+		_, _, err = g.EraseKey(t.Context(), w.ID, "eve", "")
 		refused(t, err, http.StatusConflict, "recording_held")
 		yes := true
 		list, _, err := g.List(Filter{Held: &yes})
@@ -250,7 +250,7 @@ func TestRecordLockedByStore(t *testing.T) {
 	if x, err := g.Get(w.ID); err != nil || x.State != wire.RecordingStored {
 		t.Errorf("%s, %v", x.State, err)
 	}
-	for _, o := range []string{"customer-1.ogg", "customer-1.chain", manifestName} {
+	for _, o := range []string{"customer-1.ogg", "customer-1.chain", ManifestName} {
 		if _, err := os.Stat(g.archived(w, o)); err != nil {
 			t.Error(err)
 		}
@@ -263,7 +263,7 @@ func TestRecordEraseKey(t *testing.T) {
 	cfg := testConfig(dir)
 	g := newRig(t, cfg)
 	w := g.make1(t)
-	_, err := g.EraseKey(t.Context(), w.ID)
+	_, _, err := g.EraseKey(t.Context(), w.ID, "eve", "")
 	refused(t, err, http.StatusConflict, "recording_not_sealed")
 	g.stop(t)
 	cfg.Keys.SealFile = filepath.Join(dir, "seal.keys")
@@ -272,12 +272,12 @@ func TestRecordEraseKey(t *testing.T) {
 	}
 	g = newRig(t, cfg)
 	w = g.make1(t)
-	if _, err := g.EraseKey(t.Context(), w.ID); err != nil {
+	if _, _, err := g.EraseKey(t.Context(), w.ID, "eve", ""); err != nil {
 		t.Fatal(err)
 	}
 	_, _, _, err = g.OpenTrack(t.Context(), w.ID, "customer-1")
 	refused(t, err, http.StatusGone, "recording_erased")
-	_, err = g.EraseKey(t.Context(), w.ID)
+	_, _, err = g.EraseKey(t.Context(), w.ID, "eve", "")
 	refused(t, err, http.StatusGone, "recording_erased")
 	if x, err := g.Get(w.ID); err != nil || x.State != wire.RecordingStored {
 		t.Errorf("%s, %v", x.State, err)

@@ -72,7 +72,7 @@ func TestManifestTakesWhatIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := readManifest(dir); err != nil || len(got.Markers) != maxMarkers {
-		st, _ := os.Stat(filepath.Join(dir, manifestName))
+		st, _ := os.Stat(filepath.Join(dir, ManifestName))
 		t.Errorf("%d bytes: %v", st.Size(), err)
 	}
 }

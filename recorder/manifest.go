@@ -15,12 +15,12 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-// Names of the files beside the tracks in a recording's folder.
+// Names of the files beside the tracks in a recording's folder: the manifest, and the wrapped key of a sealed one.
 const (
-	manifestName = "manifest.json"
+	ManifestName = "manifest.json"
+	EnvelopeName = "key.json"
 	peaksName    = "peaks.json"
 	journalName  = "journal"
-	envelopeName = "key.json"
 )
 
 // Suffixes of a track's files.
@@ -115,7 +115,7 @@ func ParseManifest(b []byte) (Manifest, error) {
 			return m, fmt.Errorf("recorder: manifest with chain of %q in %q", c.Track, c.Object)
 		}
 	}
-	if m.Envelope != "" && m.Envelope != envelopeName {
+	if m.Envelope != "" && m.Envelope != EnvelopeName {
 		return m, fmt.Errorf("recorder: manifest with envelope %q", m.Envelope)
 	}
 	return m, nil
@@ -133,7 +133,7 @@ func trackName(s string) bool {
 
 // readManifest reads the manifest in a recording's folder.
 func readManifest(dir string) (Manifest, error) {
-	b, err := os.ReadFile(filepath.Join(dir, manifestName))
+	b, err := os.ReadFile(filepath.Join(dir, ManifestName))
 	if err != nil {
 		return Manifest{}, fmt.Errorf("recorder: read manifest: %w", err)
 	}
@@ -158,7 +158,7 @@ func (m Manifest) write(d disk, dir string, signer *seal.Signer) error {
 	if err != nil {
 		return fmt.Errorf("recorder: encode manifest: %w", err)
 	}
-	if err := writeFile(d, filepath.Join(dir, manifestName), append(b, '\n')); err != nil {
+	if err := writeFile(d, filepath.Join(dir, ManifestName), append(b, '\n')); err != nil {
 		return fmt.Errorf("recorder: write manifest: %w", err)
 	}
 	return nil

@@ -221,7 +221,7 @@ func (r *Recorder) Markers(ctx context.Context, recID string) (wire.MarkerList, 
 	case f != nil:
 		list = slices.Clone(f.manifest.Markers)
 	default:
-		b, err := readSmall(ctx, r.opener(w), manifestName)
+		b, err := ReadDocument(ctx, r.opener(w), ManifestName)
 		if err != nil {
 			return wire.MarkerList{}, err
 		}

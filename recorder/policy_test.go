@@ -107,7 +107,7 @@ func TestRecordRawAndProcessed(t *testing.T) {
 			t.Errorf("%s: %d samples, %.0f dB, other voice %.0f dB, agent %.0f dB", track, len(s), power(s[4000:], hz), power(s[4000:], 2000-hz), power(s[4000:], 900))
 		}
 	}
-	m, err := readManifest(filepath.Dir(g.archived(w, manifestName)))
+	m, err := readManifest(filepath.Dir(g.archived(w, ManifestName)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestRecordFallback(t *testing.T) {
 	if took := time.Since(began); took < time.Second || !slices.Equal(w.Archives, []string{"folder"}) {
 		t.Errorf("stored in %v after %v", w.Archives, took)
 	}
-	if _, err := os.Stat(g.archived(w, manifestName)); err != nil {
+	if _, err := os.Stat(g.archived(w, ManifestName)); err != nil {
 		t.Error(err)
 	}
 	if a := g.Archives(); a[0].Name != "s3" || a[0].OK || a[0].Waiting != 0 {
@@ -171,7 +171,7 @@ func TestRecordFallback(t *testing.T) {
 	if !slices.Equal(w2.Archives, []string{"s3"}) {
 		t.Errorf("with the first one back: stored in %v", w2.Archives)
 	}
-	if _, err := os.Stat(g.archived(w2, manifestName)); !os.IsNotExist(err) {
+	if _, err := os.Stat(g.archived(w2, ManifestName)); !os.IsNotExist(err) {
 		t.Errorf("it is in the second one too: %v", err)
 	}
 	for _, w := range []wire.Recording{w, w2} {

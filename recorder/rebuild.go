@@ -135,7 +135,7 @@ func (r *Recorder) rebuild(ctx context.Context, a archive.Archive) error {
 		switch path.Base(key) {
 		case HoldName:
 			err = r.relearn(ctx, a, key, recID)
-		case manifestName:
+		case ManifestName:
 			var fresh bool
 			if fresh, err = r.relearnOne(ctx, a, key, recID); fresh {
 				found++
@@ -179,7 +179,7 @@ func (r *Recorder) relearnOne(ctx context.Context, a archive.Archive, key, recID
 		return false, nil
 	}
 	defer done()
-	b, err := readSmall(ctx, a.Open, key)
+	b, err := ReadDocument(ctx, a.Open, key)
 	if errors.Is(err, archive.ErrNotFound) {
 		return false, nil
 	}
@@ -208,7 +208,7 @@ const unknownHolder = "unknown"
 // relearn takes up a hold whose note was found in an archive. A note that cannot be read holds, too: that it is there
 // is what counts. The error says that it has to be read again, for who holds and why.
 func (r *Recorder) relearn(ctx context.Context, a archive.Archive, key, recID string) error {
-	b, err := readSmall(ctx, a.Open, key)
+	b, err := ReadDocument(ctx, a.Open, key)
 	if errors.Is(err, archive.ErrNotFound) { // released meanwhile
 		return nil
 	}

@@ -224,7 +224,7 @@ func (r *Recorder) open(ctx context.Context, rec *Recording, envelope []byte) er
 		return err
 	}
 	if envelope != nil { // before anything it is the key of
-		rec.spool.push(job{run: func() error { return writeFile(r.disk, filepath.Join(rec.dir, envelopeName), envelope) }})
+		rec.spool.push(job{run: func() error { return writeFile(r.disk, filepath.Join(rec.dir, EnvelopeName), envelope) }})
 	}
 	saved := make(chan error, 1)
 	rec.note(entry{Kind: entryStart, Header: &rec.header}, true, func(err error) { saved <- err })

@@ -67,7 +67,7 @@ func TestRecordToFolder(t *testing.T) {
 	if stored.State != wire.RecordingStored || stored.Recovered {
 		t.Fatalf("stored: %+v", stored)
 	}
-	m, err := readManifest(filepath.Dir(g.archived(w, manifestName)))
+	m, err := readManifest(filepath.Dir(g.archived(w, ManifestName)))
 	if err != nil {
 		t.Fatal(err)
 	}

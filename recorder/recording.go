@@ -413,7 +413,7 @@ func (rec *Recording) seal() error {
 		StopReason: rec.stopReason, Clock: rec.clock, Counters: rec.counters, Variables: maps.Clone(rec.wire.Variables),
 	}
 	if rec.key != nil {
-		m.Envelope = envelopeName
+		m.Envelope = EnvelopeName
 	}
 	for _, t := range rec.tracks {
 		if t != nil {

@@ -328,7 +328,7 @@ func (r *Recorder) recover(ctx context.Context, dir string) (Manifest, error) {
 		Clock: ClockReading{Wall: h.Started, MonotonicNS: h.Monotonic}, Variables: h.Variables, Chains: chains,
 	}
 	if key != nil {
-		m.Envelope = envelopeName
+		m.Envelope = EnvelopeName
 	}
 	return m, m.write(r.disk, dir, r.signer)
 }

@@ -115,7 +115,7 @@ func (s *storeRig) compare(t *testing.T, recs []string) (lost, extra int) {
 			lost++
 			continue
 		}
-		want := map[string]string{manifestName: ""}
+		want := map[string]string{ManifestName: ""}
 		m, err := readManifest(filepath.Join(bucket, filepath.FromSlash(folderKey(w))))
 		if err != nil {
 			t.Error(err)

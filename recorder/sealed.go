@@ -36,15 +36,18 @@ func absent(err error) bool {
 	return errors.Is(err, archive.ErrNotFound) || errors.As(err, &p) && p.Status == http.StatusNotFound
 }
 
-// readSmall reads a whole object of at most MaxManifest bytes.
-func readSmall(ctx context.Context, open Opener, object string) ([]byte, error) {
+// ErrTooLarge: an object is larger than any document we write.
+var ErrTooLarge = errors.New("recorder: document is too large")
+
+// ReadDocument reads a whole object. The error is ErrTooLarge for one larger than a manifest can be.
+func ReadDocument(ctx context.Context, open Opener, object string) ([]byte, error) {
 	f, size, err := open(ctx, object)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	if size > MaxManifest {
-		return nil, fmt.Errorf("recorder: %s is too large", object)
+		return nil, fmt.Errorf("%w: %s", ErrTooLarge, object)
 	}
 	var b bytes.Buffer
 	if _, err := b.ReadFrom(f); err != nil {
@@ -59,7 +62,7 @@ var ErrErased = errors.New("recorder: the recording's key has been erased")
 // OpenKey unwraps a sealed recording's data key. The error is ErrErased, seal.ErrUnknownKey, seal.ErrUnwrap,
 // or that of reading. keeper is not nil.
 func OpenKey(ctx context.Context, open Opener, recID string, keeper seal.Keeper) (*seal.Key, error) {
-	b, err := readSmall(ctx, open, envelopeName)
+	b, err := ReadDocument(ctx, open, EnvelopeName)
 	if absent(err) {
 		return nil, ErrErased
 	}
@@ -132,7 +135,9 @@ func (r *Recorder) opener(w wire.Recording) Opener {
 // dataKey is the data key of a sealed recording. The error is a problem.
 func (r *Recorder) dataKey(ctx context.Context, w wire.Recording) (*seal.Key, error) {
 	err := seal.ErrUnknownKey
-	if r.keeper != nil {
+	if r.custody.get(w.ID).Erase != nil {
+		err = ErrErased // though an archive that is away may still have it
+	} else if r.keeper != nil {
 		var key *seal.Key
 		if key, err = OpenKey(ctx, r.opener(w), w.ID, r.keeper); err == nil {
 			return key, nil
@@ -246,7 +251,7 @@ func (r *Recorder) storeDerived(ctx context.Context, w wire.Recording, object, p
 	for _, a := range r.nearest(w) {
 		err := a.Put(ctx, folderKey(w)+object, archive.File{Path: path, Size: size, SHA256: sum, Derived: true})
 		if err == nil {
-			return nil
+			return r.retell(w.ID)
 		}
 		errs = append(errs, err)
 	}

@@ -132,7 +132,7 @@ func TestRecordSealed(t *testing.T) {
 		}
 	}
 	m := g.manifest(t, w)
-	if len(m.Chains) != 2 || m.Envelope != envelopeName || m.Signature == nil || m.Signature.KeyID != g.signer.KeyID() {
+	if len(m.Chains) != 2 || m.Envelope != EnvelopeName || m.Signature == nil || m.Signature.KeyID != g.signer.KeyID() {
 		t.Errorf("manifest: %+v", m)
 	}
 
@@ -173,7 +173,7 @@ func TestRecordSealed(t *testing.T) {
 	}
 	g = newRig(t, cfg)
 	g.indexed(t, w.ID)
-	if err := os.Remove(g.archived(w, envelopeName)); err != nil {
+	if err := os.Remove(g.archived(w, EnvelopeName)); err != nil {
 		t.Fatal(err)
 	}
 	for _, track := range []string{"customer-1", CopyTrack} {
@@ -213,7 +213,7 @@ func (g *rig) indexed(t *testing.T, recID string) {
 
 func (g *rig) manifest(t *testing.T, w wire.Recording) Manifest {
 	t.Helper()
-	b := readFile(t, g.archived(w, manifestName))
+	b := readFile(t, g.archived(w, ManifestName))
 	if _, err := seal.Verify(b, g.signer.Public()); err != nil {
 		t.Errorf("manifest: %v", err)
 	}

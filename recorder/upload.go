@@ -192,7 +192,7 @@ func (u *uploader) store(ctx context.Context, f *finishedRecording) error {
 			return err
 		}
 	}
-	return u.whole(ctx, f, manifestName)
+	return u.whole(ctx, f, ManifestName)
 }
 
 // whole puts a small file of a recording.
@@ -226,6 +226,9 @@ func (r *Recorder) stored(f *finishedRecording, name string) {
 		f.stored = append(f.stored, name)
 	}
 	r.mu.Unlock()
+	if held, _ := r.custody.marks(f.manifest.Recording.ID); held {
+		r.custody.wake() // this archive has all of it to hold now
+	}
 	r.settleStored(f)
 }
 

@@ -8,6 +8,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -52,9 +53,30 @@ type Presigner interface {
 	Presign(ctx context.Context, key, name, contentType string) (address string, expires time.Time, ok bool, err error)
 }
 
+// Aborter is an archive in which uploads can be left unfinished.
+type Aborter interface {
+	// Abort ends all unfinished uploads of objects whose keys begin with prefix, whoever began them. Keys that may
+	// not list uploads cannot: then it does nothing, and the bucket's own rule for unfinished uploads has to.
+	Abort(ctx context.Context, prefix string) error
+}
+
+// Sweeper is an archive in which a killed process leaves files that nobody asks for by a key.
+type Sweeper interface {
+	// Sweep removes what nobody is writing any more.
+	Sweep() error
+}
+
+// Pruner is an archive that may keep older versions of an object.
+type Pruner interface {
+	// Prune removes all versions of an object but the newest. The error is ErrLocked where the store keeps one
+	// under a lock; the others are gone then.
+	Prune(ctx context.Context, key string) error
+}
+
 // File is what Put stores.
 type File struct {
-	Path   string
+	Path   string // "": Body is stored
+	Body   []byte
 	Size   int64
 	SHA256 string // hexadecimal
 	// Resume is the path of a small file in which an archive notes how to go on after a crash; empty:
@@ -63,6 +85,34 @@ type File struct {
 	// Derived files can be made again: they are stored without a lock.
 	Derived bool
 }
+
+// Document is a small File that need not lie on a disk before.
+func Document(b []byte) File {
+	sum := sha256.Sum256(b)
+	return File{Body: b, Size: int64(len(b)), SHA256: hex.EncodeToString(sum[:])}
+}
+
+// source is what a File is read from.
+type source interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+}
+
+func (f File) open() (source, error) {
+	if f.Path == "" {
+		return body{bytes.NewReader(f.Body)}, nil
+	}
+	src, err := os.Open(f.Path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSource, err)
+	}
+	return src, nil
+}
+
+type body struct{ *bytes.Reader }
+
+func (body) Close() error { return nil }
 
 // Info describes a stored object.
 type Info struct {
@@ -131,11 +181,11 @@ func checkKey(key string) error {
 	return nil
 }
 
-// verifySource proves that the file on disk is what it should be.
+// verifySource proves that the file is what it should be.
 func verifySource(f File) error {
-	src, err := os.Open(f.Path)
+	src, err := f.open()
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrSource, err)
+		return err
 	}
 	defer src.Close()
 	n, sum, err := digest(src)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Folder keeps objects as files below one folder. An object appears under its name only when it is
@@ -57,6 +58,54 @@ func (a *Folder) path(key string) (string, error) {
 	return filepath.Join(a.dir, filepath.FromSlash(key)), nil
 }
 
+// begin makes a file for what is coming in. It stays locked until it is closed, which tells Sweep that somebody
+// writes it; on a file system without locks nothing is swept.
+func (a *Folder) begin() (*os.File, error) {
+	for {
+		f, err := os.CreateTemp(filepath.Join(a.dir, incoming), "put-*")
+		if err != nil {
+			return nil, err
+		}
+		_ = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+		if _, err := os.Stat(f.Name()); !errors.Is(err, fs.ErrNotExist) {
+			return f, nil
+		}
+		_ = f.Close() // it was swept before it was locked
+	}
+}
+
+// Sweep implements Sweeper.
+func (a *Folder) Sweep() error {
+	list, err := os.ReadDir(filepath.Join(a.dir, incoming))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return a.fail(err, "cannot list what was coming in")
+	}
+	var errs []error
+	for _, d := range list {
+		if !strings.HasPrefix(d.Name(), "put-") {
+			continue
+		}
+		f, err := os.Open(filepath.Join(a.dir, incoming, d.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			errs = append(errs, a.fail(err, "cannot sweep"))
+			continue
+		}
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			if err := os.Remove(f.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, a.fail(err, "cannot sweep"))
+			}
+		}
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // Put copies the file, syncs it and moves it to its name.
 func (a *Folder) Put(ctx context.Context, key string, f File) (err error) {
 	path, err := a.path(key)
@@ -66,15 +115,15 @@ func (a *Folder) Put(ctx context.Context, key string, f File) (err error) {
 	if a.holds(path, f) {
 		return nil
 	}
-	src, err := os.Open(f.Path)
+	src, err := f.open()
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrSource, err)
+		return err
 	}
 	defer src.Close()
 	if err := os.MkdirAll(filepath.Join(a.dir, incoming), 0o750); err != nil {
 		return a.fail(err, "cannot create %s", a.dir)
 	}
-	tmp, err := os.CreateTemp(filepath.Join(a.dir, incoming), "put-*")
+	tmp, err := a.begin()
 	if err != nil {
 		return a.fail(err, "cannot write to %s", a.dir)
 	}
@@ -88,7 +137,8 @@ func (a *Folder) Put(ctx context.Context, key string, f File) (err error) {
 	if err == nil {
 		err = errors.Join(tmp.Chmod(0o640), tmp.Sync())
 	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
+	defer tmp.Close() // again; the lock must last until the file has its name
+	if err != nil {
 		return a.fail(err, "cannot write %s", key)
 	}
 	if sum := hex.EncodeToString(h.Sum(nil)); n != f.Size || sum != f.SHA256 {
@@ -102,6 +152,9 @@ func (a *Folder) Put(ctx context.Context, key string, f File) (err error) {
 		return a.fail(err, "cannot create folder of %s", key)
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {
+		return a.fail(err, "cannot store %s", key)
+	}
+	if err := tmp.Close(); err != nil {
 		return a.fail(err, "cannot store %s", key)
 	}
 	for ; len(dir) >= len(a.dir); dir = filepath.Dir(dir) {
@@ -162,7 +215,11 @@ func (a *Folder) Stat(ctx context.Context, key string) (Info, error) {
 
 // Walk lists the files.
 func (a *Folder) Walk(ctx context.Context, prefix string, f func(key string) error) error {
-	err := filepath.WalkDir(a.dir, func(path string, d fs.DirEntry, err error) error {
+	root := a.dir
+	if i := strings.LastIndexByte(prefix, '/'); i >= 0 && checkKey(prefix[:i]) == nil {
+		root = filepath.Join(a.dir, filepath.FromSlash(prefix[:i])) // nothing else begins so
+	}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil

@@ -175,9 +175,9 @@ func (a *S3) Put(ctx context.Context, key string, f File) error {
 			return err
 		}
 	}
-	src, err := os.Open(f.Path)
+	src, err := f.open()
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrSource, err)
+		return err
 	}
 	defer src.Close()
 	if f.Size <= a.part {
@@ -339,7 +339,7 @@ func (a *S3) resume(ctx context.Context, k string, f File) (upload, map[int]mini
 			}
 		}
 	}
-	if err := a.abortOthers(ctx, k); err != nil {
+	if err := a.abort(ctx, k, func(key string) bool { return key == k }); err != nil { // nobody goes on with those
 		return up, nil, err
 	}
 	id, err := a.core.NewMultipartUpload(ctx, a.bucket, k, a.options(f))
@@ -360,29 +360,6 @@ func (a *S3) resume(ctx context.Context, k string, f File) (upload, map[int]mini
 		}
 	}
 	return up, nil, nil
-}
-
-// abortOthers ends uploads of the object that nobody goes on with: a crash, or an answer that got lost, has left
-// them. Keys that may not list uploads cannot; then the bucket's own rule for unfinished uploads has to.
-func (a *S3) abortOthers(ctx context.Context, k string) error {
-	list, err := a.core.ListMultipartUploads(ctx, a.bucket, k, "", "", "", 1000)
-	if err != nil {
-		var e *Error
-		if err := a.fail(err, "cannot list uploads of "+k); errors.As(err, &e) && e.Kind == KindAccess || errors.Is(err, ErrNotFound) {
-			return nil
-		} else {
-			return err
-		}
-	}
-	for _, u := range list.Uploads {
-		if u.Key != k {
-			continue
-		}
-		if err := a.core.AbortMultipartUpload(ctx, a.bucket, k, u.UploadID); err != nil && minio.ToErrorResponse(err).Code != "NoSuchUpload" {
-			return a.fail(err, "cannot abort an upload of "+k)
-		}
-	}
-	return nil
 }
 
 func (a *S3) listParts(ctx context.Context, k, id string) (map[int]minio.ObjectPart, error) {

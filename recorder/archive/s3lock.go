@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -55,22 +56,90 @@ func (a *S3) Remove(ctx context.Context, key string) error {
 	if len(versions) == 0 {
 		versions = []string{""}
 	}
-	for _, v := range versions {
-		err := a.core.Client.RemoveObject(ctx, a.bucket, k, minio.RemoveObjectOptions{VersionID: v})
-		if err == nil {
-			continue
-		}
-		if a.locked(ctx, k, v) {
-			return fmt.Errorf("%w: %s", ErrLocked, key)
-		}
-		if err := a.fail(err, "cannot remove "+key); !errors.Is(err, ErrNotFound) {
+	for _, v := range versions { // the first refusal ends it: what is locked is left whole
+		if err := a.removeVersion(ctx, key, k, v); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// versions lists the ids of an object's versions, none where the store has no such thing.
+// Prune implements Pruner.
+func (a *S3) Prune(ctx context.Context, key string) error {
+	k, err := a.key(key)
+	if err != nil {
+		return err
+	}
+	versions, err := a.versions(ctx, k)
+	if err != nil {
+		return a.fail(err, "cannot list the versions of "+key)
+	}
+	var kept error
+	for i, v := range versions { // the newest comes first
+		if i == 0 {
+			continue
+		}
+		if err := a.removeVersion(ctx, key, k, v); errors.Is(err, ErrLocked) {
+			kept = err
+		} else if err != nil {
+			return err
+		}
+	}
+	return kept
+}
+
+// removeVersion removes one version of an object. A missing one is no error.
+func (a *S3) removeVersion(ctx context.Context, key, k, version string) error {
+	err := a.core.Client.RemoveObject(ctx, a.bucket, k, minio.RemoveObjectOptions{VersionID: version})
+	if err == nil {
+		return nil
+	}
+	if a.locked(ctx, k, version) {
+		return fmt.Errorf("%w: %s", ErrLocked, key)
+	}
+	if err := a.fail(err, "cannot remove "+key); !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// Abort implements Aborter.
+func (a *S3) Abort(ctx context.Context, prefix string) error {
+	base := ""
+	if a.prefix != "" {
+		base = a.prefix + "/"
+	}
+	return a.abort(ctx, base+prefix, func(k string) bool { return strings.HasPrefix(k, base+prefix) })
+}
+
+// abort ends unfinished uploads of the objects below prefix that are meant.
+func (a *S3) abort(ctx context.Context, prefix string, meant func(k string) bool) error {
+	for key, id := "", ""; ; {
+		list, err := a.core.ListMultipartUploads(ctx, a.bucket, prefix, key, id, "", 1000)
+		if err != nil {
+			var e *Error
+			if err := a.fail(err, "cannot list uploads of "+prefix); errors.As(err, &e) && e.Kind == KindAccess || errors.Is(err, ErrNotFound) {
+				return nil
+			} else {
+				return err
+			}
+		}
+		for _, u := range list.Uploads {
+			if !meant(u.Key) {
+				continue
+			}
+			if err := a.core.AbortMultipartUpload(ctx, a.bucket, u.Key, u.UploadID); err != nil && minio.ToErrorResponse(err).Code != "NoSuchUpload" {
+				return a.fail(err, "cannot abort an upload of "+u.Key)
+			}
+		}
+		if !list.IsTruncated || list.NextKeyMarker == key && list.NextUploadIDMarker == id {
+			return nil
+		}
+		key, id = list.NextKeyMarker, list.NextUploadIDMarker
+	}
+}
+
+// versions lists the ids of an object's versions, the newest first, none where the store has no such thing.
 func (a *S3) versions(ctx context.Context, k string) ([]string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -3,7 +3,7 @@ package proof
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 
 	"github.com/cordboard/cordboard/recorder"
 	"github.com/cordboard/cordboard/recorder/archive"
@@ -39,8 +39,8 @@ func ID(ctx context.Context, a archive.Archive, folder string) (string, error) {
 }
 
 // Erase takes the wrapped key of the recording in folder away, after which nobody can open the recording; that
-// it was not changed can still be proven. Each archive with the recording has a key of its own to erase, and so
-// has each version of the object where a bucket keeps versions. The error is ErrUnfinished, ErrClear,
+// it was not changed can still be proven. Each archive with the recording has a key of its own to erase; where a bucket
+// keeps versions, all go. The error is ErrUnfinished, ErrClear,
 // recorder.ErrErased when it is gone already, ErrHeld, or the archive's.
 func Erase(ctx context.Context, a archive.Archive, folder string) (recID string, err error) {
 	p := place{a, folder}
@@ -61,17 +61,9 @@ func Erase(ctx context.Context, a archive.Archive, folder string) (recID string,
 	if err := Held(ctx, a, folder); err != nil {
 		return m.Recording.ID, err
 	}
-	key := folder + m.Envelope
-	if _, err := a.Stat(ctx, key); errors.Is(err, archive.ErrNotFound) {
-		return m.Recording.ID, recorder.ErrErased
-	} else if err != nil {
-		return m.Recording.ID, err
+	found, err := recorder.TakeKey(ctx, a, folder, m.Recording.ID, time.Now().UTC())
+	if err == nil && !found {
+		err = recorder.ErrErased
 	}
-	if err := a.Remove(ctx, key); err != nil {
-		return m.Recording.ID, err
-	}
-	if _, err := a.Stat(ctx, key); !errors.Is(err, archive.ErrNotFound) {
-		return m.Recording.ID, fmt.Errorf("the key is still there: %w", errors.Join(err, errors.New("the archive has not removed it")))
-	}
-	return m.Recording.ID, nil
+	return m.Recording.ID, err
 }

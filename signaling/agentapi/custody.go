@@ -38,15 +38,20 @@ func (q *request) from() string {
 	return host
 }
 
-// outcome audits something that was tried, with why it failed.
-func (q *request) outcome(action string, w wire.Recording, detail map[string]string, err error) error {
+// outcome audits what came of something that was asked for, with why it was refused; done "" leaves it to the
+// recorder to tell. That it was asked for is in the log already, so an entry that cannot be written now does not change
+// the answer.
+func (q *request) outcome(done, refused string, w wire.Recording, reason string, err error) {
+	detail := map[string]string{"reason": reason}
 	if err != nil {
-		action, detail["refused"] = action+"_refused", problem.As(err).Code
+		done, detail["refused"] = refused, problem.As(err).Code
 	}
-	if auditErr := q.audit(action, w, detail); err == nil {
-		err = auditErr
+	if done == "" {
+		return
 	}
-	return err
+	if err := q.audit(done, w, detail); err != nil {
+		q.s.log.Error("audit entry not written", "action", done, "recording", w.ID, "cause", err)
+	}
 }
 
 // playAgain is how long further requests for the same audio with the same token are the same play: a player asks
@@ -142,12 +147,16 @@ func postRecordingHold(q *request) error {
 		return err
 	}
 	on := in.On == nil || *in.On
-	action := "recording.held"
+	asked, done := "recording.hold_asked", "recording.held"
 	if !on {
-		action = "recording.released"
+		asked, done = "recording.release_asked", "recording.released"
+	}
+	if err := q.audit(asked, w, map[string]string{"reason": in.Reason}); err != nil {
+		return err
 	}
 	held, err := r.Hold(q.ctx(), w.ID, on, q.actor(), in.Reason)
-	return q.replyRecording(held, q.outcome(action, w, map[string]string{"reason": in.Reason}, err))
+	q.outcome(done, done+"_refused", w, in.Reason, err)
+	return q.replyRecording(held, err)
 }
 
 // deleteRecording answers 204 when nothing is left, 202 when the rest goes by itself.
@@ -160,8 +169,12 @@ func deleteRecording(q *request) error {
 	if len(reason) > maxText {
 		return invalidQuery("reason", "the reason is too long")
 	}
+	if err := q.audit("recording.delete_asked", w, map[string]string{"reason": reason}); err != nil {
+		return err
+	}
 	done, err := r.Delete(q.ctx(), w.ID, q.actor(), reason)
-	if err := q.outcome("recording.delete_asked", w, map[string]string{"reason": reason}, err); err != nil {
+	q.outcome("", "recording.delete_asked_refused", w, reason, err)
+	if err != nil {
 		return err
 	}
 	if done {
@@ -170,6 +183,7 @@ func deleteRecording(q *request) error {
 	return q.reply(http.StatusAccepted, nil)
 }
 
+// postErase answers 200 when the key is gone, 202 when the rest goes by itself.
 func postErase(q *request) error {
 	var in wire.DeleteRequest
 	if err := q.decode(&in); err != nil {
@@ -179,8 +193,18 @@ func postErase(q *request) error {
 	if err != nil {
 		return err
 	}
-	erased, err := r.EraseKey(q.ctx(), w.ID)
-	return q.replyRecording(erased, q.outcome("recording.key_erased", w, map[string]string{"reason": in.Reason}, err))
+	if err := q.audit("recording.erase_asked", w, map[string]string{"reason": in.Reason}); err != nil {
+		return err
+	}
+	erased, done, err := r.EraseKey(q.ctx(), w.ID, q.actor(), in.Reason)
+	q.outcome("", "recording.key_erased_refused", w, in.Reason, err)
+	switch {
+	case err != nil:
+		return err
+	case done:
+		return q.reply(http.StatusOK, erased)
+	}
+	return q.reply(http.StatusAccepted, erased)
 }
 
 func getAudit(q *request) error {

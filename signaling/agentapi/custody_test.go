@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,7 +34,16 @@ func recorded(t *testing.T, change func(*recorder.Config)) (*fixture, wire.Recor
 	cfg.SpoolDir, cfg.Archive.Folder = filepath.Join(dir, "spool"), filepath.Join(dir, "archive")
 	cfg.Copy.Format = "wav"
 	change(&cfg)
-	r, err := recorder.New(cfg, recorder.Deps{Log: slog.New(slog.DiscardHandler)})
+	log, err := audit.Open(filepath.Join(dir, "audit"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := recorder.New(cfg, recorder.Deps{Log: slog.New(slog.DiscardHandler), Audit: func(e wire.AuditEntry) {
+		e.From, e.Token = "the recorder", "none"
+		if _, err := log.Write(e); err != nil {
+			t.Error(err)
+		}
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,10 +56,6 @@ func recorded(t *testing.T, change func(*recorder.Config)) (*fixture, wire.Recor
 			t.Error(err)
 		}
 	})
-	log, err := audit.Open(filepath.Join(dir, "audit"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	f := newFixture(t, func(_ *Config, d *Deps) { d.Recordings, d.Audit = r, log })
 	rec, err := r.Start(ctx, recorder.StartRequest{CallID: "call_1", Queue: "sales", From: "+49 30 1234567", To: "1000", Variables: map[string]string{"order": "17"}})
 	if err != nil {
@@ -133,6 +139,9 @@ func TestRecordPlayback(t *testing.T) {
 			t.Errorf("%s: %d %.4q %v", c.track, whole.Code, b, whole.Header())
 		}
 		part := f.ask(alice, "GET", path+"/tracks/"+c.track, "", "Range", "bytes=1000-1099")
+		if cache := whole.Header().Get("Cache-Control"); cache != "no-store" {
+			t.Errorf("%s: a browser may keep it: %q", c.track, cache)
+		}
 		if part.Code != http.StatusPartialContent || part.Body.String() != whole.Body.String()[1000:1100] {
 			t.Errorf("%s: part with status %d, %d bytes", c.track, part.Code, part.Body.Len())
 		}
@@ -183,8 +192,9 @@ func TestRecordPlayback(t *testing.T) {
 		}
 	}
 	want := []string{
-		"recording.delete_asked ", "recording.key_erased ", "recording.released ", "recording.key_erased_refused recording_held",
-		"recording.delete_asked_refused recording_held", "recording.held ", "recording.downloaded copy", "recording.played copy", "recording.played customer-1",
+		"recording.deleted ", "recording.delete_asked ", "recording.key_erased ", "recording.erase_asked ", "recording.released ", "recording.release_asked ",
+		"recording.key_erased_refused recording_held", "recording.erase_asked ", "recording.delete_asked_refused recording_held", "recording.delete_asked ",
+		"recording.held ", "recording.hold_asked ", "recording.downloaded copy", "recording.played copy", "recording.played customer-1",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("audit, newest first:\n%q, want\n%q", got, want)
@@ -289,5 +299,46 @@ func TestRecordLink(t *testing.T) {
 	list := into[wire.AuditList](t, f.ask(f.token("", "audit:read"), "GET", "/v1/audit?action=recording.link_given", ""), 200)
 	if len(list.Items) != 1 || list.Items[0].Actor != "alice" || list.Items[0].Detail["track"] != "copy" {
 		t.Errorf("audit: %s", fmt.Sprint(list.Items))
+	}
+}
+
+// TestRecordAuditFails: what cannot be written down is not done, and a refusal tells so.
+func TestRecordAuditFails(t *testing.T) {
+	f, rec := recorded(t, sealed(t))
+	path := "/v1/recordings/" + rec.ID
+	boss := f.token("", "recording:read", "recording:listen", "recording:hold", "recording:delete")
+	good := f.s.deps.Audit
+	dir := t.TempDir()
+	bad, err := audit.Open(dir, nil)
+	if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
+		t.Fatal(err)
+	}
+	f.s.deps.Audit = bad
+	tries := []struct{ method, path, body string }{
+		{"POST", path + "/hold", `{"reason":"case 7"}`},
+		{"POST", path + "/erase", ""},
+		{"DELETE", path, ""},
+		{"GET", path + "/tracks/customer-1", ""},
+		{"GET", path + "/tracks/copy?download=1", ""},
+	}
+	for _, try := range tries {
+		if p := problemOf(t, f.ask(boss, try.method, try.path, try.body)); p.Status != 503 || p.Code != "audit_unavailable" {
+			t.Errorf("%s %s: %+v", try.method, try.path, p)
+		}
+	}
+	f.s.deps.Audit = good
+	if w := into[wire.Recording](t, f.ask(boss, "GET", path, ""), 200); w.Hold != nil || w.State != wire.RecordingStored {
+		t.Errorf("something was done: %+v", w)
+	}
+	if w := f.ask(boss, "GET", path+"/tracks/customer-1", ""); w.Code != 200 {
+		t.Errorf("heard with status %d", w.Code)
+	}
+	into[wire.Recording](t, f.ask(boss, "POST", path+"/hold", ""), 200)
+	f.s.deps.Audit = bad // a release, too
+	if p := problemOf(t, f.ask(boss, "POST", path+"/hold", `{"on":false}`)); p.Status != 503 {
+		t.Errorf("release: %+v", p)
+	}
+	if w := into[wire.Recording](t, f.ask(boss, "GET", path, ""), 200); w.Hold == nil {
+		t.Error("the hold was released")
 	}
 }

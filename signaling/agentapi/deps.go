@@ -140,7 +140,7 @@ type Recordings interface {
 	Presign(ctx context.Context, recID, trackID, name string) (address string, expires time.Time, ok bool, err error)
 	Hold(ctx context.Context, recID string, on bool, by, reason string) (wire.Recording, error)
 	Delete(ctx context.Context, recID, by, reason string) (done bool, err error)
-	EraseKey(ctx context.Context, recID string) (wire.Recording, error)
+	EraseKey(ctx context.Context, recID, by, reason string) (rec wire.Recording, done bool, err error)
 }
 
 // WebRTC answers browsers. offer is a whole SDP offer, the answer a whole SDP answer. streams takes further

@@ -615,8 +615,8 @@ func (fakeRecordings) Delete(_ context.Context, _, _, reason string) (bool, erro
 	return reason != "later", nil
 }
 
-func (fakeRecordings) EraseKey(context.Context, string) (wire.Recording, error) {
-	return theRecording(wire.RecordingStored), nil
+func (fakeRecordings) EraseKey(_ context.Context, _, _, reason string) (wire.Recording, bool, error) {
+	return theRecording(wire.RecordingStored), reason != "later", nil
 }
 
 // fakeLeg is a leg with nothing behind it.

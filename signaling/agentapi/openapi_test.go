@@ -356,6 +356,7 @@ func examples() []example {
 		{"POST /v1/recordings/{recording}/hold", rec + "/hold", `{"reason":"case 7"}`, "", 200},
 		{"POST /v1/recordings/{recording}/erase", rec + "/erase", `{"reason":"asked for"}`, "", 200},
 		{"DELETE /v1/recordings/{recording}", rec, "", "", 204},
+		{"POST /v1/recordings/{recording}/erase", rec + "/erase", `{"reason":"later"}`, "", 202},
 		{"DELETE /v1/recordings/{recording}", rec + "?reason=later", "", "", 202},
 		{"DELETE /v1/recordings/{recording}", rec + "?reason=held", "", "", 409},
 		{"GET /v1/audit", "/v1/audit?action=recording.", "", "", 200},

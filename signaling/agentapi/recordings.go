@@ -199,7 +199,7 @@ func postStop(q *request) error {
 	return q.replyRecording(q.s.deps.Calls.StopRecording(q.ctx(), w.ID, q.actor()))
 }
 
-// getTrack streams a track. A finished one never changes, so it may be kept by the client.
+// getTrack streams a track. Nobody may keep it: it can be erased here, and must not live on in a browser.
 func getTrack(q *request) error {
 	r, w, err := q.recordingFor()
 	if err != nil {
@@ -224,8 +224,7 @@ func getTrack(q *request) error {
 	if w.Ended != nil {
 		for _, t := range w.Tracks {
 			if t.ID == q.path("track") && t.SHA256 != "" {
-				q.header("ETag", strconv.Quote(t.SHA256))
-				q.header("Cache-Control", "private, max-age=3600")
+				q.header("ETag", strconv.Quote(t.SHA256)) // of its parts; no-store stays, for it may be erased
 			}
 		}
 	}

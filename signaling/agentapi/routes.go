@@ -368,8 +368,8 @@ func baseRoutes() []Route {
 			Request: wire.HoldRequest{}, Response: wire.Recording{}, Statuses: []int{200, 404, 409, 422, 503}, Handler: postRecordingHold,
 		},
 		{
-			Method: post, Pattern: "/v1/recordings/{recording}/erase", Grant: "recording:delete", ByQueue: true, Summary: "Erase the key of a sealed recording: nobody can open it again",
-			Request: wire.DeleteRequest{}, Response: wire.Recording{}, Statuses: []int{200, 404, 409, 410, 422, 503}, Handler: postErase,
+			Method: post, Pattern: "/v1/recordings/{recording}/erase", Grant: "recording:delete", ByQueue: true, Summary: "Erase the key of a sealed recording: nobody can open it again (202: the rest goes by itself)",
+			Request: wire.DeleteRequest{}, Response: wire.Recording{}, Statuses: []int{200, 202, 404, 409, 410, 422, 503}, Handler: postErase,
 		},
 		{
 			Method: remove, Pattern: "/v1/recordings/{recording}", Grant: "recording:delete", ByQueue: true, Query: []string{"reason"},

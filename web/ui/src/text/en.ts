@@ -404,9 +404,11 @@ export const text = {
     none: 'Nothing is found.',
     actions: {
       'recording.played': 'Played', 'recording.downloaded': 'Downloaded', 'recording.link_given': 'Link given', 'recording.held': 'Legal hold set',
-      'recording.released': 'Legal hold released', 'recording.delete_asked': 'Deletion asked for', 'recording.delete_asked_refused': 'Deletion refused',
+      'recording.released': 'Legal hold released', 'recording.delete_asked': 'Deletion asked for', 'recording.hold_asked': 'Legal hold asked for',
+      'recording.release_asked': 'Release asked for', 'recording.erase_asked': 'Erasing the key asked for', 'recording.delete_asked_refused': 'Deletion refused',
       'recording.held_refused': 'Legal hold refused', 'recording.released_refused': 'Release refused', 'recording.key_erased': 'Key erased',
-      'recording.key_erased_refused': 'Erasing the key refused', 'recording.deleted': 'Deleted', 'recording.exported': 'Exported',
+      'recording.key_erased_refused': 'Erasing the key refused', 'recording.deleted': 'Deleted', 'recording.exported': 'Exported', 'recording.export_asked': 'Export asked for',
+      'recording.exported_refused': 'Export failed', 'recording.rewrap_asked': 'Wrapping anew asked for', 'recording.key_rewrapped_refused': 'Key not wrapped anew',
       'recording.verified': 'Verified', 'recording.key_rewrapped': 'Key wrapped anew',
       'call_records.read': 'Call records read', 'call_records.exported': 'Call records exported', 'report.exported': 'Report exported',
       'signin.succeeded': 'Signed in at a provider', 'token.revoked': 'Token revoked', 'account.disabled': 'Account disabled', 'account.enabled': 'Account enabled',

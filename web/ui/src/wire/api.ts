@@ -869,7 +869,7 @@ export class Api {
     return this.send({ method: 'GET', path: `/v1/recordings/${e(recording)}`, answer: 'object' }, opt) as Promise<Recording>;
   }
 
-  /** Erase the key of a sealed recording: nobody can open it again. `POST /v1/recordings/{recording}/erase; grant recording:delete` */
+  /** Erase the key of a sealed recording: nobody can open it again (202: the rest goes by itself). `POST /v1/recordings/{recording}/erase; grant recording:delete` */
   postRecordingErase(recording: string, body: DeleteRequest, opt?: ApiOptions): Promise<Recording> {
     return this.send({ method: 'POST', path: `/v1/recordings/${e(recording)}/erase`, body, type: 'application/json', answer: 'object' }, opt) as Promise<Recording>;
   }
