@@ -32,6 +32,8 @@ type actor struct {
 	legs []*leg    // in the order they came, ended ones too
 	rec  *recorder.Recording
 
+	past []span // pauses of recordings that were stopped
+
 	capture *capture // the last one; nil: none
 	notices notices
 

@@ -41,9 +41,6 @@ type capture struct {
 	quietAt    time.Time   // ends then if no key comes; zero: never
 	timer      *time.Timer // of the next deadline
 	epoch      int
-	// What the recording owes to a pause that somebody else had asked for; zero: nothing.
-	paused recorder.PauseRequest
-	till   time.Time
 }
 
 // wipe overwrites the digits.
@@ -174,47 +171,28 @@ func (a *actor) muted(l *leg) bool {
 	return l.wire.Muted || a.capturing(l) && a.capture.wire.Voice == wire.CaptureMute
 }
 
-// pauseForCapture pauses the recording until the capture is over, and notes the pause that was there before.
+// pauseForCapture pauses the recording until the capture is over.
 func (a *actor) pauseForCapture(ctx context.Context, reason string) error {
 	if a.rec == nil {
 		return nil
 	}
-	c := a.capture
-	if s := a.rec.Snapshot(); s.PausedTill != nil && len(s.Gaps) > 0 {
-		g := s.Gaps[len(s.Gaps)-1]
-		c.till, c.paused = *s.PausedTill, recorder.PauseRequest{By: g.By, Reason: g.Reason}
-	}
 	if reason == "" {
 		reason = "capture"
 	}
+	c := a.capture
 	a.rec.Mark(wire.Marker{Type: wire.MarkerCapture, LegID: c.wire.LegID, Actor: c.wire.By}, true)
-	till := c.wire.Deadline.Add(time.Second) // the capture ends it
-	if c.till.After(till) {
-		till = c.till
-	}
-	_, err := a.rec.Hold(ctx, recorder.PauseRequest{Max: till.Sub(a.b.now()), By: c.wire.By, Reason: reason})
+	most := c.wire.Deadline.Add(time.Second).Sub(a.b.now()) // the capture ends it
+	_, err := a.rec.Pause(ctx, recorder.PauseRequest{Owner: recorder.OwnerCapture, Max: most, By: c.wire.By, Reason: reason})
 	return err
 }
 
-// resumeFromCapture gives the recording back to who had paused it before, or lets it go on.
+// resumeFromCapture lets the recording go on, unless others have paused it too.
 func (a *actor) resumeFromCapture(actorName string) {
 	if a.rec == nil {
 		return
 	}
-	c := a.capture
-	a.rec.EndMark(wire.MarkerCapture, c.wire.LegID)
-	ctx, cancel := context.WithTimeout(context.Background(), hangupLimit)
-	defer cancel()
-	var err error
-	if left := c.till.Sub(a.b.now()); left > 0 {
-		c.paused.Max = left
-		_, err = a.rec.Hold(ctx, c.paused)
-	} else if a.rec.Snapshot().State == wire.RecordingPaused {
-		_, err = a.rec.Resume(ctx, actorName)
-	}
-	if err != nil {
-		a.log.Warn("end of capture not saved, the recording stays paused until its deadline", "cause", err)
-	}
+	a.rec.EndMark(wire.MarkerCapture, a.capture.wire.LegID)
+	a.release(recorder.OwnerCapture, actorName)
 }
 
 // armCapture sets the timer of the capture's next deadline.

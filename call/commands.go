@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
@@ -313,6 +314,7 @@ func (b *Board) record(ctx context.Context, callID string, policy *wire.Recordin
 		if err != nil {
 			return err
 		}
+		a.handOver()
 		for _, l := range a.legs {
 			if l.joined {
 				rec.AddParty(l.party())
@@ -375,33 +377,36 @@ func (b *Board) withRecording(ctx context.Context, recID string, f func(a *actor
 	})
 }
 
-// PauseRecording makes a recording keep nothing until limit has passed or it is resumed. limit 0 is the
+// PauseRecording makes a recording keep nothing until limit has passed, or who asked has resumed it. limit 0 is the
 // configured pause.
 func (b *Board) PauseRecording(ctx context.Context, recID string, limit time.Duration, reason, actorName string) (w wire.Recording, err error) {
 	err = b.withRecording(ctx, recID, func(a *actor) (err error) {
 		w, err = a.rec.Pause(ctx, recorder.PauseRequest{Max: limit, By: actorName, Reason: reason})
-		if c := a.capture; err == nil && c != nil && c.wire.State == wire.CaptureOpen && w.PausedTill != nil {
-			// The capture's own pause goes on as long as it takes, and this one behind it.
-			c.till, c.paused = *w.PausedTill, recorder.PauseRequest{By: actorName, Reason: reason}
-			if till := c.wire.Deadline.Add(time.Second); till.After(c.till) {
-				w, err = a.rec.Hold(ctx, recorder.PauseRequest{Max: till.Sub(b.now()), By: actorName, Reason: reason})
-			}
-		}
 		return err
 	})
 	return w, err
 }
 
-// ResumeRecording ends a pause before its deadline.
+// ResumeRecording ends a person's own pause before its deadline, and those of agents who have left the call.
 func (b *Board) ResumeRecording(ctx context.Context, recID, actorName string) (w wire.Recording, err error) {
 	err = b.withRecording(ctx, recID, func(a *actor) (err error) {
 		if c := a.capture; c != nil && c.wire.State == wire.CaptureOpen {
 			return problem.Conflict("capture_open", string(wire.RecordingPaused), []string{"cancel"}, "the recording is paused until the capture of keys is over")
 		}
-		w, err = a.rec.Resume(ctx, actorName)
+		w, err = a.rec.Resume(ctx, actorName, a.departed()...)
 		return err
 	})
 	return w, err
+}
+
+// departed are the agents who were in the call and are not any more.
+func (a *actor) departed() (gone []string) {
+	for _, l := range a.legs {
+		if l.wire.Agent != "" && !slices.ContainsFunc(a.legs, func(o *leg) bool { return o.wire.Agent == l.wire.Agent && o.alive() }) {
+			gone = append(gone, l.wire.Agent)
+		}
+	}
+	return gone
 }
 
 // StopRecording finishes a recording; the call goes on.
@@ -431,6 +436,7 @@ func (a *actor) finishRecording(reason, actorName string) wire.Recording {
 	if err != nil {
 		a.log.Error("stop recording failed", "recording", rec.ID(), "cause", err)
 	}
+	a.remember(w)
 	a.marks = markGaps(a.marks, w)
 	a.mark(wire.TimelineMark{Type: "recording.stopped", Actor: actorName, Detail: rec.ID()})
 	return w

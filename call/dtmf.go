@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 const (
 	afterPause   = 200 * time.Millisecond
 	afterCapture = time.Second // somebody may press one key more than was asked for
+	longestPress = time.Minute // a key that is heard of so long after its begin is believed to be of any pause since
 )
 
 // digit takes a key that a party has pressed. While a recording is paused the customer may be keying a card
@@ -54,21 +56,49 @@ func (a *actor) captured(l *leg, began time.Time) bool {
 	return c != nil && c.wire.LegID == l.wire.ID && c.wire.Ended != nil && began.Before(c.wire.Ended.Add(afterCapture))
 }
 
-// paused reports whether the recording is paused, or was while a key was held.
+// span is a stretch of time.
+type span struct{ from, till time.Time }
+
+// remember keeps the pauses of a recording that was stopped for the keys that were pressed in them. One that the
+// recording was stopped in goes on until its deadline, with a recording or without.
+func (a *actor) remember(w wire.Recording) {
+	now, fence := a.b.now(), a.b.deps.Recorder.Fence(a.id)
+	a.past = slices.DeleteFunc(a.past, func(s span) bool { return now.Sub(s.till) > longestPress })
+	for _, g := range w.Gaps {
+		if g.Cause != "pause" || g.Till == nil || now.Sub(*g.Till) > longestPress {
+			continue
+		}
+		s := span{g.From, *g.Till}
+		if g.Resumed == "stop" && fence.After(s.till) {
+			s.till = fence
+		}
+		a.past = append(a.past, s)
+	}
+}
+
+// handOver ends the pauses that have outlived their recording: a new one has taken them over.
+func (a *actor) handOver() {
+	now := a.b.now()
+	for i := range a.past {
+		if a.past[i].till.After(now) {
+			a.past[i].till = now
+		}
+	}
+}
+
+// paused reports whether the call's recording is paused, or was while a key was held.
 func (a *actor) paused(began, ended time.Time) bool {
+	in := func(from, till time.Time) bool { return began.Before(till.Add(afterPause)) && ended.After(from) }
+	if slices.ContainsFunc(a.past, func(s span) bool { return in(s.from, s.till) }) {
+		return true
+	}
 	if a.rec == nil {
 		return false
 	}
 	s := a.rec.Snapshot()
-	if s.State == wire.RecordingPaused {
-		return true
-	}
-	for _, g := range s.Gaps {
-		if g.Cause == "pause" && g.Till != nil && began.Before(g.Till.Add(afterPause)) && ended.After(g.From) {
-			return true
-		}
-	}
-	return false
+	return s.State == wire.RecordingPaused || slices.ContainsFunc(s.Gaps, func(g wire.Gap) bool {
+		return g.Cause == "pause" && g.Till != nil && in(g.From, *g.Till)
+	})
 }
 
 // relayDigit sends a key that a party pressed on to the others who are not on hold, as the call wants it: as

@@ -21,8 +21,8 @@ const consentLimit = 2 * time.Minute
 type notices struct {
 	rules   recorder.Rules
 	consent string // the announcement that is being played
-	waits   bool   // nothing is kept until it is over
 	beep    *time.Timer
+	paused  bool // who hears of pauses has been told of one
 }
 
 // hearers is who hears a notice now: legs in the room that are not on hold.
@@ -61,10 +61,9 @@ func (a *actor) notify(ctx context.Context, r recorder.Rules, clip media.Source)
 		return nil
 	}
 	if r.ConsentWhen == wire.ConsentBefore {
-		if _, err := a.rec.Hold(ctx, recorder.PauseRequest{Max: consentLimit, By: "server", Reason: "consent"}); err != nil {
+		if _, err := a.rec.Pause(ctx, recorder.PauseRequest{Owner: recorder.OwnerConsent, Max: consentLimit, By: "server", Reason: "consent"}); err != nil {
 			return err
 		}
-		a.notices.waits = true
 	}
 	a.notices.consent = id.New(id.Playback)
 	if err := a.room.Do(ctx, mixer.Play{ID: a.notices.consent, Source: clip, To: to}); err != nil {
@@ -84,18 +83,19 @@ func (a *actor) consentEnded(playID string) {
 		return
 	}
 	a.rec.EndMark(wire.MarkerConsent, "")
-	if !a.notices.waits {
+	a.release(recorder.OwnerConsent, "server")
+}
+
+// release ends the pause of an announcement or a capture that is over, if it has not come to its deadline before. What
+// others have asked for goes on.
+func (a *actor) release(o recorder.Owner, actorName string) {
+	if a.rec.Snapshot().State != wire.RecordingPaused {
 		return
-	}
-	a.notices.waits = false
-	s := a.rec.Snapshot()
-	if s.State != wire.RecordingPaused || s.Gaps[len(s.Gaps)-1].Reason != "consent" || a.capture != nil && a.capture.wire.State == wire.CaptureOpen {
-		return // somebody has paused it since
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), hangupLimit)
 	defer cancel()
-	if _, err := a.rec.Resume(ctx, "server"); err != nil {
-		a.log.Warn("resume after consent failed", "cause", err)
+	if _, err := a.rec.Release(ctx, o, actorName); err != nil {
+		a.log.Warn("end of pause not saved, it goes on until its deadline", "owner", o, "cause", err)
 	}
 }
 
@@ -132,13 +132,21 @@ func (a *actor) quietNotices() {
 	a.notices = notices{}
 }
 
-// pauseChanged plays the tone of a pause's begin or end. The pause itself does not wait for it.
+// pauseChanged plays the tone of a pause's begin or end. The pause itself does not wait for it. That nothing is kept
+// until an announcement is over says the announcement.
 func (a *actor) pauseChanged(w wire.Recording) {
-	to := a.hearers(a.notices.rules.PauseTone)
-	if a.rec == nil || a.rec.ID() != w.ID || len(to) == 0 || a.notices.waits {
+	if a.rec == nil || a.rec.ID() != w.ID {
 		return
 	}
-	begin := w.State == wire.RecordingPaused
+	begin := w.State == wire.RecordingPaused && w.Gaps[len(w.Gaps)-1].Owner != string(recorder.OwnerConsent)
+	if begin == a.notices.paused {
+		return
+	}
+	a.notices.paused = begin
+	to := a.hearers(a.notices.rules.PauseTone)
+	if len(to) == 0 {
+		return
+	}
 	first, second := 660.0, 440.0
 	if !begin {
 		first, second = second, first

@@ -192,7 +192,7 @@ func TestTimelineOfARecording(t *testing.T) {
 	for _, m := range tl.Items[len(tl.Items)-4:] {
 		marks = append(marks, m.Type+" "+m.Actor+" "+m.Detail)
 	}
-	want := []string{"recording.started agt_a " + w.ID, "recording.paused agt_a card", "recording.resumed  manual", "recording.stopped agt_a " + w.ID}
+	want := []string{"recording.started agt_a " + w.ID, "recording.paused agt_a card", "recording.resumed agt_a manual", "recording.stopped agt_a " + w.ID}
 	if !slices.Equal(marks, want) {
 		t.Errorf("\n got %q\nwant %q", marks, want)
 	}

@@ -76,8 +76,8 @@ func markGaps(marks []wire.TimelineMark, w wire.Recording) []wire.TimelineMark {
 			continue
 		}
 		marks = append(marks, wire.TimelineMark{Time: g.From, Type: "recording.paused", Actor: g.By, Detail: g.Reason})
-		if g.Till != nil && g.Resumed != "stop" {
-			marks = append(marks, wire.TimelineMark{Time: *g.Till, Type: "recording.resumed", Detail: g.Resumed})
+		if g.Till != nil && g.Resumed != "stop" && g.Resumed != "continued" {
+			marks = append(marks, wire.TimelineMark{Time: *g.Till, Type: "recording.resumed", Actor: g.ResumedBy, Detail: g.Resumed})
 		}
 	}
 	return marks

@@ -85,7 +85,7 @@ const (
 func Defaults() Config {
 	return Config{
 		SpoolDir: "data/spool", Rules: Rules{
-			MaxPause: 10 * time.Minute, DefaultPause: time.Minute, PausePolicy: PauseSilence, PauseTone: wire.HearersNone,
+			MaxPause: 10 * time.Minute, DefaultPause: time.Minute, MaxPauseTotal: 30 * time.Minute, PausePolicy: PauseSilence, PauseTone: wire.HearersNone,
 			BeepTo: wire.HearersAll, ConsentTo: wire.HearersAll, ConsentWhen: wire.ConsentStart,
 		},
 		UploadWorkers: 2, MinFreeMB: 1024, BacklogAlarm: 15 * time.Minute,
@@ -113,6 +113,9 @@ func (c Config) Validate() error {
 	}
 	if c.DefaultPause < time.Second || c.DefaultPause > c.MaxPause {
 		bad("default_pause", "%v is not between 1s and max_pause", c.DefaultPause)
+	}
+	if c.MaxPauseTotal < c.MaxPause {
+		bad("max_pause_total", "%v is less than max_pause", c.MaxPauseTotal)
 	}
 	if c.PausePolicy == "" || c.PauseTone == "" || c.BeepTo == "" || c.ConsentTo == "" || c.ConsentWhen == "" {
 		bad("pause_policy", "and pause_tone, beep_to, consent_to and consent_when must not be empty")

@@ -28,10 +28,7 @@ const maxCopies = 1000
 // another or the same one.
 func Edits(gaps []wire.Gap, recorded, wanted string, marker bool) []listen.Edit {
 	var list []listen.Edit
-	for _, g := range gaps {
-		if g.Cause != "pause" {
-			continue
-		}
+	for _, g := range stretches(gaps) {
 		at, length := time.Duration(g.OffsetMS)*time.Millisecond, time.Duration(g.LengthMS)*time.Millisecond
 		e := listen.Edit{At: at, Marker: marker}
 		switch {
@@ -45,6 +42,23 @@ func Edits(gaps []wire.Gap, recorded, wanted string, marker bool) []listen.Edit 
 			continue
 		}
 		list = append(list, e)
+	}
+	return list
+}
+
+// stretches are the pauses among the gaps; those that went over into each other are one.
+func stretches(gaps []wire.Gap) (list []wire.Gap) {
+	goesOn := false
+	for _, g := range gaps {
+		switch {
+		case g.Cause != "pause":
+			continue
+		case goesOn:
+			list[len(list)-1].LengthMS += g.LengthMS
+		default:
+			list = append(list, g)
+		}
+		goesOn = g.Resumed == "continued"
 	}
 	return list
 }

@@ -29,7 +29,7 @@ const (
 	entryParty   entryKind = "party"   // Party
 	entryLeft    entryKind = "left"    // Leg
 	entryTrack   entryKind = "track"   // Track
-	entryPause   entryKind = "pause"   // Gap, Till: paused from here on until Till
+	entryPause   entryKind = "pause"   // Gap: paused from here on, until its deadline at most
 	entryResumed entryKind = "resumed" // Gap: audio may follow
 	entryGap     entryKind = "gap"     // Gap: a gap with its final length
 	entryVars    entryKind = "vars"    // Vars: as they are from here on; written before there was entryChanged
@@ -47,7 +47,6 @@ type entry struct {
 	Offset int64             `json:"offset_ms,omitempty"`
 	Track  *wire.Track       `json:"track,omitempty"`
 	Gap    *wire.Gap         `json:"gap,omitempty"`
-	Till   *time.Time        `json:"till,omitempty"`
 	Vars   map[string]string `json:"vars,omitempty"`
 	Mark   *wire.Marker      `json:"mark,omitempty"`
 	Place  int               `json:"place,omitempty"` // of the marker among them all

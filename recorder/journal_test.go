@@ -22,7 +22,7 @@ func journal() []entry {
 		{Kind: entryStart, At: at, Header: &header{Version: 1, ID: "rec_01JD0000000000000000000000", CallID: "call_1", Policy: PauseSilence, Started: at}},
 		{Kind: entryParty, At: at, Party: &Joined{Party: agent}},
 		{Kind: entryTrack, At: at, Track: &wire.Track{ID: "agent-1", LegID: agent.LegID, Object: "agent-1.ogg"}},
-		{Kind: entryPause, At: at, Gap: &wire.Gap{Cause: "pause", OffsetMS: 1000, From: at}, Till: &till},
+		{Kind: entryPause, At: at, Gap: &wire.Gap{Cause: "pause", OffsetMS: 1000, From: at}},
 		{Kind: entryLeft, At: till, Leg: agent.LegID, Offset: 1500},
 	}
 }

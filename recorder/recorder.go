@@ -142,8 +142,8 @@ type StartRequest struct {
 	Variables               map[string]string
 	// Policy is what the call asks for beside its queue's policy; nil: nothing.
 	Policy *wire.RecordingPolicy
-	// Paused is told whenever a pause has begun or ended, whoever did it. It must return at once; nil: nobody
-	// is told.
+	// Paused is told whenever a pause has begun, changed or ended, whoever did it. It must return at once; nil:
+	// nobody is told.
 	Paused func(wire.Recording)
 }
 
@@ -188,10 +188,11 @@ func (r *Recorder) Start(ctx context.Context, req StartRequest) (*Recording, err
 	}
 	rec.log.Info("recording started", "actor", req.Actor)
 	r.publish("recording.started", req.Actor, rec.Snapshot())
-	r.loadFences()
-	if f, ok := r.fences.take(req.CallID, r.now()); ok {
-		p := PauseRequest{Max: f.till.Sub(r.now()), By: f.by, Reason: f.reason, beyond: true}
-		if _, err := rec.Pause(ctx, p); err != nil {
+	if left := r.fences.take(req.CallID, time.Now()); len(left.list) > 0 {
+		rec.ctl.Lock()
+		_, err := rec.hold(ctx, left, left.holder().by)
+		rec.ctl.Unlock()
+		if err != nil {
 			rec.log.Warn("pause taken over, but not saved", "cause", err)
 		}
 	}

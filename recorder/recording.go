@@ -78,9 +78,10 @@ type Recording struct {
 	missed   int    // ticks dropped since the last record; the producer's own
 	opened   opened // since the last pause, the producer's own
 
-	ctl   sync.Mutex // one control at a time
-	timer *time.Timer
-	epoch int // counts pauses and new deadlines, so that an old timer knows it is old
+	ctl    sync.Mutex // one control at a time
+	pauses pauses
+	timer  *time.Timer
+	epoch  int // counts pauses and new deadlines, so that an old timer knows it is old
 
 	mu         sync.Mutex
 	wire       wire.Recording // without tracks
@@ -368,15 +369,12 @@ func (rec *Recording) finish(reason string) {
 		rec.endMark(at)
 	}
 	now := rec.rec.now()
-	if till := rec.wire.PausedTill; till != nil && rec.gated.Load() {
-		g := rec.wire.Gaps[rec.gap]
-		rec.rec.fences.put(rec.header.CallID, fence{*till, g.By, g.Reason})
-	}
+	rec.rec.fences.put(rec.header.CallID, rec.pauses.persons(), time.Now())
 	if rec.gap >= 0 {
 		g := &rec.wire.Gaps[rec.gap]
 		g.LengthMS = rec.gapLength()
 		if g.Till == nil {
-			g.Till, g.Resumed = &now, "stop"
+			g.Till, g.Resumed, g.ResumedBy = &now, "stop", "server"
 		}
 		rec.gap = -1
 	}

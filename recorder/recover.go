@@ -39,7 +39,6 @@ const rescan = 30 * time.Second
 // scan finishes what an earlier process has left in the spool and hands it to the uploaders. A folder it
 // can make nothing of is left alone, logged, and tried again later: the disk may have been full.
 func (r *Recorder) scan(ctx context.Context) {
-	r.loadFences() // before what it reads is finished
 	warned := make(map[string]bool)
 	left := r.scanOnce(ctx, warned)
 	var wg sync.WaitGroup
@@ -151,7 +150,6 @@ type leftover struct {
 	tracks  []wire.Track
 	gaps    []wire.Gap
 	paused  bool
-	till    *time.Time // of the pause
 	markers []wire.Marker
 	last    time.Time
 	damaged int // lines of the journal that could not be read
@@ -192,7 +190,7 @@ func replay(list iter.Seq[entry]) (leftover, error) {
 			}
 		case e.Kind == entryPause && e.Gap != nil:
 			l.gap(*e.Gap)
-			l.paused, l.till = true, e.Till
+			l.paused = true
 		case e.Kind == entryResumed && e.Gap != nil:
 			l.gap(*e.Gap)
 			l.paused = false
@@ -237,12 +235,21 @@ func (l *leftover) join(p Joined) {
 // gap adds a gap or brings it up to date.
 func (l *leftover) gap(g wire.Gap) {
 	for i := range l.gaps {
-		if l.gaps[i].Cause == g.Cause && l.gaps[i].OffsetMS == g.OffsetMS && l.gaps[i].From.Equal(g.From) {
+		if o := l.gaps[i]; o.Cause == g.Cause && o.OffsetMS == g.OffsetMS && o.From.Equal(g.From) && o.By == g.By && o.Reason == g.Reason && o.Owner == g.Owner {
 			l.gaps[i] = g
 			return
 		}
 	}
 	l.gaps = append(l.gaps, g)
+}
+
+// closed is the gap behind which the recording was paused when its process died: the running one, or the first of
+// those that went over into it.
+func (l *leftover) closed() wire.Gap {
+	i := len(l.gaps) - 1
+	for ; i > 0 && l.gaps[i-1].Cause == "pause" && l.gaps[i-1].OffsetMS+l.gaps[i-1].LengthMS == l.gaps[i].OffsetMS; i-- {
+	}
+	return l.gaps[i]
 }
 
 // readLeftover reads the journal in a recording's folder.
@@ -287,7 +294,7 @@ func (r *Recorder) recover(ctx context.Context, dir string) (Manifest, error) {
 	}
 	var limit int64 = -1 // end of the time line that may hold audio
 	if l.paused {
-		limit = l.gaps[len(l.gaps)-1].OffsetMS
+		limit = l.closed().OffsetMS
 	}
 	var chains []TrackChain
 	for _, t := range l.tracks {
@@ -304,6 +311,9 @@ func (r *Recorder) recover(ctx context.Context, dir string) (Manifest, error) {
 		chains = append(chains, c)
 		w.Tracks = append(w.Tracks, t)
 		w.DurationMS = max(w.DurationMS, t.OffsetMS+t.DurationMS)
+	}
+	if l.paused {
+		w.DurationMS = max(w.DurationMS, l.gaps[len(l.gaps)-1].OffsetMS)
 	}
 	for _, p := range l.parties {
 		if p.Agent != "" && !slices.Contains(w.Agents, p.Agent) {

@@ -13,6 +13,8 @@ type Rules struct {
 	// MaxPause is the longest pause, DefaultPause the length of one asked for without any.
 	MaxPause     time.Duration `toml:"max_pause"`
 	DefaultPause time.Duration `toml:"default_pause"`
+	// MaxPauseTotal is how long pauses last together that people prolong each other with; at least MaxPause.
+	MaxPauseTotal time.Duration `toml:"max_pause_total"`
 	// PausePolicy says what stands in the tracks for a pause: "silence" keeps the time line, "cut" leaves the
 	// pause out.
 	PausePolicy string `toml:"pause_policy"`
@@ -33,6 +35,7 @@ type Rules struct {
 func (r Rules) over(o Rules) Rules {
 	set(&r.MaxPause, o.MaxPause)
 	set(&r.DefaultPause, o.DefaultPause)
+	set(&r.MaxPauseTotal, o.MaxPauseTotal)
 	set(&r.PausePolicy, o.PausePolicy)
 	set(&r.PauseTone, o.PauseTone)
 	set(&r.Beep, o.Beep)
@@ -41,6 +44,7 @@ func (r Rules) over(o Rules) Rules {
 	set(&r.ConsentTo, o.ConsentTo)
 	set(&r.ConsentWhen, o.ConsentWhen)
 	r.DefaultPause = min(r.DefaultPause, r.MaxPause)
+	r.MaxPauseTotal = max(r.MaxPauseTotal, r.MaxPause)
 	return r
 }
 
@@ -65,7 +69,8 @@ func (c Config) RulesFor(queue string, call *wire.RecordingPolicy) Rules {
 	asked := call.Rules
 	return r.over(Rules{
 		MaxPause: seconds(asked.MaxPauseSeconds), DefaultPause: seconds(asked.PauseSeconds), PausePolicy: asked.PausePolicy,
-		PauseTone: asked.PauseTone, Beep: seconds(asked.BeepSeconds), BeepTo: asked.BeepTo,
+		MaxPauseTotal: seconds(asked.MaxPauseTotalSeconds),
+		PauseTone:     asked.PauseTone, Beep: seconds(asked.BeepSeconds), BeepTo: asked.BeepTo,
 		Consent: asked.Consent, ConsentTo: asked.ConsentTo, ConsentWhen: asked.ConsentWhen,
 	})
 }
@@ -80,7 +85,7 @@ func (r *Recorder) RulesFor(queue string, call *wire.RecordingPolicy) Rules {
 // wire is the rules as a manifest shows them.
 func (r Rules) wire() wire.RecordingRules {
 	return wire.RecordingRules{
-		MaxPauseSeconds: int(r.MaxPause / time.Second), PauseSeconds: int(r.DefaultPause / time.Second), PausePolicy: r.PausePolicy,
+		MaxPauseSeconds: int(r.MaxPause / time.Second), MaxPauseTotalSeconds: int(r.MaxPauseTotal / time.Second), PauseSeconds: int(r.DefaultPause / time.Second), PausePolicy: r.PausePolicy,
 		PauseTone: r.PauseTone, BeepSeconds: int(r.Beep / time.Second), BeepTo: r.BeepTo,
 		Consent: r.Consent, ConsentTo: r.ConsentTo, ConsentWhen: r.ConsentWhen,
 	}
@@ -106,6 +111,7 @@ func (r Rules) validate(bad func(key, format string, args ...any)) {
 	}
 	span("max_pause", r.MaxPause, time.Second, 24*time.Hour)
 	span("default_pause", r.DefaultPause, time.Second, 24*time.Hour)
+	span("max_pause_total", r.MaxPauseTotal, time.Second, 24*time.Hour)
 	span("beep", r.Beep, minBeep, maxBeep)
 	if r.PausePolicy != "" && r.PausePolicy != PauseSilence && r.PausePolicy != PauseCut {
 		bad("pause_policy", "%q is neither %q nor %q", r.PausePolicy, PauseSilence, PauseCut)

@@ -25,15 +25,16 @@ const (
 // RecordingRules say how a call's recording is paused and what the parties hear of it. What is absent is as the
 // call's queue has it, or else the configuration.
 type RecordingRules struct {
-	MaxPauseSeconds int         `json:"max_pause_seconds,omitempty"` // the longest pause
-	PauseSeconds    int         `json:"pause_seconds,omitempty"`     // a pause asked for without length
-	PausePolicy     string      `json:"pause_policy,omitempty"`      // what stands in the tracks for a pause: silence | cut
-	PauseTone       Hearers     `json:"pause_tone,omitempty"`        // who hears a tone when a pause begins and ends
-	BeepSeconds     int         `json:"beep_seconds,omitempty"`      // how often a tone says that the call is recorded
-	BeepTo          Hearers     `json:"beep_to,omitempty"`
-	Consent         string      `json:"consent,omitempty"` // announcement of the prompt folder
-	ConsentTo       Hearers     `json:"consent_to,omitempty"`
-	ConsentWhen     ConsentWhen `json:"consent_when,omitempty"`
+	MaxPauseSeconds      int         `json:"max_pause_seconds,omitempty"`       // the longest pause
+	MaxPauseTotalSeconds int         `json:"max_pause_total_seconds,omitempty"` // pauses that prolong each other, together
+	PauseSeconds         int         `json:"pause_seconds,omitempty"`           // a pause asked for without length
+	PausePolicy          string      `json:"pause_policy,omitempty"`            // what stands in the tracks for a pause: silence | cut
+	PauseTone            Hearers     `json:"pause_tone,omitempty"`              // who hears a tone when a pause begins and ends
+	BeepSeconds          int         `json:"beep_seconds,omitempty"`            // how often a tone says that the call is recorded
+	BeepTo               Hearers     `json:"beep_to,omitempty"`
+	Consent              string      `json:"consent,omitempty"` // announcement of the prompt folder
+	ConsentTo            Hearers     `json:"consent_to,omitempty"`
+	ConsentWhen          ConsentWhen `json:"consent_when,omitempty"`
 }
 
 // Valid reports whether every value is one there is, and every number in range.
@@ -42,7 +43,7 @@ func (r RecordingRules) Valid() bool {
 	hears := func(h Hearers) bool {
 		return among(h, "", HearersNone, HearersAll, HearersCustomer, HearersAgents)
 	}
-	return r.MaxPauseSeconds >= 0 && r.MaxPauseSeconds <= day && r.PauseSeconds >= 0 && r.PauseSeconds <= day &&
+	return r.MaxPauseSeconds >= 0 && r.MaxPauseSeconds <= day && r.MaxPauseTotalSeconds >= 0 && r.MaxPauseTotalSeconds <= day && r.PauseSeconds >= 0 && r.PauseSeconds <= day &&
 		among(r.PausePolicy, "", "silence", "cut") && (r.BeepSeconds == 0 || r.BeepSeconds >= 2 && r.BeepSeconds <= 600) &&
 		hears(r.PauseTone) && hears(r.BeepTo) && hears(r.ConsentTo) && among(r.ConsentWhen, "", ConsentBefore, ConsentStart)
 }

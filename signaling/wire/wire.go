@@ -300,7 +300,12 @@ type Gap struct {
 	Till     *time.Time `json:"till,omitempty"` // absent while the pause runs
 	By       string     `json:"by,omitempty"`
 	Reason   string     `json:"reason,omitempty"`
-	Resumed  string     `json:"resumed,omitempty"` // deadline | manual | stop
+	Resumed  string     `json:"resumed,omitempty"` // deadline | manual | over | stop; continued: another pause went on
+	// Of a pause: whose it is, until when it was asked for last, how often that was moved, and who ended it.
+	Owner     string     `json:"owner,omitempty"` // person | consent | capture
+	Deadline  *time.Time `json:"deadline,omitempty"`
+	Moved     int        `json:"moved,omitempty"`
+	ResumedBy string     `json:"resumed_by,omitempty"` // an actor, or server; of one that continued, whose pause or end of a pause did it
 }
 
 // AgentState is what an agent is doing.

@@ -486,6 +486,8 @@ export const consentWhenValues: readonly ConsentWhen[] = ["before", "start"];
 export interface RecordingRules {
   /** the longest pause */
   max_pause_seconds?: number;
+  /** pauses that prolong each other, together */
+  max_pause_total_seconds?: number;
   /** a pause asked for without length */
   pause_seconds?: number;
   /** what stands in the tracks for a pause: silence | cut */
@@ -2216,8 +2218,14 @@ export interface Gap {
   till?: string;
   by?: string;
   reason?: string;
-  /** deadline | manual | stop */
+  /** deadline | manual | over | stop; continued: another pause went on */
   resumed?: string;
+  /** Of a pause: whose it is, until when it was asked for last, how often that was moved, and who ended it. */
+  owner?: string;
+  deadline?: string;
+  moved?: number;
+  /** an actor, or server; of one that continued, whose pause or end of a pause did it */
+  resumed_by?: string;
 }
 
 /** AgentState is what an agent is doing. */
