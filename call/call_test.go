@@ -134,9 +134,17 @@ type bench struct {
 	t   *testing.T
 	bus *event.Bus
 	ctx context.Context
+
+	quiet bool // the parties say nothing
 }
 
 func newBench(t *testing.T, cfg Config) *bench {
+	t.Helper()
+	return newBenchOf(t, cfg, func(*recorder.Config) {})
+}
+
+// newBenchOf makes a bench whose recorder is configured by set.
+func newBenchOf(t *testing.T, cfg Config, set func(*recorder.Config)) *bench {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	engine, err := mixer.New(mixer.Config{Shards: 1})
@@ -147,6 +155,7 @@ func newBench(t *testing.T, cfg Config) *bench {
 	dir := t.TempDir()
 	rc := recorder.Defaults()
 	rc.SpoolDir, rc.Archive.Folder = filepath.Join(dir, "spool"), filepath.Join(dir, "archive")
+	set(&rc)
 	rec, err := recorder.New(rc, recorder.Deps{Bus: bus, Log: slog.New(slog.DiscardHandler), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -207,6 +216,7 @@ func (b *bench) ok(err error) {
 func (b *bench) incoming() (*fakeEndpoint, Progress, wire.Call) {
 	b.t.Helper()
 	ep := newEndpoint(false)
+	ep.leg.quiet = b.quiet
 	p, c, err := b.Incoming(b.ctx, Inbound{Trunk: "t", From: "+38640111222", To: "1000", Endpoint: ep})
 	b.ok(err)
 	return ep, p, c
@@ -215,6 +225,7 @@ func (b *bench) incoming() (*fakeEndpoint, Progress, wire.Call) {
 func (b *bench) agent(callID, replaces string) (*fakeEndpoint, wire.Leg) {
 	b.t.Helper()
 	ep := newEndpoint(true)
+	ep.leg.quiet = b.quiet
 	_, l, err := b.Attach(b.ctx, callID, Attach{Kind: wire.LegWebRTC, Role: wire.RoleAgent, Agent: "agt_a", Endpoint: ep, Replaces: replaces})
 	b.ok(err)
 	return ep, l

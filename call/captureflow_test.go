@@ -24,7 +24,13 @@ type captured struct {
 
 func newCaptured(t *testing.T) *captured {
 	t.Helper()
-	c := &captured{bench: newBench(t, DefaultConfig())}
+	return recordedCall(t, newBench(t, DefaultConfig()))
+}
+
+// recordedCall makes one on a bench.
+func recordedCall(t *testing.T, b *bench) *captured {
+	t.Helper()
+	c := &captured{bench: b}
 	c.customer, c.p, c.call = c.incoming()
 	c.ok(c.Answer(c.ctx, c.call.Legs[0].ID, "server"))
 	c.agent, c.agentLeg = c.bench.agent(c.call.ID, "")
