@@ -82,8 +82,8 @@ func (a *actor) consentEnded(playID string) {
 	if a.rec == nil {
 		return
 	}
-	a.rec.EndMark(wire.MarkerConsent, "")
 	a.release(recorder.OwnerConsent, "server")
+	a.rec.EndMark(wire.MarkerConsent, "")
 }
 
 // release ends the pause of an announcement or a capture that is over, if it has not come to its deadline before. What

@@ -1760,7 +1760,7 @@ export interface WallCall {
   /** as in Handling */
   state: string;
   direction: Direction;
-  /** the customer's, masked as configured */
+  /** the customer's */
   number: string;
   name?: string;
   queue?: string;
