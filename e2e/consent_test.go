@@ -17,7 +17,7 @@ import (
 func TestPauseInAnnouncement(t *testing.T) {
 	stalls.start()
 	s := newServer(t, "")
-	s.configure("[http]\n", fmt.Sprintf("[http]\nprompts = %q\n", filepath.Dir(toneFile(t, 820, 8000, 1, 3))))
+	s.configure("[http]\n", fmt.Sprintf("[http]\nprompts = %q\n", filepath.Dir(toneFile(t, 820, 8000, 1, 4))))
 	s.start()
 	r := recorded{began: time.Now(), logged: len(s.log.String())}
 	var room wire.Room
@@ -65,7 +65,7 @@ func TestPauseInAnnouncement(t *testing.T) {
 	if st := s.call(http.MethodPost, path+"/resume", nil, &w); st != http.StatusOK || w.State != wire.RecordingActive {
 		t.Fatalf("resume: %d, %s", st, w.State)
 	}
-	ran(2 * time.Second)
+	ran(time.Second)
 	look.said(r.c)
 	look.said(r.a)
 	if st := s.call(http.MethodPost, "/v1/calls/"+r.callID+"/end", nil, nil); st != http.StatusNoContent {
