@@ -256,7 +256,7 @@ func waitJournal(t *testing.T, dir string, n int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := replay(readJournal(f))
+		l, err := replay(readJournal(f, nil))
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
