@@ -352,6 +352,13 @@ func (c Callback) Assign(agent string, alone time.Duration, now time.Time) (Call
 	return c, nil
 }
 
+// Release gives it to the whole queue whatever it is doing: its assignee is gone.
+func (c Callback) Release() Callback {
+	c.Assignee, c.Alone, c.Fallback = "", 0, time.Time{}
+	c.Version++
+	return c
+}
+
 // Expire is the deadline of the present state, for those that have one.
 func (c Callback) Expire(now time.Time) Callback {
 	switch c.State {

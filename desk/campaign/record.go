@@ -311,6 +311,13 @@ func (r Record) Reschedule(at time.Time, personal string, number int) (Record, e
 	return r, nil
 }
 
+// Release makes it anybody's whatever it is doing: the agent who kept it is gone.
+func (r Record) Release() Record {
+	r.Personal = ""
+	r.Version++
+	return r
+}
+
 // Window is the first moment at or after t at which the number whose turn it is may be called: in its own
 // hours, and in the given ones, both wall time at the contact. False when there is none within two days.
 func (r Record) Window(t time.Time, from, till, zone string) (time.Time, bool) {

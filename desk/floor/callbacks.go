@@ -52,6 +52,9 @@ func (f *Floor) setCallback(c callback.Callback, actor string) {
 		typ = "callback.cancelled"
 	}
 	f.publish(typ, c.Call, actor, c.Wire())
+	if c.State == wire.CallbackWaiting && old.State != wire.CallbackWaiting {
+		f.alarmStranded(c)
+	}
 	if c.State == wire.CallbackFailed && old.State != wire.CallbackFailed && c.Result == callback.ResultWindowOver {
 		f.publish("desk.alarm", "", Actor, wire.Alarm{
 			Type: "callback.window_over", Queue: c.Queue,

@@ -100,6 +100,9 @@ func (f *Floor) plan(r wire.CallbackRequest, agentID string, old callback.Callba
 			faults.Add(p.pointer, "no_access", "agent %s does not serve queue %s", p.id, r.Queue)
 		}
 	}
+	if f.serves(c.Assignee, r.Queue) && !f.mayHave(c.Assignee, r.Queue) {
+		faults.Add("/assignee", "no_callbacks", "agent %s takes no callbacks of queue %s", c.Assignee, r.Queue)
+	}
 	// An entry point that is chosen must be active now (W114), one that stays, or none in particular, at the time.
 	if chosen, active := f.entry(r.EntryPoint); r.EntryPoint != "" && Normalize(r.EntryPoint) != Normalize(old.Entry) {
 		if c.Entry = chosen.Number; !active {
@@ -235,12 +238,6 @@ func (f *Floor) fill(r wire.CallbackRequest, c callback.Callback) wire.CallbackR
 	return r
 }
 
-// serves says whether there is such an agent, and the agent serves the queue.
-func (f *Floor) serves(agentID, queueID string) bool {
-	s := f.agents[agentID]
-	return s != nil && slices.Contains(s.ids, queueID)
-}
-
 func (in RescheduleCallback) step(f *Floor) error {
 	c, err := f.callbackOfAgent(in.ID, in.Agent)
 	if err != nil {
@@ -249,7 +246,7 @@ func (in RescheduleCallback) step(f *Floor) error {
 	r := in.Request
 	r.Number, r.Name, r.Queue = cmp.Or(r.Number, cmp.Or(c.Shown, c.Number)), cmp.Or(r.Name, c.Name), cmp.Or(r.Queue, c.Queue)
 	r.Reason, r.Zone = cmp.Or(r.Reason, c.Reason), cmp.Or(r.Zone, c.Zone)
-	if r.Assignee == "" && f.serves(c.Assignee, r.Queue) {
+	if r.Assignee == "" && f.mayHave(c.Assignee, r.Queue) {
 		r.Assignee = c.Assignee
 	}
 	r.FallbackSeconds = cmp.Or(r.FallbackSeconds, int(c.Alone.Seconds()))
@@ -359,11 +356,14 @@ func (in AssignCallback) step(f *Floor) error {
 		if s == nil {
 			return problem.NotFound("agent", in.Assignee)
 		}
+		var faults callback.Faults
 		if !slices.Contains(s.ids, c.Queue) {
-			return &problem.Error{
-				Status: http.StatusUnprocessableEntity, Code: "invalid_field", Detail: "the agent does not serve the callback's queue",
-				Fields: []problem.Field{{Pointer: "/assignee", Code: "no_access"}},
-			}
+			faults.Add("/assignee", "no_access", "the agent does not serve the callback's queue")
+		} else if !f.mayHave(in.Assignee, c.Queue) {
+			faults.Add("/assignee", "no_callbacks", "the agent takes no callbacks of the queue")
+		}
+		if err := faults.Err(); err != nil {
+			return err
 		}
 	}
 	if c, err = c.Assign(in.Assignee, in.Alone, f.now); err != nil {

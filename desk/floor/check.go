@@ -201,6 +201,11 @@ func (k *checker) queue(i int) {
 	}
 	k.needs(at, of, q.Skills)
 	k.somebody(at, of, func(a Agent) bool { return serves(a, q) }, q.Skills)
+	if len(k.Callbacks.EntryPoints) > 0 && !slices.ContainsFunc(k.Agents, func(a Agent) bool {
+		return serves(a, q) && k.may(a, ActAnswer) && has(a, q.Skills, 0) && !slices.Contains(a.NoCallbacks, q.ID)
+	}) {
+		k.warn(at, "swallows_callbacks", "%s: no agent takes its callbacks, which would wait for ever", of)
+	}
 	if !q.Denoise.Valid() {
 		k.add(at+"/denoise", "out_of_range", "%s: denoise lies between 0 and 100", of)
 	}

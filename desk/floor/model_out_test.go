@@ -344,6 +344,9 @@ func (w *world) checkTasks() {
 		w.fail("%d calls of tasks, %d counted", tasks, w.f.taskCalls)
 	}
 	for id, c := range s.Callbacks {
+		if !c.Over() && c.Assignee != "" && !w.f.mayHave(c.Assignee, c.Queue) {
+			w.fail("callback %+v is for somebody who cannot have it", c)
+		}
 		switch c.State {
 		case wire.CallbackOffered, wire.CallbackPreview, wire.CallbackDialing, wire.CallbackTalking:
 			if calls[id] != c.Call || c.Call == "" {
@@ -356,6 +359,9 @@ func (w *world) checkTasks() {
 		}
 	}
 	for id, r := range s.Records {
+		if r.Personal != "" && r.State != wire.RecordClosed && !w.f.serves(r.Personal, s.Campaigns[r.Campaign].Setup.Queue) {
+			w.fail("record %+v is for somebody who cannot have it", r)
+		}
 		if most := s.Campaigns[r.Campaign].Setup.Attempts; r.Attempts > most || r.Tried > len(r.Numbers) {
 			w.fail("record %+v has had more than %d rounds", r, most)
 		}

@@ -460,6 +460,9 @@ func (w *world) reconfigure() {
 		cfg.Numbers[2].Queue = "a"
 		cfg.Numbers[5].Agents = []string{"ag0"}
 	}
+	if w.r.IntN(4) == 0 {
+		cfg.Agents[w.r.IntN(4)].NoCallbacks = []string{"a", "b"}
+	}
 	base := w.f.Version()
 	if w.r.IntN(4) == 0 {
 		base--

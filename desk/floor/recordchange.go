@@ -192,6 +192,8 @@ func (f *Floor) reschedule(r campaign.Record, in ChangeRecord) (campaign.Record,
 	if (q.Personal || c.Setup.Personal == "personal") && c.Setup.Personal != "campaign" {
 		if personal = in.Agent; personal == "" {
 			faults.Add("/personal", "no_agent", "only an agent can keep a record")
+		} else if !f.serves(personal, c.Setup.Queue) {
+			faults.Add("/personal", "no_access", "agent %s does not work in the campaign", personal)
 		}
 	}
 	if len(faults) == 0 {

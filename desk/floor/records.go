@@ -480,6 +480,7 @@ func (f *Floor) settleRecords() {
 			f.setRecord(r.Settle(f.now.Add(ring), f.now.Add(f.cfg.Callbacks.Review.Duration)), Actor)
 		}
 	}
+	f.adoptTasks()
 }
 
 // recordDue is a record's deadline: nobody has closed it.

@@ -165,6 +165,7 @@ func (f *Floor) adopt() {
 			f.setWait(fresh)
 		}
 	}
+	f.adoptTasks()
 	for id := range f.state.Watches {
 		if f.poolOf(id) == nil {
 			put(f, key{KindWatch, id}, f.state.Watches, nil)
