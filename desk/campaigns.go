@@ -48,7 +48,7 @@ func (d *Desk) AddList(ctx context.Context, name string, csv io.Reader) (wire.Co
 	if err := faults.Err(); err != nil {
 		return wire.ContactListing{}, err
 	}
-	p, err := contacts.Parse(csv)
+	p, err := contacts.Parse(csv, d.deps.Numbering)
 	if err != nil {
 		return wire.ContactListing{}, err
 	}

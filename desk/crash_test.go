@@ -12,6 +12,7 @@ import (
 
 	"github.com/cordboard/cordboard/desk/contacts"
 	"github.com/cordboard/cordboard/desk/floor"
+	"github.com/cordboard/cordboard/desk/numbering"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -153,11 +154,11 @@ func newBusyHour(t testing.TB, seed, stop uint64) *busyHour {
 
 // lists gives the floor a list of contacts.
 func (h *busyHour) lists() {
-	book, err := contacts.Open(h.t.Context(), nil)
+	book, err := contacts.Open(h.t.Context(), nil, numbering.Plan{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	p, err := contacts.Parse(strings.NewReader(people(60)))
+	p, err := contacts.Parse(strings.NewReader(people(60)), numbering.Plan{})
 	if err != nil {
 		h.t.Fatal(err)
 	}

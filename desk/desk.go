@@ -24,6 +24,7 @@ import (
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/desk/contacts"
 	"github.com/cordboard/cordboard/desk/floor"
+	"github.com/cordboard/cordboard/desk/numbering"
 	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/internal/id"
 	"github.com/cordboard/cordboard/internal/problem"
@@ -89,6 +90,8 @@ type Deps struct {
 	Now   func() time.Time
 	// Contacts is the log of contact lists; nil: they do not outlive the process.
 	Contacts contacts.Log
+	// Numbering says which telephone numbers are the same.
+	Numbering numbering.Plan
 	// Detector tells people from answering machines; nil: whoever answers is a person.
 	Detector Detector
 	// Messenger brings codes to customers who ask for a callback; nil: they cannot.
@@ -153,7 +156,7 @@ func New(cfg Config, deps Deps) (*Desk, error) {
 	if d.floor, err = floor.New(cfg, state, id.New); err != nil {
 		return nil, err
 	}
-	if d.contacts, err = contacts.Open(context.Background(), deps.Contacts); err != nil {
+	if d.contacts, err = contacts.Open(context.Background(), deps.Contacts, deps.Numbering); err != nil {
 		return nil, err
 	}
 	if d.past, err = newPast(deps.Past, deps.Now, deps.Log.Warn, func(in floor.Kept) { d.post(letter{in: in}) }); err != nil {

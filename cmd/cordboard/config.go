@@ -13,6 +13,7 @@ import (
 
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/desk"
+	"github.com/cordboard/cordboard/desk/numbering"
 	"github.com/cordboard/cordboard/internal/conf"
 	"github.com/cordboard/cordboard/internal/egress"
 	"github.com/cordboard/cordboard/internal/store"
@@ -89,6 +90,8 @@ type deskConfig struct {
 	CodeHook string `toml:"code_hook"`
 	// DetectHook is asked whether an answering machine has answered; empty: nothing looks for machines.
 	DetectHook string `toml:"detect_hook"`
+	// Numbering says which telephone numbers are the same, written nationally or internationally.
+	Numbering numbering.Plan `toml:"numbering"`
 	// KeepRecords and KeepReports are how long call records and the numbers of reports are kept; 0: for ever.
 	KeepRecords time.Duration `toml:"keep_records"`
 	KeepReports time.Duration `toml:"keep_reports"`
@@ -169,7 +172,7 @@ func (c *config) complete() error {
 		errs = append(errs, c.Recorder.Validate())
 	}
 	if c.Desk.Enabled {
-		errs = append(errs, c.Desk.Validate(), validHook("desk.code_hook", c.Desk.CodeHook), validHook("desk.detect_hook", c.Desk.DetectHook))
+		errs = append(errs, c.Desk.Validate(), c.Desk.Numbering.Validate(), validHook("desk.code_hook", c.Desk.CodeHook), validHook("desk.detect_hook", c.Desk.DetectHook))
 		if c.Desk.KeepRecords < 0 || c.Desk.KeepReports < 0 {
 			errs = append(errs, errors.New("desk: keep_records and keep_reports must not be negative"))
 		}

@@ -163,7 +163,7 @@ func (n *node) buildDesk() error {
 	if err != nil {
 		return err
 	}
-	deps := desk.Deps{Plane: n.board, Voice: voice{n}, Bus: n.bus, Store: log, Contacts: lists, Log: n.log.With("part", "desk"), Now: time.Now}
+	deps := desk.Deps{Plane: n.board, Voice: voice{n}, Bus: n.bus, Store: log, Contacts: lists, Numbering: n.cfg.Desk.Numbering, Log: n.log.With("part", "desk"), Now: time.Now}
 	if deps.Past, err = n.past(); err != nil {
 		return err
 	}

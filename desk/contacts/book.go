@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cordboard/cordboard/desk/numbering"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -36,6 +37,7 @@ type entry struct {
 	Drop    string                `json:"drop,omitempty"`
 	Bar     []string              `json:"bar,omitempty"`
 	Unbar   []string              `json:"unbar,omitempty"`
+	Written []string              `json:"written,omitempty"` // the numbers of Bar or Unbar as they were given; older entries have none
 	Records []wire.CampaignRecord `json:"records,omitempty"`
 }
 
@@ -47,7 +49,8 @@ type list struct {
 
 // Book is all lists, in memory, and the do-not-call list. Safe for concurrent use.
 type Book struct {
-	log Log // nil: nothing outlives the process
+	log  Log // nil: nothing outlives the process
+	plan numbering.Plan
 
 	writing sync.Mutex   // one upload or mark at a time; taken before mu
 	mu      sync.RWMutex // guards what follows
@@ -57,9 +60,9 @@ type Book struct {
 	known   map[string]bool                  // ids of closed
 }
 
-// Open reads the log.
-func Open(ctx context.Context, log Log) (*Book, error) {
-	b := &Book{log: log, lists: map[string]*list{}, barred: map[string]bool{}, closed: map[string][]wire.CampaignRecord{}, known: map[string]bool{}}
+// Open reads the log. The plan says which numbers are the same.
+func Open(ctx context.Context, log Log, plan numbering.Plan) (*Book, error) {
+	b := &Book{log: log, plan: plan, lists: map[string]*list{}, barred: map[string]bool{}, closed: map[string][]wire.CampaignRecord{}, known: map[string]bool{}}
 	if log == nil {
 		return b, nil
 	}
@@ -98,10 +101,10 @@ func (b *Book) apply(e entry) {
 	case e.Drop != "":
 		delete(b.lists, e.Drop)
 	}
-	for _, n := range e.Bar {
+	for _, n := range b.keys(e, e.Bar) {
 		b.barred[n] = true
 	}
-	for _, n := range e.Unbar {
+	for _, n := range b.keys(e, e.Unbar) {
 		delete(b.barred, n)
 	}
 	for _, r := range e.Records {
@@ -195,19 +198,32 @@ func (b *Book) Row(id string, i int) (Row, bool) {
 func (b *Book) Barred(number string) bool {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	return b.barred[plain(number)]
+	return b.barred[b.plan.Key(number)]
 }
 
-// plain makes numbers comparable: +386… and 00386… are the same.
-func plain(number string) string {
-	if rest, ok := strings.CutPrefix(number, "+"); ok {
-		return rest
+// Key is equal for numbers that are the same.
+func (b *Book) Key(number string) string { return b.plan.Key(number) }
+
+// keys are the keys of an entry's barred numbers. Of an older entry it is not known whether a number was national, so
+// it counts as both.
+func (b *Book) keys(e entry, numbers []string) []string {
+	if len(numbers) == 0 {
+		return nil
 	}
-	if rest, ok := strings.CutPrefix(number, "00"); ok {
-		return rest
+	var out []string
+	for _, n := range e.Written {
+		out = append(out, b.plan.Key(n))
 	}
-	return number
+	if len(e.Written) == 0 {
+		for _, n := range numbers {
+			out = append(out, n, b.plan.Key(n))
+		}
+	}
+	return out
 }
+
+// plain is a number as servers before Written keep it.
+func plain(number string) string { return numbering.Plan{}.Key(number) }
 
 // Bar puts numbers on the do-not-call list, or takes them off.
 func (b *Book) Bar(ctx context.Context, numbers []string, on bool) error {
@@ -218,9 +234,9 @@ func (b *Book) Bar(ctx context.Context, numbers []string, on bool) error {
 		out[i] = plain(n)
 	}
 	if on {
-		return b.write(ctx, entry{Bar: out})
+		return b.write(ctx, entry{Bar: out, Written: numbers})
 	}
-	return b.write(ctx, entry{Unbar: out})
+	return b.write(ctx, entry{Unbar: out, Written: numbers})
 }
 
 // BarredCount is how many numbers must not be called.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cordboard/cordboard/desk/callback"
 	"github.com/cordboard/cordboard/desk/hours"
+	"github.com/cordboard/cordboard/desk/numbering"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -46,9 +47,9 @@ type Parsed struct {
 // Parse reads a CSV file with a heading (RFC 4180, UTF-8, comma or semicolon). Columns number, number2 to
 // number8 are telephone numbers, each with optional columns medium, from and till of the same ending; name
 // and zone are the contact's; every other column is kept for the agent. Rows with faults are left out, each
-// with its reason; a number that stands twice in the file is a fault of the later row. The error is a 422
-// for a file that is no such list at all.
-func Parse(r io.Reader) (Parsed, error) {
+// with its reason; a number that an earlier row has already is a fault, one that stands twice in a row counts
+// once; the plan says which numbers are the same. The error is a 422 for a file that is no such list at all.
+func Parse(r io.Reader, plan numbering.Plan) (Parsed, error) {
 	var p Parsed
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -102,8 +103,9 @@ func Parse(r io.Reader) (Parsed, error) {
 			continue
 		}
 		row, faults := p.row(cells)
+		row.Numbers = once(row.Numbers, plan)
 		for _, t := range row.Numbers {
-			if first, twice := seen[t.Number]; twice && len(faults) == 0 {
+			if first, twice := seen[plan.Key(t.Number)]; twice && len(faults) == 0 {
 				faults = append(faults, problem.Field{Pointer: "/number", Code: "duplicate", Detail: fmt.Sprintf("%s stands in row %d already", t.Number, first)})
 			}
 		}
@@ -115,10 +117,21 @@ func Parse(r io.Reader) (Parsed, error) {
 			continue
 		}
 		for _, t := range row.Numbers {
-			seen[t.Number] = n
+			seen[plan.Key(t.Number)] = n
 		}
 		p.Rows = append(p.Rows, row)
 	}
+}
+
+// once leaves out numbers that are the same as one before.
+func once(numbers []wire.ContactNumber, plan numbering.Plan) []wire.ContactNumber {
+	out := numbers[:0]
+	for _, n := range numbers {
+		if !slices.ContainsFunc(out, func(o wire.ContactNumber) bool { return plan.Key(o.Number) == plan.Key(n.Number) }) {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 func cause(err error) string {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestSearch(t *testing.T) {
-	b, err := Open(context.Background(), nil)
+	b, err := Open(context.Background(), nil, slovenia)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,8 @@ type Contacts interface {
 	Row(list string, i int) (contacts.Row, bool)
 	List(id string) (wire.ContactListing, error)
 	Barred(number string) bool
+	// Key is equal for numbers that are the same, written nationally or internationally.
+	Key(number string) string
 }
 
 // SetContacts gives the floor its lists. Once, before the first step.

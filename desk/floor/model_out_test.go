@@ -6,6 +6,7 @@ import (
 
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/desk/contacts"
+	"github.com/cordboard/cordboard/desk/numbering"
 	"github.com/cordboard/cordboard/desk/supervision"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -38,6 +39,8 @@ func (modelContacts) List(id string) (wire.ContactListing, error) {
 func (modelContacts) Barred(number string) bool {
 	return number == "0410000007" || number == "0410000005" || number == "0510000010"
 }
+
+func (modelContacts) Key(number string) string { return numbering.Plan{}.Key(number) }
 
 // begin makes and starts a campaign.
 func (w *world) begin(seed uint64) {

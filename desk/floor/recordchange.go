@@ -115,7 +115,7 @@ func (f *Floor) dialRecord(r campaign.Record, in ChangeRecord) error {
 		return problem.NotFound("call", r.Call)
 	}
 	if in.Number != "" {
-		i := slices.IndexFunc(r.Numbers, func(n wire.ContactNumber) bool { return n.Number == Normalize(in.Number) })
+		i := f.indexOf(r, in.Number)
 		if i < 0 {
 			return unknownNumber()
 		}
@@ -137,6 +137,12 @@ func (f *Floor) dialRecord(r campaign.Record, in ChangeRecord) error {
 	f.setRecord(must(r.Dial(k.Agent, k.ID, f.now)), in.Actor)
 	f.dialCustomer(k, e.Trunk, time.Duration(c.Setup.RingSeconds)*time.Second)
 	return nil
+}
+
+// indexOf is the place of a number among a contact's, -1 for none.
+func (f *Floor) indexOf(r campaign.Record, number string) int {
+	key := f.contacts.Key(number)
+	return slices.IndexFunc(r.Numbers, func(n wire.ContactNumber) bool { return f.contacts.Key(n.Number) == key })
 }
 
 func unknownNumber() error {
@@ -180,11 +186,14 @@ func (f *Floor) reschedule(r campaign.Record, in ChangeRecord) (campaign.Record,
 	if q.Add != nil {
 		n := *q.Add
 		n.Number = faults.Number("/add/number", n.Number)
+		if n.Number != "" && f.indexOf(r, n.Number) >= 0 {
+			faults.Add("/add/number", "duplicate", "the contact has this number already")
+		}
 		contacts.CheckHours(&faults, "/add/from", "/add/till", n.From, n.Till)
 		r.Numbers = append(slices.Clone(r.Numbers), n)
 		number = len(r.Numbers) - 1
 	} else if q.Number != "" {
-		if number = slices.IndexFunc(r.Numbers, func(n wire.ContactNumber) bool { return n.Number == Normalize(q.Number) }); number < 0 {
+		if number = f.indexOf(r, q.Number); number < 0 {
 			return r, unknownNumber()
 		}
 	}
