@@ -13,6 +13,7 @@ import (
 	"github.com/cordboard/cordboard/desk/campaign"
 	"github.com/cordboard/cordboard/desk/contacts"
 	"github.com/cordboard/cordboard/desk/floor"
+	"github.com/cordboard/cordboard/desk/numbering"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -154,7 +155,7 @@ func (outbound) ChangeRecord(context.Context, floor.ChangeRecord) (wire.Campaign
 }
 
 func (outbound) AddList(_ context.Context, name string, csv io.Reader) (wire.ContactListing, error) {
-	p, err := contacts.Parse(csv)
+	p, err := contacts.Parse(csv, numbering.Plan{})
 	return wire.ContactListing{ID: "lst_01", Name: name, Contacts: len(p.Rows), Columns: p.Columns, Created: epoch, Errors: p.Errors}, err
 }
 
