@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
@@ -106,6 +107,18 @@ func (r *Recorder) copyFormat() listen.Format {
 
 func copyName(f listen.Format) string { return CopyTrack + f.Suffix() }
 
+// Copies are the names of what lies in a recording's folder, "" or with a slash at its end, as a listening copy.
+func Copies(ctx context.Context, a archive.Archive, folder string) ([]string, error) {
+	var list []string
+	err := a.Walk(ctx, folder+CopyTrack+".", func(key string) error {
+		if object := strings.TrimPrefix(key, folder); object != CopyManifestName && !strings.Contains(object, "/") {
+			list = append(list, object)
+		}
+		return nil
+	})
+	return list, err
+}
+
 func (r *Recorder) makeCopy(ctx context.Context, recID string, pace func(context.Context) error) error {
 	w, err := r.Get(recID)
 	if err != nil {
@@ -128,8 +141,34 @@ func (r *Recorder) makeCopy(ctx context.Context, recID string, pace func(context
 		}
 		return WriteCopy(ctx, out, m, open, listen.Options{Format: format, Pace: pace}, r.cfg.Copy.Pauses, r.cfg.Copy.Marker)
 	}, func(object string, f archive.File) error {
-		return r.proveCopy(ctx, w, hex.EncodeToString(sum[:]), f, object)
+		if err := r.proveCopy(ctx, w, hex.EncodeToString(sum[:]), f, object); err != nil {
+			return err
+		}
+		r.removeOldCopies(ctx, w, object)
+		return nil
 	})
+}
+
+// removeOldCopies removes copies of another format than the one that is proved now, where that can be done.
+func (r *Recorder) removeOldCopies(ctx context.Context, w wire.Recording, proved string) {
+	if held, _ := r.custody.marks(w.ID); held {
+		return
+	}
+	for _, a := range r.nearest(w) {
+		list, err := Copies(ctx, a, folderKey(w))
+		if err != nil {
+			r.log.Warn("older listening copies not looked for", "recording", w.ID, "archive", a.Name(), "cause", err)
+			continue
+		}
+		for _, object := range list {
+			if object == proved {
+				continue
+			}
+			if err := a.Remove(ctx, folderKey(w)+object); err != nil {
+				r.log.Warn("older listening copy not removed", "recording", w.ID, "archive", a.Name(), "cause", err)
+			}
+		}
+	}
 }
 
 // openCopy opens the listening copy. Where there is none yet it is put to work and the error, a problem,
@@ -142,7 +181,15 @@ func (r *Recorder) openCopy(ctx context.Context, w wire.Recording) (io.ReadSeekC
 	}
 	format := r.copyFormat()
 	f, size, err := r.openDerived(ctx, w, copyName(format))
-	if err == nil || !absent(err) {
+	if err == nil && !sealedRecording(w) { // of a sealed one the seal has told
+		if fault := r.proven(ctx, w, copyName(format), f); fault != nil {
+			err = errors.Join(fault, f.Close())
+			if !errors.Is(fault, errUnproven) {
+				return nil, 0, "", err
+			}
+		}
+	}
+	if err == nil || !absent(err) && !errors.Is(err, errUnproven) {
 		return f, size, format.Type(), err
 	}
 	p := problem.New(http.StatusServiceUnavailable, "copy_pending", "the listening copy is being made")

@@ -79,6 +79,7 @@ type Recorder struct {
 	refuses atomic.Bool   // recordings cannot be kept now; set by watch
 	started atomic.Uint64 // recordings, to spread them over the scribes
 	fences  fences
+	proofs  proofs
 
 	mu      sync.Mutex
 	live    map[string]*Recording

@@ -49,7 +49,7 @@ func TestVerifyCopy(t *testing.T) {
 			}
 		}
 		stop()
-		r, err := Verify(t.Context(), s.archive(), folder, s.public)
+		r, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public})
 		if err != nil || len(r.Remarks) != 1 || !strings.Contains(r.Remarks[0], "is as it was made") {
 			t.Errorf("sealed %v: %+v, %v", sealed, r, err)
 		}
@@ -61,14 +61,29 @@ func TestVerifyCopy(t *testing.T) {
 		bad := append([]byte(nil), good...)
 		bad[len(bad)/2] ^= 1
 		write(t, object, bad)
-		if _, err := Verify(t.Context(), s.archive(), folder, s.public); !errors.Is(err, ErrBad) || !strings.Contains(err.Error(), "listening copy") {
+		if _, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public}); !errors.Is(err, ErrBad) || !strings.Contains(err.Error(), "listening copy") {
 			t.Errorf("sealed %v: a changed copy: %v", sealed, err)
 		}
 		write(t, object, good)
 		text := read(t, doc)
 		write(t, doc, []byte(strings.Replace(string(text), `"bytes": `, `"bytes": 1`, 1)))
-		if _, err := Verify(t.Context(), s.archive(), folder, s.public); !errors.Is(err, ErrBad) {
+		if _, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public}); !errors.Is(err, ErrBad) {
 			t.Errorf("sealed %v: a changed manifest of the copy: %v", sealed, err)
+		}
+		if err := os.Remove(doc); err != nil {
+			t.Fatal(err)
+		}
+		for what, copied := range map[string][]byte{"a copy nothing proves": good, "a doctored one": bad} {
+			write(t, object, copied)
+			if _, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public}); !errors.Is(err, ErrBad) || !strings.Contains(err.Error(), "nothing proves") {
+				t.Errorf("sealed %v: %s: %v", sealed, what, err)
+			}
+		}
+		write(t, object, good)
+		write(t, doc, text)
+		write(t, filepath.Join(dir, "copy.wav"), good)
+		if _, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public}); !errors.Is(err, ErrBad) || !strings.Contains(err.Error(), "copy.wav") {
+			t.Errorf("sealed %v: a second copy: %v", sealed, err)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func TestProveDamage(t *testing.T) {
 				}
 			}
 			write(t, path, bytes.Join(list, nil))
-			_, err := Verify(t.Context(), s.archive(), folder, s.public)
+			_, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public})
 			var f *chain.Fault
 			if !errors.Is(err, ErrBad) || !errors.As(err, &f) || f.Chunk != k || f.Name != w.ID+"/"+tr.Object {
 				t.Errorf("sealed %v: %s of chunk %d of %s: %v", sealed, what, k, tr.Object, err)
@@ -91,7 +91,7 @@ func TestProveEveryDamage(t *testing.T) {
 			try := func(what string, k int, list [][]byte) {
 				t.Helper()
 				write(t, path, bytes.Join(list, nil))
-				_, err := Verify(t.Context(), s.archive(), folder, s.public)
+				_, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public})
 				var f *chain.Fault
 				if !errors.Is(err, ErrBad) || !errors.As(err, &f) || f.Chunk != k || f.Name != w.ID+"/"+tr.Object {
 					t.Errorf("sealed %v: %s of chunk %d of %s: %v", sealed, what, k, tr.Object, err)
@@ -121,7 +121,7 @@ func TestProveEveryDamage(t *testing.T) {
 			}
 			write(t, path, good)
 		}
-		if _, err := Verify(t.Context(), s.archive(), folder, s.public); err != nil {
+		if _, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public}); err != nil {
 			t.Errorf("put back: %v", err)
 		}
 	}

@@ -30,11 +30,7 @@ func Held(ctx context.Context, a archive.Archive, folder string) error {
 
 // ID is the id of the recording in folder, as its manifest has it.
 func ID(ctx context.Context, a archive.Archive, folder string) (string, error) {
-	doc, err := place{a, folder}.document(ctx, manifestName)
-	if err != nil {
-		return "", err
-	}
-	m, err := recorder.ParseManifest(doc)
+	_, m, err := place{a, folder}.manifest(ctx, nil)
 	return m.Recording.ID, err
 }
 
@@ -43,17 +39,9 @@ func ID(ctx context.Context, a archive.Archive, folder string) (string, error) {
 // keeps versions, all go. The error is ErrUnfinished, ErrClear,
 // recorder.ErrErased when it is gone already, ErrHeld, or the archive's.
 func Erase(ctx context.Context, a archive.Archive, folder string) (recID string, err error) {
-	p := place{a, folder}
-	doc, err := p.document(ctx, manifestName)
-	if errors.Is(err, archive.ErrNotFound) {
-		return "", ErrUnfinished
-	}
+	_, m, err := place{a, folder}.manifest(ctx, nil)
 	if err != nil {
-		return "", err
-	}
-	m, err := recorder.ParseManifest(doc)
-	if err != nil {
-		return "", bad{err}
+		return m.Recording.ID, err
 	}
 	if m.Envelope == "" {
 		return m.Recording.ID, ErrClear

@@ -27,29 +27,22 @@ type ExportOptions struct {
 }
 
 // Export writes the recording in folder, in clear, to a new folder of its id below dir: tracks, manifest and,
-// where asked for, a listening copy. keeper may be nil for recordings that are not sealed. It returns the
+// where asked for, a listening copy. Recordings that are not sealed need no keeper. It returns the
 // files it wrote. The error is recorder.ErrErased, seal.ErrUnknownKey or an ErrBad for what says why; then
 // nothing is left behind.
-func Export(ctx context.Context, a archive.Archive, folder string, keeper seal.Keeper, dir string, o ExportOptions) (files []string, err error) {
+func Export(ctx context.Context, a archive.Archive, folder string, trust Trust, dir string, o ExportOptions) (files []string, err error) {
 	p := place{a, folder}
-	doc, err := p.document(ctx, manifestName)
-	if errors.Is(err, archive.ErrNotFound) {
-		return nil, ErrUnfinished
-	}
+	doc, m, err := p.manifest(ctx, trust.Keys)
 	if err != nil {
 		return nil, err
-	}
-	m, err := recorder.ParseManifest(doc)
-	if err != nil {
-		return nil, bad{err}
 	}
 	w := m.Recording
 	var key *seal.Key
 	if m.Envelope != "" {
-		if keeper == nil {
+		if trust.Keeper == nil {
 			return nil, seal.ErrUnknownKey
 		}
-		if key, err = recorder.OpenKey(ctx, p.open, w.ID, keeper); err != nil {
+		if key, err = recorder.OpenKey(ctx, p.open, w.ID, trust.Keeper); err != nil {
 			return nil, err
 		}
 		defer key.Wipe()
@@ -96,7 +89,7 @@ func Export(ctx context.Context, a archive.Archive, folder string, keeper seal.K
 			return files, err
 		}
 	}
-	return files, write(manifestName, func(out io.Writer) error {
+	return files, write(recorder.ManifestName, func(out io.Writer) error {
 		_, err := out.Write(doc)
 		return err
 	})
@@ -130,65 +123,94 @@ func writeNew(name string, f func(io.Writer) error) error {
 	return errors.Join(f(out), out.Sync(), out.Close())
 }
 
+// Rewrapped is what Rewrap has done.
+type Rewrapped struct {
+	Done   int // keys wrapped anew
+	Before int // wrapped by the current key before
+	Kept   int // of Done: the store keeps an older version of the key under a lock
+}
+
 // Rewrap wraps the keys of all sealed recordings at or below folder with the keeper's current key. The
-// recordings themselves are not read. It returns how many were wrapped anew and how many were wrapped by the
-// current key before; with an error some may have been done. told, which may be nil, is asked before a key of a
-// recording's folder is stored, and its error leaves that one as it is.
-func Rewrap(ctx context.Context, a archive.Archive, folder string, keeper seal.Keeper, told func(folder string) error) (done, before int, err error) {
+// recordings themselves are not read. With an error some may have been done. Each key is stored by act, which around
+// calls, or does not: its error leaves the key as it is. A nil around calls act.
+func Rewrap(ctx context.Context, a archive.Archive, folder string, keeper seal.Keeper, around func(folder string, act func() error) error) (r Rewrapped, err error) {
+	if around == nil {
+		around = func(_ string, act func() error) error { return act() }
+	}
 	var keys []string
 	err = a.Walk(ctx, folder, func(key string) error {
-		if path.Base(key) == "key.json" {
+		if path.Base(key) == recorder.EnvelopeName {
 			keys = append(keys, key)
 		}
 		return nil
 	})
 	var errs []error
 	for _, key := range keys {
-		changed, err := rewrap(ctx, a, key, keeper, told)
-		switch {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("%s: %w", strings.TrimSuffix(key, "/key.json"), err))
-		case changed:
-			done++
-		default:
-			before++
+		dir, _ := path.Split(key)
+		if err := (place{a, dir}).rewrap(ctx, keeper, around, &r); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", strings.TrimSuffix(dir, "/"), err))
 		}
 	}
-	return done, before, errors.Join(append(errs, err)...)
+	return r, errors.Join(append(errs, err)...)
 }
 
-func rewrap(ctx context.Context, a archive.Archive, key string, keeper seal.Keeper, told func(folder string) error) (bool, error) {
-	dir, name := path.Split(key)
-	b, err := place{a, dir}.document(ctx, name)
+func (p place) rewrap(ctx context.Context, keeper seal.Keeper, around func(folder string, act func() error) error, r *Rewrapped) error {
+	b, err := p.document(ctx, recorder.EnvelopeName)
 	if err != nil {
-		return false, err
+		return err
 	}
 	e, err := seal.ParseEnvelope(b)
 	if err != nil {
-		return false, err
+		return err
 	}
 	e, changed, err := e.Rewrap(ctx, keeper)
-	if err != nil || !changed {
-		return false, err
-	}
-	if told != nil {
-		if err := told(dir); err != nil {
-			return false, err
-		}
-	}
-	return true, put(ctx, a, key, e.Encode())
-}
-
-// put stores a small document over the one that is there.
-func put(ctx context.Context, a archive.Archive, key string, b []byte) error {
-	f, err := os.CreateTemp("", "cordboard-*.json")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Close()); err != nil {
+	if !changed {
+		r.Before++
+		return nil
+	}
+	return around(p.folder, func() error { return p.replaceKey(ctx, e, r) })
+}
+
+// replaceKey stores a key wrapped anew over the one that is there, unless that was erased meanwhile: who erases says so
+// before the key goes, so a look afterwards sees every erasing that might have missed this key.
+func (p place) replaceKey(ctx context.Context, e seal.Envelope, r *Rewrapped) error {
+	key := p.folder + recorder.EnvelopeName
+	if _, err := p.archive.Stat(ctx, key); errors.Is(err, archive.ErrNotFound) {
+		return recorder.ErrErased
+	} else if err != nil {
 		return err
 	}
-	return a.Put(ctx, key, archive.File{Path: f.Name(), Size: int64(len(b)), SHA256: sum(b)})
+	if err := p.archive.Put(ctx, key, archive.Document(e.Encode())); err != nil {
+		return err
+	}
+	erased, err := p.erased(ctx)
+	if erased {
+		err = errors.Join(recorder.ErrErased, p.archive.Remove(ctx, key))
+	}
+	if err != nil {
+		return err
+	}
+	r.Done++
+	if h, ok := p.archive.(archive.Holder); ok {
+		if err := Held(ctx, p.archive, p.folder); errors.Is(err, ErrHeld) {
+			if err := h.Hold(ctx, key, true); err != nil {
+				return err
+			}
+		} else if err != nil {
+			return err
+		}
+	}
+	pruner, ok := p.archive.(archive.Pruner)
+	if !ok {
+		return nil
+	}
+	err = pruner.Prune(ctx, key) // an older version opens with the older key
+	if errors.Is(err, archive.ErrLocked) {
+		r.Kept++
+		return nil
+	}
+	return err
 }

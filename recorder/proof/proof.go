@@ -5,7 +5,6 @@
 package proof
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -43,6 +42,14 @@ func (b bad) Unwrap() error { return b.error }
 // was taken away; what is there fits its chains.
 var ErrUnfinished = errors.New("the recording has no manifest: it is unfinished, or the manifest was taken away")
 
+// Trust is what a check goes by.
+type Trust struct {
+	// Keys are those of which one must have signed; none: signatures are not checked.
+	Keys []ed25519.PublicKey
+	// Keeper opens the keys of sealed recordings; nil: they are not tried.
+	Keeper seal.Keeper
+}
+
 // Report is what a check found.
 type Report struct {
 	Recording string
@@ -52,6 +59,7 @@ type Report struct {
 	Key       string // id of the key the manifest says it is signed with, "" for none
 	Signed    bool   // the signature was checked and is good
 	Sealed    bool
+	Opens     bool     // its key was unwrapped
 	Recovered bool     // a crash was recovered from
 	Remarks   []string // what somebody should know though it is not bad
 }
@@ -76,7 +84,7 @@ func Find(ctx context.Context, a archive.Archive, folder string) ([]string, erro
 	last := "\x00"
 	err := a.Walk(ctx, folder, func(key string) error {
 		dir, name := path.Split(key)
-		if dir != last && (name == manifestName || strings.HasSuffix(name, ".chain")) {
+		if dir != last && (name == recorder.ManifestName || strings.HasSuffix(name, ".chain")) {
 			for _, f := range list {
 				if f == dir {
 					return nil
@@ -89,35 +97,23 @@ func Find(ctx context.Context, a archive.Archive, folder string) ([]string, erro
 	return list, err
 }
 
-// Verify checks the recording in folder, as Find gives it. Without keys a signature is not checked. The error
-// is an ErrBad for a recording that was changed, with one fault per track joined; *chain.Fault and the errors
-// of seal are in it. Other errors: ErrUnfinished, or it could not be read.
-func Verify(ctx context.Context, a archive.Archive, folder string, keys []ed25519.PublicKey) (Report, error) {
+// Verify checks the recording in folder, as Find gives it. The error is an ErrBad for a recording that was changed, with
+// one fault per track joined; *chain.Fault and the errors of seal are in it. Other errors: ErrUnfinished, or it could not
+// be read, or the key service could not be asked.
+func Verify(ctx context.Context, a archive.Archive, folder string, trust Trust) (Report, error) {
 	p := place{a, folder}
 	var r Report
-	doc, err := p.document(ctx, manifestName)
-	if errors.Is(err, archive.ErrNotFound) {
+	doc, m, err := p.manifest(ctx, trust.Keys)
+	r.Key, r.Signed = seal.SignedBy(doc), len(trust.Keys) > 0 && err == nil
+	r.Recording = m.Recording.ID
+	if errors.Is(err, ErrUnfinished) {
 		return p.unfinished(ctx)
 	}
 	if err != nil {
 		return r, err
 	}
-	r.Key = seal.SignedBy(doc)
-	if len(keys) > 0 {
-		if _, err := seal.Verify(doc, keys...); err != nil {
-			return r, bad{fmt.Errorf("%s: %w", manifestName, err)}
-		}
-		r.Signed = true
-	}
-	m, err := recorder.ParseManifest(doc)
-	if err != nil {
-		return r, bad{err}
-	}
 	w := m.Recording
-	r.Recording, r.Tracks, r.Sealed, r.Recovered = w.ID, len(w.Tracks), m.Envelope != "", w.Recovered
-	if base := path.Base(folder); id.Valid(id.Recording, base) && base != w.ID {
-		return r, bad{fmt.Errorf("the folder of %s holds the manifest of %s", base, w.ID)}
-	}
+	r.Tracks, r.Sealed, r.Recovered = len(w.Tracks), m.Envelope != "", w.Recovered
 	var errs []error
 	for _, t := range w.Tracks {
 		err := p.track(ctx, m, t, &r)
@@ -126,44 +122,113 @@ func Verify(ctx context.Context, a archive.Archive, folder string, keys []ed2551
 		}
 		errs = append(errs, err)
 	}
-	err = p.copy(ctx, w.ID, doc, keys, &r)
+	err = p.copy(ctx, w.ID, doc, trust.Keys, &r)
 	if err != nil && !errors.Is(err, ErrBad) {
 		return r, err
 	}
 	errs = append(errs, err)
 	if r.Sealed {
-		if f, _, err := p.open(ctx, m.Envelope); errors.Is(err, archive.ErrNotFound) {
-			r.Remarks = append(r.Remarks, "the key of this recording has been erased: nobody can open it")
-		} else if err != nil {
-			errs = append(errs, err)
-		} else if err := f.Close(); err != nil {
-			errs = append(errs, err)
+		err := p.key(ctx, m, trust.Keeper, &r)
+		if err != nil && !errors.Is(err, ErrBad) {
+			return r, err
 		}
+		errs = append(errs, err)
 	}
 	return r, errors.Join(errs...)
 }
 
-func (p place) document(ctx context.Context, object string) ([]byte, error) {
-	f, size, err := p.open(ctx, object)
+// manifest reads the manifest and checks its signature, where there are keys, and that it is the folder's. The error is
+// ErrUnfinished where there is none.
+func (p place) manifest(ctx context.Context, keys []ed25519.PublicKey) ([]byte, recorder.Manifest, error) {
+	doc, err := p.document(ctx, recorder.ManifestName)
+	if errors.Is(err, archive.ErrNotFound) {
+		return nil, recorder.Manifest{}, ErrUnfinished
+	}
 	if err != nil {
-		return nil, err
+		return nil, recorder.Manifest{}, err
 	}
-	defer f.Close()
-	if size > maxDocument {
-		return nil, bad{fmt.Errorf("%s is too large", object)}
+	if len(keys) > 0 {
+		if _, err := seal.Verify(doc, keys...); err != nil {
+			return doc, recorder.Manifest{}, bad{fmt.Errorf("%s: %w", recorder.ManifestName, err)}
+		}
 	}
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(f); err != nil {
-		return nil, fmt.Errorf("read %s: %w", object, err)
+	m, err := recorder.ParseManifest(doc)
+	if err != nil {
+		return doc, m, bad{err}
 	}
-	return b.Bytes(), nil
+	if base := path.Base(p.folder); id.Valid(id.Recording, base) && base != m.Recording.ID {
+		return doc, m, bad{fmt.Errorf("the folder of %s holds the manifest of %s", base, m.Recording.ID)}
+	}
+	return doc, m, nil
 }
 
-// copy checks the listening copy where it has a manifest of its own; one without is made anew at any time.
+// key checks the wrapped key of a sealed recording.
+func (p place) key(ctx context.Context, m recorder.Manifest, keeper seal.Keeper, r *Report) error {
+	doc, err := p.document(ctx, m.Envelope)
+	if errors.Is(err, archive.ErrNotFound) {
+		r.Remarks = append(r.Remarks, "the key of this recording has been erased: nobody can open it")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	e, err := seal.ParseEnvelope(doc)
+	if err != nil {
+		return bad{fmt.Errorf("%s: %w", m.Envelope, err)}
+	}
+	if e.Recording != m.Recording.ID {
+		return bad{fmt.Errorf("%s is the key of %s", m.Envelope, e.Recording)}
+	}
+	if erased, err := p.erased(ctx); err != nil {
+		return err
+	} else if erased {
+		r.Remarks = append(r.Remarks, "the key of this recording is here, although it was erased")
+	}
+	if keeper == nil {
+		return nil
+	}
+	key, err := e.Open(ctx, keeper)
+	switch {
+	case errors.Is(err, seal.ErrUnknownKey):
+		r.Remarks = append(r.Remarks, "what wraps the key of this recording is not here, so the key was not tried")
+		return nil
+	case errors.Is(err, seal.ErrUnwrap):
+		return bad{fmt.Errorf("%s: %w", m.Envelope, err)}
+	case err != nil:
+		return fmt.Errorf("%s cannot be tried: %w", m.Envelope, err)
+	}
+	key.Wipe()
+	r.Opens = true
+	return nil
+}
+
+// erased reports whether the recording's key was erased.
+func (p place) erased(ctx context.Context) (bool, error) {
+	_, err := p.archive.Stat(ctx, p.folder+recorder.ErasedName)
+	if errors.Is(err, archive.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (p place) document(ctx context.Context, object string) ([]byte, error) {
+	b, err := recorder.ReadDocument(ctx, p.open, object)
+	if errors.Is(err, recorder.ErrTooLarge) {
+		err = bad{err}
+	}
+	return b, err
+}
+
+// copy checks the listening copy against its own manifest. A file that passes for a copy and is in none is as good as
+// changed: whoever opens it hears what nobody can vouch for.
 func (p place) copy(ctx context.Context, recID string, manifest []byte, keys []ed25519.PublicKey, r *Report) error {
+	copies, err := recorder.Copies(ctx, p.archive, p.folder)
+	if err != nil {
+		return err
+	}
 	doc, err := p.document(ctx, recorder.CopyManifestName)
 	if errors.Is(err, archive.ErrNotFound) {
-		return nil
+		return p.unproven(recID, copies, "")
 	}
 	if err != nil {
 		return err
@@ -179,6 +244,9 @@ func (p place) copy(ctx context.Context, recID string, manifest []byte, keys []e
 	}
 	if sum := sha256.Sum256(manifest); m.Recording != recID || m.Manifest != hex.EncodeToString(sum[:]) {
 		return bad{fmt.Errorf("%s: %s was made of another recording", recID, m.Object)}
+	}
+	if err := p.unproven(recID, copies, m.Object); err != nil {
+		return err
 	}
 	f, _, err := p.open(ctx, m.Object)
 	if errors.Is(err, archive.ErrNotFound) {
@@ -198,6 +266,16 @@ func (p place) copy(ctx context.Context, recID string, manifest []byte, keys []e
 		return bad{fmt.Errorf("%s/%s: the listening copy has been changed", recID, m.Object)}
 	}
 	r.Remarks = append(r.Remarks, m.Object+" is as it was made")
+	return nil
+}
+
+// unproven is the fault of copies other than the one that is proved.
+func (p place) unproven(recID string, copies []string, proved string) error {
+	for _, object := range copies {
+		if object != proved {
+			return bad{fmt.Errorf("%s/%s: nothing proves this listening copy; remove it, and it is made again", recID, object)}
+		}
+	}
 	return nil
 }
 
@@ -322,9 +400,4 @@ func (p place) unfinished(ctx context.Context) (Report, error) {
 		return r, fmt.Errorf("there is no recording: %w", archive.ErrNotFound)
 	}
 	return r, errors.Join(append(errs, ErrUnfinished)...)
-}
-
-func sum(b []byte) string {
-	h := sha256.Sum256(b)
-	return hex.EncodeToString(h[:])
 }

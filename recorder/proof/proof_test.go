@@ -201,7 +201,7 @@ func TestVerifyNamesTheChunk(t *testing.T) {
 			s := newSite(t, sealed)
 			w, folder := s.record(t, 3*time.Second)
 			dir := filepath.Join(s.cfg.Archive.Folder, folder)
-			r, err := Verify(t.Context(), s.archive(), folder, s.public)
+			r, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public})
 			if err != nil || !r.Signed || r.Sealed != sealed || r.Tracks != 2 || r.Chunks < 10 || r.Recording != w.ID || len(r.Remarks) != 0 {
 				t.Fatalf("verify: %+v, %v", r, err)
 			}
@@ -235,7 +235,7 @@ func TestVerifyNamesTheChunk(t *testing.T) {
 							continue
 						}
 						write(t, path, bytes.Join(b, nil))
-						_, err := Verify(t.Context(), s.archive(), folder, s.public)
+						_, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public})
 						var f *chain.Fault
 						if !errors.Is(err, ErrBad) || !errors.As(err, &f) || f.Chunk != k || f.Name != w.ID+"/"+tr.Object {
 							t.Errorf("%s chunk %d of %s: %v", what, k, tr.Object, err)
@@ -246,7 +246,7 @@ func TestVerifyNamesTheChunk(t *testing.T) {
 				write(t, path, bytes.Join(good, nil))
 			}
 			t.Logf("%d damages named", n)
-			if _, err := Verify(t.Context(), s.archive(), folder, s.public); err != nil {
+			if _, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public}); err != nil {
 				t.Errorf("healed: %v", err)
 			}
 		})
@@ -258,17 +258,17 @@ func TestVerifyManifest(t *testing.T) {
 	w, folder := s.record(t, time.Second)
 	dir := filepath.Join(s.cfg.Archive.Folder, folder)
 	verify := func() error {
-		_, err := Verify(t.Context(), s.archive(), folder, s.public)
+		_, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public})
 		return err
 	}
 	stranger := newSite(t, false)
-	if _, err := Verify(t.Context(), s.archive(), folder, stranger.public); !errors.Is(err, seal.ErrSigner) || !errors.Is(err, ErrBad) {
+	if _, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: stranger.public}); !errors.Is(err, seal.ErrSigner) || !errors.Is(err, ErrBad) {
 		t.Errorf("another's key: %v", err)
 	}
-	if r, err := Verify(t.Context(), s.archive(), folder, nil); err != nil || r.Signed || r.Key != seal.KeyID(s.public[0]) {
+	if r, err := Verify(t.Context(), s.archive(), folder, Trust{}); err != nil || r.Signed || r.Key != seal.KeyID(s.public[0]) {
 		t.Errorf("without a key: %+v, %v", r, err)
 	}
-	path := filepath.Join(dir, manifestName)
+	path := filepath.Join(dir, recorder.ManifestName)
 	good := read(t, path)
 	for what, bad := range map[string][]byte{
 		"a number changed": bytes.Replace(good, []byte("+49301234567"), []byte("+49301234568"), 1),
@@ -301,7 +301,7 @@ func TestVerifyManifest(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "key.json")); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := Verify(t.Context(), s.archive(), folder, s.public); err != nil || len(r.Remarks) != 1 || !strings.Contains(r.Remarks[0], "erased") {
+	if r, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public}); err != nil || len(r.Remarks) != 1 || !strings.Contains(r.Remarks[0], "erased") {
 		t.Errorf("erased: %+v, %v", r, err) // that it was not changed can still be told
 	}
 	for _, name := range []string{w.Tracks[0].ID + ".chain", w.Tracks[1].Object} {
@@ -315,7 +315,7 @@ func TestVerifyManifest(t *testing.T) {
 		}
 		write(t, path, kept)
 	}
-	if _, err := Verify(t.Context(), s.archive(), "nowhere/", nil); !errors.Is(err, archive.ErrNotFound) {
+	if _, err := Verify(t.Context(), s.archive(), "nowhere/", Trust{}); !errors.Is(err, archive.ErrNotFound) {
 		t.Errorf("nothing there: %v", err)
 	}
 }
@@ -336,10 +336,10 @@ func TestVerifyS3(t *testing.T) {
 	if list, err := Find(t.Context(), a, ""); err != nil || len(list) != 1 || list[0] != folder {
 		t.Fatalf("found %q, %v", list, err)
 	}
-	if r, err := Verify(t.Context(), a, folder, s.public); err != nil || r.Tracks != 2 {
+	if r, err := Verify(t.Context(), a, folder, Trust{Keys: s.public}); err != nil || r.Tracks != 2 {
 		t.Errorf("verify: %+v, %v", r, err)
 	}
-	if files, err := Export(t.Context(), a, folder, s.keeper, t.TempDir(), ExportOptions{}); err != nil || len(files) != 3 {
+	if files, err := Export(t.Context(), a, folder, Trust{Keeper: s.keeper}, t.TempDir(), ExportOptions{}); err != nil || len(files) != 3 {
 		t.Errorf("export: %q, %v", files, err)
 	}
 	// Somebody with access to the bucket's disk.
@@ -353,7 +353,7 @@ func TestVerifyS3(t *testing.T) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Verify(t.Context(), a, folder, s.public)
+	r, err := Verify(t.Context(), a, folder, Trust{Keys: s.public})
 	var fault *chain.Fault
 	c := chunks(t, filepath.Join(s.cfg.Archive.Folder, folder), w.Tracks[0].ID, w.Tracks[0].Object)
 	if !errors.As(err, &fault) || fault.Chunk != len(c)-1 {
@@ -389,7 +389,7 @@ func TestExport(t *testing.T) {
 		t.Error(err)
 	}
 	out := t.TempDir()
-	files, err := Export(t.Context(), s.archive(), folder, s.keeper, out, ExportOptions{Copy: listen.WAV})
+	files, err := Export(t.Context(), s.archive(), folder, Trust{Keeper: s.keeper}, out, ExportOptions{Copy: listen.WAV})
 	if err != nil || len(files) != 4 {
 		t.Fatalf("export: %q, %v", files, err)
 	}
@@ -402,14 +402,14 @@ func TestExport(t *testing.T) {
 	if own, other := tone(t, copied, 500), tone(t, copied, 900); own < -15 || other > -50 {
 		t.Errorf("left channel: 500 Hz at %.1f dB, 900 Hz at %.1f dB", own, other)
 	}
-	if _, err := Export(t.Context(), s.archive(), folder, s.keeper, out, ExportOptions{}); !errors.Is(err, fs.ErrExist) {
+	if _, err := Export(t.Context(), s.archive(), folder, Trust{Keeper: s.keeper}, out, ExportOptions{}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("over another: %v", err)
 	}
 	other := newSite(t, true)
 	left := func(what string, keeper seal.Keeper, want error) {
 		t.Helper()
 		out := t.TempDir()
-		_, err := Export(t.Context(), s.archive(), folder, keeper, out, ExportOptions{})
+		_, err := Export(t.Context(), s.archive(), folder, Trust{Keeper: keeper}, out, ExportOptions{})
 		if !errors.Is(err, want) {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -427,21 +427,21 @@ func TestExport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done, before, err := Rewrap(t.Context(), s.archive(), "", both, nil); err != nil || done != 1 || before != 0 {
-		t.Errorf("rewrap: %d, %d, %v", done, before, err)
+	if r, err := Rewrap(t.Context(), s.archive(), "", both, nil); err != nil || r != (Rewrapped{Done: 1}) {
+		t.Errorf("rewrap: %+v, %v", r, err)
 	}
-	if done, before, err := Rewrap(t.Context(), s.archive(), "", both, nil); err != nil || done != 0 || before != 1 {
-		t.Errorf("rewrap again: %d, %d, %v", done, before, err)
+	if r, err := Rewrap(t.Context(), s.archive(), "", both, nil); err != nil || r != (Rewrapped{Before: 1}) {
+		t.Errorf("rewrap again: %+v, %v", r, err)
 	}
 	left("the old key", s.keeper, seal.ErrUnknownKey)
 	alone, err := seal.ParseRing(fresh)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Export(t.Context(), s.archive(), folder, alone, t.TempDir(), ExportOptions{}); err != nil {
+	if _, err := Export(t.Context(), s.archive(), folder, Trust{Keeper: alone}, t.TempDir(), ExportOptions{}); err != nil {
 		t.Errorf("after the rotation: %v", err)
 	}
-	if _, err := Verify(t.Context(), s.archive(), folder, s.public); err != nil {
+	if _, err := Verify(t.Context(), s.archive(), folder, Trust{Keys: s.public}); err != nil {
 		t.Errorf("verify after the rotation: %v", err)
 	}
 
@@ -468,7 +468,7 @@ func TestRecoveredVerifies(t *testing.T) {
 			crashed := filepath.Join(s.cfg.SpoolDir, rec.ID())
 			snapshot := t.TempDir()
 			copyTree(t, crashed, filepath.Join(snapshot, rec.ID()))
-			if _, err := Verify(t.Context(), archive.NewFolder(snapshot), rec.ID()+"/", nil); !errors.Is(err, ErrUnfinished) || errors.Is(err, ErrBad) {
+			if _, err := Verify(t.Context(), archive.NewFolder(snapshot), rec.ID()+"/", Trust{}); !errors.Is(err, ErrUnfinished) || errors.Is(err, ErrBad) {
 				t.Errorf("while it runs: %v", err)
 			}
 			stop()
@@ -510,7 +510,7 @@ func TestRecoveredVerifies(t *testing.T) {
 				if err != nil || len(list) != 1 {
 					t.Fatalf("tear %d: found %q, %v", n, list, err)
 				}
-				r, err := Verify(t.Context(), again.archive(), list[0], s.public)
+				r, err := Verify(t.Context(), again.archive(), list[0], Trust{Keys: s.public})
 				if err != nil || !r.Recovered || len(r.Remarks) != 0 || r.Sealed != sealed {
 					t.Errorf("tear %d: %+v, %v", n, r, err)
 				}
@@ -519,7 +519,7 @@ func TestRecoveredVerifies(t *testing.T) {
 						t.Errorf("tear %d: %s has %d ms of 3 s", n, tr.ID, tr.DurationMS)
 					}
 				}
-				if _, err := Export(t.Context(), again.archive(), list[0], s.keeper, t.TempDir(), ExportOptions{Copy: listen.Opus}); err != nil {
+				if _, err := Export(t.Context(), again.archive(), list[0], Trust{Keeper: s.keeper}, t.TempDir(), ExportOptions{Copy: listen.Opus}); err != nil {
 					t.Errorf("tear %d: export: %v", n, err)
 				}
 			}
@@ -546,7 +546,7 @@ func TestRecoveredVerifies(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r, err := Verify(t.Context(), again.archive(), list[0], s.public)
+				r, err := Verify(t.Context(), again.archive(), list[0], Trust{Keys: s.public})
 				if err != nil || len(r.Remarks) != 1 || !strings.Contains(r.Remarks[0], "chunk 3") {
 					t.Errorf("a hand in the spool: %+v, %v", r, err)
 				}
@@ -570,7 +570,7 @@ func cut(t *testing.T, path string, n int64) {
 func TestErase(t *testing.T) {
 	s := newSite(t, true)
 	w, folder := s.record(t, time.Second)
-	if _, err := Export(t.Context(), s.archive(), folder, s.keeper, t.TempDir(), ExportOptions{}); err != nil {
+	if _, err := Export(t.Context(), s.archive(), folder, Trust{Keeper: s.keeper}, t.TempDir(), ExportOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if id, err := Erase(t.Context(), s.archive(), folder); err != nil || id != w.ID {
@@ -579,7 +579,7 @@ func TestErase(t *testing.T) {
 	if _, err := Erase(t.Context(), s.archive(), folder); !errors.Is(err, recorder.ErrErased) {
 		t.Errorf("erase again: %v", err)
 	}
-	if _, err := Export(t.Context(), s.archive(), folder, s.keeper, t.TempDir(), ExportOptions{}); !errors.Is(err, recorder.ErrErased) {
+	if _, err := Export(t.Context(), s.archive(), folder, Trust{Keeper: s.keeper}, t.TempDir(), ExportOptions{}); !errors.Is(err, recorder.ErrErased) {
 		t.Errorf("export: %v", err)
 	}
 	clear := newSite(t, false)
