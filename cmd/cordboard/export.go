@@ -15,7 +15,8 @@ import (
 )
 
 type exportCmd struct {
-	placeFlags
+	actFlags
+	keyFlag
 	To     string `short:"o" help:"Folder the recording's folder is written to." default:"." placeholder:"DIR"`
 	Copy   string `help:"Make a listening copy as well: opus, wav or flac." enum:",opus,wav,flac" default:"" placeholder:"FORMAT"`
 	Pauses string `help:"What stands in the copy for a pause: silence or cut; the default is as recorded." enum:",silence,cut" default:"" placeholder:"POLICY"`
@@ -34,9 +35,15 @@ func (c exportCmd) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	keeper, err := d.cfg.Keys.Keeper()
-	if err != nil {
+	var trust proof.Trust
+	if trust.Keeper, err = d.cfg.Keys.Keeper(); err != nil {
 		return err
+	}
+	if trust.Keys, err = c.keys(c.configFlag, d.cfg); err != nil {
+		return err
+	}
+	if len(trust.Keys) == 0 {
+		fmt.Fprintln(os.Stderr, "cordboard: there is no key to check signatures by")
 	}
 	a := d.sites[0].archive
 	list := []string{d.sites[0].folder}
@@ -53,10 +60,11 @@ func (c exportCmd) run(ctx context.Context, out io.Writer) error {
 	}
 	o := proof.ExportOptions{Copy: listen.Format(c.Copy), Pauses: c.Pauses, Marker: c.Marker}
 	for _, f := range list {
-		if err := d.note(ctx, "recording.exported", site{a, f}, nil); err != nil {
-			return explain(f, err)
-		}
-		files, err := proof.Export(ctx, a, f, keeper, c.To, o)
+		var files []string
+		err := d.act(ctx, "recording.export_asked", "recording.exported", site{a, f}, func() (err error) {
+			files, err = proof.Export(ctx, a, f, trust, c.To, o)
+			return err
+		})
 		if err != nil {
 			return explain(f, err)
 		}
@@ -86,7 +94,7 @@ func explain(folder string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-type rewrapCmd struct{ placeFlags }
+type rewrapCmd struct{ actFlags }
 
 func (c rewrapCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
 
@@ -102,14 +110,17 @@ func (c rewrapCmd) run(ctx context.Context, out io.Writer) error {
 	if keeper == nil {
 		return errors.New("rewrap: the configuration names no key in recorder.keys")
 	}
-	done, before := 0, 0
+	var all proof.Rewrapped
 	for _, p := range d.sites {
-		n, b, e := proof.Rewrap(ctx, p.archive, p.folder, keeper, func(folder string) error {
-			return d.note(ctx, "recording.key_rewrapped", site{p.archive, folder}, nil)
+		r, e := proof.Rewrap(ctx, p.archive, p.folder, keeper, func(folder string, act func() error) error {
+			return d.act(ctx, "recording.rewrap_asked", "recording.key_rewrapped", site{p.archive, folder}, act)
 		})
-		done, before, err = done+n, before+b, errors.Join(err, e)
+		all.Done, all.Before, all.Kept, err = all.Done+r.Done, all.Before+r.Before, all.Kept+r.Kept, errors.Join(err, e)
 	}
-	fmt.Fprintf(out, "%d keys wrapped anew, %d had the current key\n", done, before)
+	fmt.Fprintf(out, "%d keys wrapped anew, %d had the current key\n", all.Done, all.Before)
+	if all.Kept > 0 {
+		fmt.Fprintf(out, "%d keys have older versions that the store keeps under a lock: the key that wrapped them must stay secret\n", all.Kept)
+	}
 	if err != nil {
 		return fmt.Errorf("rewrap: %w", flat(err))
 	}

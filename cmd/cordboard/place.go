@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"os/user"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/cordboard/cordboard/internal/audit"
@@ -15,6 +17,7 @@ import (
 	"github.com/cordboard/cordboard/recorder"
 	"github.com/cordboard/cordboard/recorder/archive"
 	"github.com/cordboard/cordboard/recorder/proof"
+	"github.com/cordboard/cordboard/recorder/seal"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -22,6 +25,35 @@ import (
 type placeFlags struct {
 	configFlag
 	Place string `arg:"" name:"place" help:"A recording's id, its folder, a folder of many, or s3://bucket/prefix. Archives, endpoint and keys come from the configuration."`
+}
+
+// actFlags is placeFlags of commands that take something out of an archive or change something there.
+type actFlags struct {
+	placeFlags
+	NoAudit bool `help:"Do it though there is no audit log on this machine to write it into."`
+}
+
+// keyFlag is how signatures are checked.
+type keyFlag struct {
+	Key string `help:"Public key that must have signed the manifests (PEM); the default is the configured signing key." placeholder:"FILE"`
+}
+
+// keys are the keys to trust, none where recordings are not signed, and where nobody has said which are.
+func (k keyFlag) keys(f configFlag, cfg recorder.Config) ([]ed25519.PublicKey, error) {
+	switch {
+	case k.Key != "":
+		return seal.LoadPublic(k.Key)
+	case cfg.Keys.SignFile == "":
+		return nil, nil
+	}
+	keys, err := seal.LoadPublic(cfg.Keys.SignFile)
+	if errors.Is(err, os.ErrNotExist) {
+		if f.Config == "" {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("the key that signs recordings is not here (%s): give its public key with --key", cfg.Keys.SignFile)
+	}
+	return keys, err
 }
 
 // recorder reads what the configuration says of recordings; the rest of it need not be good.
@@ -72,8 +104,31 @@ func (f placeFlags) open(ctx context.Context) (opened, error) {
 	if !info.IsDir() {
 		return d, fmt.Errorf("%s is a file: name the recording's folder", f.Place)
 	}
-	d.sites = []site{{archive.NewFolder(f.Place), ""}}
+	dir, err := filepath.Abs(f.Place)
+	if err != nil {
+		return d, err
+	}
+	folder := ""
+	if name := filepath.Base(dir); id.Valid(id.Recording, name) { // whose recording it must hold
+		dir, folder = filepath.Dir(dir), name+"/"
+	}
+	d.sites = []site{{archive.NewFolder(dir), folder}}
 	return d, nil
+}
+
+// open is that of placeFlags, and refuses where nothing can be written down.
+func (f actFlags) open(ctx context.Context) (opened, error) { return f.audited(f.placeFlags.open(ctx)) }
+
+// openOne is open for a single recording. or is what else could be done with several.
+func (f actFlags) openOne(ctx context.Context, or string) (opened, error) {
+	return f.audited(f.placeFlags.openOne(ctx, or))
+}
+
+func (f actFlags) audited(d opened, err error) (opened, error) {
+	if err == nil && d.log == nil && !f.NoAudit {
+		err = errors.New("what is done to recordings is written down, and there is no audit log here: run it where the server runs, or say --no-audit")
+	}
+	return d, err
 }
 
 // openOne is open for a single recording. or is what else could be done with several.
@@ -88,7 +143,6 @@ func (f placeFlags) openOne(ctx context.Context, or string) (opened, error) {
 // openAudit opens the audit log, where this machine has one.
 func openAudit(dir string) (*audit.Log, error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		fmt.Fprintf(os.Stderr, "cordboard: there is no audit log in %s: nothing is written down\n", dir)
 		return nil, nil
 	}
 	return audit.Open(dir, nil)
@@ -105,6 +159,18 @@ func (d opened) note(ctx context.Context, action string, s site, detail map[stri
 	}
 	_, err := d.log.Write(wire.AuditEntry{Actor: name, From: "command line", Action: action, Object: recordingAt(ctx, s), Detail: detail})
 	return err
+}
+
+// act does something to the recording at a place: that it was asked for is written down before, what came of it after.
+func (d opened) act(ctx context.Context, asked, done string, s site, do func() error) error {
+	if err := d.note(ctx, asked, s, nil); err != nil {
+		return err
+	}
+	err := do()
+	if err != nil {
+		return errors.Join(err, d.note(ctx, done+"_refused", s, map[string]string{"refused": flat(err).Error()}))
+	}
+	return d.note(ctx, done, s, nil)
 }
 
 // recordingAt is the id of the recording at a place, or the folder where that is not told.

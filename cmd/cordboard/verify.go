@@ -2,17 +2,14 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
-	"github.com/cordboard/cordboard/recorder"
 	"github.com/cordboard/cordboard/recorder/archive"
 	"github.com/cordboard/cordboard/recorder/proof"
-	"github.com/cordboard/cordboard/recorder/seal"
 )
 
 // exitBad is the status of a verify that found a recording changed; 1 means that it could not be checked.
@@ -37,7 +34,7 @@ func exitStatus(err error) int {
 
 type verifyCmd struct {
 	placeFlags
-	Key string `help:"Public key that must have signed the manifests (PEM); the default is the configured signing key, if it is here." placeholder:"FILE"`
+	keyFlag
 }
 
 func (c verifyCmd) Run(ctx context.Context) error { return c.run(ctx, os.Stdout) }
@@ -47,9 +44,16 @@ func (c verifyCmd) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	keys, err := c.keys(d.cfg)
-	if err != nil {
+	if d.log == nil {
+		fmt.Fprintln(os.Stderr, "cordboard: there is no audit log on this machine: nothing is written down")
+	}
+	var trust proof.Trust
+	if trust.Keys, err = c.keys(c.configFlag, d.cfg); err != nil {
 		return err
+	}
+	if trust.Keeper, err = d.cfg.Keys.Keeper(); err != nil {
+		fmt.Fprintf(os.Stderr, "cordboard: the keys of sealed recordings are not tried: %v\n", flat(err))
+		trust.Keeper = nil
 	}
 	var list []site
 	for _, p := range d.sites {
@@ -66,7 +70,7 @@ func (c verifyCmd) run(ctx context.Context, out io.Writer) error {
 	}
 	changed, unclear := 0, 0
 	for _, p := range list {
-		r, err := proof.Verify(ctx, p.archive, p.folder, keys)
+		r, err := proof.Verify(ctx, p.archive, p.folder, trust)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -75,7 +79,7 @@ func (c verifyCmd) run(ctx context.Context, out io.Writer) error {
 		case errors.Is(err, proof.ErrBad):
 			found = "changed"
 			changed++
-		case err != nil:
+		case err != nil, r.Key != "" && !r.Signed:
 			found = "unclear"
 			unclear++
 		}
@@ -96,21 +100,6 @@ func (c verifyCmd) run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// keys are the keys to trust, none where there are none.
-func (c verifyCmd) keys(cfg recorder.Config) ([]ed25519.PublicKey, error) {
-	if c.Key != "" {
-		return seal.LoadPublic(c.Key)
-	}
-	if cfg.Keys.SignFile == "" {
-		return nil, nil
-	}
-	keys, err := seal.LoadPublic(cfg.Keys.SignFile)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	return keys, err
-}
-
 // tell prints what was found about one recording, a line for each thing.
 func tell(out io.Writer, folder string, r proof.Report, err error) {
 	name := r.Recording
@@ -122,14 +111,17 @@ func tell(out io.Writer, folder string, r proof.Report, err error) {
 			fmt.Fprintf(out, "%s: %s\n", name, strings.TrimPrefix(strings.TrimSpace(line), name+"/"))
 		}
 	} else {
-		by := "signed by " + r.Key
+		found, by := "good", "signed by "+r.Key
 		switch {
 		case r.Key == "":
 			by = "not signed"
-		case !r.Signed:
-			by += ", which was not checked for lack of a key"
+		case !r.Signed: // whoever changed it may have changed all of it
+			found, by = "consistent", by+", which was not checked for lack of a key"
 		}
-		fmt.Fprintf(out, "%s: good: %d tracks, %d chunks, %d bytes, %s\n", name, r.Tracks, r.Chunks, r.Bytes, by)
+		if r.Opens {
+			by += ", opened by its key"
+		}
+		fmt.Fprintf(out, "%s: %s: %d tracks, %d chunks, %d bytes, %s\n", name, found, r.Tracks, r.Chunks, r.Bytes, by)
 	}
 	for _, remark := range r.Remarks {
 		fmt.Fprintf(out, "%s: note: %s\n", name, remark)

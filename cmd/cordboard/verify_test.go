@@ -32,6 +32,9 @@ func recorded(t *testing.T, n int, extra string) (folder, config string) {
 	if err := seal.CreateRing(filepath.Join(dir, "seal.keys")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(filepath.Join(dir, "audit"), 0o700); err != nil { // as a server does
+		t.Fatal(err)
+	}
 	config = filepath.Join(dir, "cordboard.toml")
 	text := fmt.Sprintf("audit_dir = %q\nkey_dir = %q\n[recorder]\nspool_dir = %q\n[recorder.keys]\nseal_file = %q\n[recorder.archive]\nfolder = %q\n%s",
 		filepath.Join(dir, "audit"), filepath.Join(dir, "keys"), filepath.Join(dir, "spool"), filepath.Join(dir, "seal.keys"), filepath.Join(dir, "archive"), extra)
@@ -124,8 +127,11 @@ func TestVerifyCommand(t *testing.T) {
 	if out, _, status := command(t, "verify", "-c", config, one); status != 0 || strings.Count(out, "good") != 1 {
 		t.Errorf("one: status %d: %s", status, out)
 	}
-	if out, _, status := command(t, "verify", one); status != 0 || !strings.Contains(out, "not checked") {
-		t.Errorf("without a key: status %d: %s", status, out)
+	if out, msg, status := command(t, "verify", one); status != 1 || !strings.Contains(out, "not checked") || strings.Contains(out, "good") {
+		t.Errorf("without a key: status %d: %s%s", status, out, msg)
+	}
+	if out, _, status := command(t, "verify", "-c", config, one); status != 0 || !strings.Contains(out, "opened by its key") {
+		t.Errorf("with the keys that wrap: status %d: %s", status, out)
 	}
 
 	f, err := os.Open(filepath.Join(one, "customer-1.chain"))
@@ -173,9 +179,9 @@ func TestVerifyCommand(t *testing.T) {
 		"no bucket":           {"verify", "s3://recordings/x"},
 		"no such key":         {"verify", "--key", filepath.Join(folder, "none"), folder},
 		"several":             {"export", "-c", config, folder},
-		"several to erase":    {"erase", "--yes", folder},
-		"no seal key":         {"export", "-o", t.TempDir(), filepath.Dir(tracks[1])},
-		"nothing to wrap by":  {"rewrap", folder},
+		"several to erase":    {"erase", "--no-audit", "--yes", folder},
+		"no seal key":         {"export", "--no-audit", "-o", t.TempDir(), filepath.Dir(tracks[1])},
+		"nothing to wrap by":  {"rewrap", "--no-audit", folder},
 		"not an s3 address":   {"verify", "s3://"},
 		"no such config file": {"verify", "-c", filepath.Join(folder, "none"), folder},
 	} {
@@ -268,5 +274,130 @@ func TestCommandsByID(t *testing.T) {
 		if _, msg, status := command(t, name, "-c", config, none); status != 1 || !strings.Contains(msg, "no recording "+none) {
 			t.Errorf("%s of a recording that is not there: status %d: %s", name, status, msg)
 		}
+	}
+}
+
+// TestVerifyNeedsItsKey: a configured key that is not there does not pass for a check, nor does another recording in the
+// folder that is named.
+func TestVerifyNeedsItsKey(t *testing.T) {
+	folder, config := recorded(t, 2, "")
+	list, err := filepath.Glob(filepath.Join(folder, "*", "*", "*", "rec_*"))
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%q, %v", list, err)
+	}
+	sign := filepath.Join(filepath.Dir(config), "keys", "recordings", "sign.pem")
+	public := filepath.Join(t.TempDir(), "public.pem")
+	keys, err := seal.LoadPublic(sign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(public, seal.EncodePublic(keys[0]), 0o600), os.Rename(sign, sign+".away")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args   []string
+		status int
+	}{
+		{[]string{"verify", "-c", config, list[0]}, 1},
+		{[]string{"verify", "-c", config, "--key", public, list[0]}, 0},
+		{[]string{"export", "-c", config, "-o", t.TempDir(), list[0]}, 1},
+		{[]string{"export", "-c", config, "--key", public, "-o", t.TempDir(), list[0]}, 0},
+	} {
+		if out, msg, status := command(t, c.args...); status != c.status || status == 1 && !strings.Contains(msg, "--key") {
+			t.Errorf("%q: status %d: %s%s", c.args, status, out, msg)
+		}
+	}
+	if err := os.RemoveAll(list[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(list[0], os.DirFS(list[1])); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(list[0])
+	for _, place := range []string{list[0], "."} {
+		if out, _, status := command(t, "verify", "-c", config, "--key", public, place); status != exitBad || !strings.Contains(out, "holds the manifest of") {
+			t.Errorf("another recording's folder as %s: status %d: %s", place, status, out)
+		}
+	}
+}
+
+// TestEraseAsksTheServer: a hold that no archive has heard of yet is in the spool, and counts.
+func TestEraseAsksTheServer(t *testing.T) {
+	folder, config := recorded(t, 1, "")
+	list, err := filepath.Glob(filepath.Join(folder, "*", "*", "*", "rec_*"))
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%q, %v", list, err)
+	}
+	recID := filepath.Base(list[0])
+	custody := filepath.Join(filepath.Dir(config), "spool", "custody", recID+".json")
+	text := fmt.Sprintf(`{"version":1,"recording":%q,"hold":{"by":"judge","since":"2026-03-01T10:00:00Z"}}`, recID)
+	if err := os.WriteFile(custody, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, place := range []string{list[0], recID} {
+		if out, msg, status := command(t, "erase", "-c", config, "--yes", place); status != 1 || !strings.Contains(msg, "legal hold") {
+			t.Errorf("%s: status %d: %s%s", place, status, out, msg)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(list[0], "key.json")); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(custody); err != nil {
+		t.Fatal(err)
+	}
+	if out, msg, status := command(t, "erase", "-c", config, "--yes", recID); status != 0 {
+		t.Errorf("released: status %d: %s%s", status, out, msg)
+	}
+}
+
+// TestCommandsAreAudited: what takes something out or away is written down before and after, and is not done where that
+// cannot be.
+func TestCommandsAreAudited(t *testing.T) {
+	folder, config := recorded(t, 1, "")
+	dir := filepath.Join(filepath.Dir(config), "audit")
+	commands := [][]string{{"export", "-o", t.TempDir()}, {"rewrap"}, {"erase", "--yes"}}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range commands {
+		if out, msg, status := command(t, append(c, "-c", config, folder)...); status != 1 || !strings.Contains(msg, "--no-audit") {
+			t.Errorf("%s: status %d: %s%s", c[0], status, out, msg)
+		}
+	}
+	log, err := audit.Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "lock"), 0o700); err != nil { // nothing can be written
+		t.Fatal(err)
+	}
+	for _, c := range [][]string{commands[0], commands[2]} {
+		if out, msg, status := command(t, append(c, "-c", config, folder)...); status != 1 || !strings.Contains(msg, "audit") {
+			t.Errorf("%s: status %d: %s%s", c[0], status, out, msg)
+		}
+	}
+	if out, msg, status := command(t, "verify", "-c", config, "--key", filepath.Join(filepath.Dir(config), "keys", "recordings", "sign.pem"), folder); status == 0 {
+		t.Errorf("verify: status %d: %s%s", status, out, msg)
+	}
+	if err := os.Remove(filepath.Join(dir, "lock")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][]string{commands[0], commands[2], {"export", "-o", t.TempDir()}} {
+		want := 0
+		if c[0] == "export" && c[2] != commands[0][2] {
+			want = 1 // the key is gone
+		}
+		if out, msg, status := command(t, append(c, "-c", config, folder)...); status != want {
+			t.Errorf("%s: status %d: %s%s", c[0], status, out, msg)
+		}
+	}
+	list, _, err := log.List(audit.Filter{Limit: 10})
+	var got []string
+	for _, e := range list {
+		got = append(got, e.Action)
+	}
+	want := "recording.exported_refused recording.export_asked recording.key_erased recording.erase_asked recording.exported recording.export_asked"
+	if err != nil || strings.Join(got, " ") != want {
+		t.Errorf("audit, newest first: %q, %v", got, err)
 	}
 }
