@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/cordboard/cordboard/desk/contacts"
 	"github.com/cordboard/cordboard/desk/floor"
 	"github.com/cordboard/cordboard/internal/id"
+	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -89,6 +91,16 @@ func (d *Desk) Bar(ctx context.Context, numbers []string, on bool) error {
 // SearchContacts finds contacts of the lists by words of their name or digits of their numbers. It does not wait.
 func (d *Desk) SearchContacts(text string, limit int) []wire.ContactMatch {
 	return d.contacts.Search(text, limit)
+}
+
+// Contact is a row of a list, from 1; 404 for one there is not. It does not wait.
+func (d *Desk) Contact(list string, row int) (wire.ContactMatch, error) {
+	r, ok := d.contacts.Row(list, row-1)
+	l, err := d.contacts.List(list)
+	if !ok || err != nil {
+		return wire.ContactMatch{}, problem.NotFound("contact", fmt.Sprintf("%s/%d", list, row))
+	}
+	return contacts.Match(l, row, r), nil
 }
 
 // Barred says whether a number is on the do-not-call list.

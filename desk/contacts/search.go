@@ -36,12 +36,17 @@ func (b *Book) Search(text string, limit int) []wire.ContactMatch {
 			if len(out) == limit {
 				return out
 			}
-			out = append(out, wire.ContactMatch{
-				List: id, ListName: l.Name, Row: i + 1, Name: r.Name, Zone: r.Zone, Numbers: slices.Clone(r.Numbers), Fields: maps.Clone(r.Fields),
-			})
+			out = append(out, Match(l.ContactListing, i+1, r))
 		}
 	}
 	return out
+}
+
+// Match is a row of a list, from 1, as the API shows it.
+func Match(l wire.ContactListing, row int, r Row) wire.ContactMatch {
+	return wire.ContactMatch{
+		List: l.ID, ListName: l.Name, Row: row, Name: r.Name, Zone: r.Zone, Numbers: slices.Clone(r.Numbers), Fields: maps.Clone(r.Fields),
+	}
 }
 
 func matches(r Row, words []string) bool {

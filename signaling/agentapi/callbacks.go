@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/desk"
+	"github.com/cordboard/cordboard/desk/veil"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -161,6 +162,9 @@ func postCallback(q *request) error {
 	if err != nil {
 		return err
 	}
+	if err := q.resolve(d, &in, nil); err != nil {
+		return err
+	}
 	c, err := d.PlanCallback(q.ctx(), in, q.onBehalf(), q.actor())
 	if err == nil {
 		q.header("Location", "/v1/callbacks/"+c.ID)
@@ -174,10 +178,18 @@ func getCallbacks(q *request) error {
 		return err
 	}
 	v := q.r.URL.Query()
-	items := d.Callbacks(desk.CallbackFilter{
+	f := desk.CallbackFilter{
 		State: wire.CallbackState(v.Get("state")), Queue: v.Get("queue"), Assignee: v.Get("assignee"), Number: v.Get("number"),
 		Agent: q.onBehalf(), Open: v.Get("open") == "true",
-	})
+	}
+	shown := f.Number
+	if veil.Masked(shown) {
+		f.Number = ""
+	}
+	items := d.Callbacks(f)
+	if veil.Masked(shown) {
+		items = alike(items, shown)
+	}
 	page, next, err := paged(q, items, func(c wire.Callback) string { return c.ID })
 	if err != nil {
 		return err
@@ -366,6 +378,9 @@ func putCallback(q *request) error {
 			return problem.New(http.StatusPreconditionFailed, "version_mismatch", "this is no version of a callback")
 		}
 	}
+	if err := q.resolveOf(d, cid, &in); err != nil {
+		return err
+	}
 	c, err := d.ChangeCallback(q.ctx(), cid, in, version, q.onBehalf(), q.actor())
 	return q.replyCallback(http.StatusOK, c, err)
 }
@@ -386,6 +401,9 @@ func postReschedule(q *request) error {
 	}
 	d, cid, err := q.callback()
 	if err != nil {
+		return err
+	}
+	if err := q.resolveOf(d, cid, &in); err != nil {
 		return err
 	}
 	c, err := d.RescheduleCallback(q.ctx(), cid, in, q.onBehalf(), q.actor())
@@ -416,6 +434,15 @@ func postCallbackDial(q *request) error {
 	d, cid, err := q.callback()
 	if err != nil {
 		return err
+	}
+	if veil.Masked(in.Number) { // the callback's own, as it was shown
+		w, err := d.Callback(cid)
+		if err != nil {
+			return err
+		}
+		if in.Number, err = (person{numbers: []string{w.Number}}).behind(in.Number, "/number"); err != nil {
+			return err
+		}
 	}
 	c, err := d.DialCallback(q.ctx(), cid, in.Number, q.onBehalf(), q.actor())
 	return q.replyCallback(http.StatusOK, c, err)

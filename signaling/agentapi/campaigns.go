@@ -29,6 +29,8 @@ type CampaignDesk interface {
 	AddList(ctx context.Context, name string, csv io.Reader) (wire.ContactListing, error)
 	Lists() []wire.ContactListing
 	SearchContacts(text string, limit int) []wire.ContactMatch
+	// Contact is a row of a list, from 1; 404 for one there is not.
+	Contact(list string, row int) (wire.ContactMatch, error)
 	DropList(ctx context.Context, id string) error
 	Bar(ctx context.Context, numbers []string, on bool) error
 	Barred(number string) bool
@@ -38,6 +40,8 @@ const (
 	typeCSV = "text/csv"
 	// maxList is the largest file of contacts.
 	maxList = 64 << 20
+	// mostFound is how many contacts are looked at for an agent who sees numbers masked.
+	mostFound = 1000
 )
 
 // campaignRoutes are the routes of campaigns, records and lists.
@@ -177,7 +181,11 @@ func getContacts(q *request) error {
 	if utf8.RuneCountInString(text) < 2 || utf8.RuneCountInString(text) > 100 {
 		return invalidQuery("text", "say at least two letters of a name, or three digits of a number")
 	}
-	return q.reply(http.StatusOK, wire.ContactMatches{Items: list(d.SearchContacts(text, n))})
+	if !q.masked() {
+		return q.reply(http.StatusOK, wire.ContactMatches{Items: list(d.SearchContacts(text, n))})
+	}
+	found := list(hiddenDigits(d.SearchContacts(text, mostFound), text))
+	return q.reply(http.StatusOK, wire.ContactMatches{Items: found[:min(n, len(found))]})
 }
 
 func deleteList(q *request) error {
@@ -374,6 +382,15 @@ func changeRecord(do string) func(*request) error {
 			return err
 		}
 		d, r, err := q.record()
+		if err != nil {
+			return err
+		}
+		switch do {
+		case "dial":
+			in.Number, err = ofRecord(r, dial.Number, dial.Index)
+		case "reschedule":
+			in.Reschedule.Number, err = ofRecord(r, in.Reschedule.Number, in.Reschedule.Index)
+		}
 		if err != nil {
 			return err
 		}

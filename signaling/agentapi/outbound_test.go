@@ -163,8 +163,15 @@ func (outbound) Lists() []wire.ContactListing {
 	return []wire.ContactListing{{ID: "lst_01", Name: "Spring", Columns: []string{"number"}, Created: epoch}}
 }
 
-func (outbound) SearchContacts(text string, _ int) []wire.ContactMatch {
-	return []wire.ContactMatch{{List: "lst_01", ListName: "Spring", Row: 1, Name: "Ana " + text, Numbers: []wire.ContactNumber{{Number: theNumber}}}}
+func (outbound) SearchContacts(string, int) []wire.ContactMatch {
+	return []wire.ContactMatch{{List: "lst_01", ListName: "Spring", Row: 1, Name: "Ana Kranjc", Numbers: []wire.ContactNumber{{Number: theNumber}}}}
+}
+
+func (outbound) Contact(list string, row int) (wire.ContactMatch, error) {
+	if list != "lst_01" || row != 1 {
+		return wire.ContactMatch{}, problem.NotFound("contact", list)
+	}
+	return wire.ContactMatch{List: "lst_01", ListName: "Spring", Row: 1, Name: "Ana", Numbers: []wire.ContactNumber{{Number: theNumber}, {Number: "+38640111222"}}}, nil
 }
 func (outbound) DropList(context.Context, string) error    { return nil }
 func (outbound) Bar(context.Context, []string, bool) error { return nil }

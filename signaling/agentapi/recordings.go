@@ -62,6 +62,9 @@ func getRecordings(q *request) error {
 	if f.State != "" && !slices.Contains(wire.Enums["RecordingState"], string(f.State)) {
 		return invalidQuery("state", "state is one of "+strings.Join(wire.Enums["RecordingState"], ", "))
 	}
+	if q.masked() && len(f.NumberEnd) > hiddenEnd {
+		return forbidden(q.route.Grant, "numbers are masked: ask by number_end with at most four characters, or by the whole number")
+	}
 	for _, word := range v["variable"] {
 		name, value, ok := strings.Cut(word, "=")
 		if !ok || name == "" {

@@ -87,6 +87,16 @@ type CallbackRequest struct {
 	Attempts        int    `json:"attempts,omitempty"`      // default by configuration
 	RetrySeconds    int    `json:"retry_seconds,omitempty"` // between attempts; default by configuration
 	CallID          string `json:"call_id,omitempty"`       // the call it was agreed in
+	// Contact is whom it is for, as found by a search. With it, or with call_id, the number may be left out, or be
+	// the masked one that was shown.
+	Contact *ContactRef `json:"contact,omitempty"`
+}
+
+// ContactRef names a contact of a list.
+type ContactRef struct {
+	List  string `json:"list"`
+	Row   int    `json:"row"`             // from 1
+	Index *int   `json:"index,omitempty"` // of its numbers, from 0; absent: the one that was shown, or the first
 }
 
 // CallbackAsk is a customer's wish for a callback, from a web site.
@@ -134,7 +144,8 @@ type CallbackDone struct {
 
 // DialRequest places the call of a callback or record an agent has before them.
 type DialRequest struct {
-	Number string `json:"number,omitempty"` // another number of the contact
+	Number string `json:"number,omitempty"` // another number of the contact, also as it was shown masked
+	Index  *int   `json:"index,omitempty"`  // of a record: which of its numbers, from 0, in place of number
 }
 
 // CallbackList is a page of callbacks, by the time of their next attempt.

@@ -162,7 +162,8 @@ type RecordReschedule struct {
 	Time     string `json:"time"`
 	Zone     string `json:"zone,omitempty"` // default the contact's
 	Personal bool   `json:"personal,omitempty"`
-	Number   string `json:"number,omitempty"` // one of the contact's
+	Number   string `json:"number,omitempty"` // one of the contact's, also as it was shown masked
+	Index    *int   `json:"index,omitempty"`  // which of them, from 0, in place of number
 	// Add is a new number of the contact, used then.
 	Add  *ContactNumber `json:"add,omitempty"`
 	Stop bool           `json:"stop,omitempty"`

@@ -158,6 +158,18 @@ export interface CallbackRequest {
   retry_seconds?: number;
   /** the call it was agreed in */
   call_id?: string;
+  /** Contact is whom it is for, as found by a search. With it, or with call_id, the number may be left out, or be
+   * the masked one that was shown. */
+  contact?: ContactRef;
+}
+
+/** ContactRef names a contact of a list. */
+export interface ContactRef {
+  list: string;
+  /** from 1 */
+  row: number;
+  /** of its numbers, from 0; absent: the one that was shown, or the first */
+  index?: number;
 }
 
 /** CallbackAsk is a customer's wish for a callback, from a web site. */
@@ -209,8 +221,10 @@ export interface CallbackDone {
 
 /** DialRequest places the call of a callback or record an agent has before them. */
 export interface DialRequest {
-  /** another number of the contact */
+  /** another number of the contact, also as it was shown masked */
   number?: string;
+  /** of a record: which of its numbers, from 0, in place of number */
+  index?: number;
 }
 
 /** CallbackList is a page of callbacks, by the time of their next attempt. */
@@ -409,8 +423,10 @@ export interface RecordReschedule {
   /** default the contact's */
   zone?: string;
   personal?: boolean;
-  /** one of the contact's */
+  /** one of the contact's, also as it was shown masked */
   number?: string;
+  /** which of them, from 0, in place of number */
+  index?: number;
   /** Add is a new number of the contact, used then. */
   add?: ContactNumber;
   stop?: boolean;
