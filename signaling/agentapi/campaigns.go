@@ -388,6 +388,8 @@ func changeRecord(do string) func(*request) error {
 		switch do {
 		case "dial":
 			in.Number, err = ofRecord(r, dial.Number, dial.Index)
+		case "change":
+			unchanged(r, &in.Patch)
 		case "reschedule":
 			in.Reschedule.Number, err = ofRecord(r, in.Reschedule.Number, in.Reschedule.Index)
 		}

@@ -2,6 +2,7 @@ package agentapi
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -175,6 +176,14 @@ func ofRecord(r wire.CampaignRecord, text string, index *int) (string, error) {
 		return p.behind(text, "/number")
 	}
 	return text, nil
+}
+
+// unchanged takes out of a change of a record what was shown masked and comes back as it was shown.
+func unchanged(r wire.CampaignRecord, p *wire.RecordPatch) {
+	if p.Name != nil && veil.Masked(*p.Name) && *p.Name == veil.Mask(r.Name) {
+		p.Name = nil
+	}
+	maps.DeleteFunc(p.Fields, func(name, value string) bool { return veil.Masked(value) && value == veil.Mask(r.Fields[name]) })
 }
 
 // alike are the callbacks whose number is shown as text.

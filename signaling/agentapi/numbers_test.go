@@ -40,6 +40,12 @@ func (d *numberDesk) DialCallback(_ context.Context, _, number, _, _ string) (wi
 	return theCallback(), nil
 }
 
+func (d *numberDesk) Record(id string) (wire.CampaignRecord, error) {
+	r := theRecord()
+	r.Name, r.Fields = theNumber, map[string]string{"mobile": theNumber, "plan": "basic"}
+	return r, known(id, recordID, "record")
+}
+
 func (d *numberDesk) ChangeRecord(_ context.Context, in floor.ChangeRecord) (wire.CampaignRecord, error) {
 	d.record = in
 	return theRecord(), nil
@@ -83,6 +89,10 @@ func TestW17_W112_W115_G17_MaskedNumbersComeBack(t *testing.T) {
 		if w := f.ask(bob, "POST", "/v1/records/"+recordID+"/dial", body); w.Code != 200 || d.record.Number != want {
 			t.Errorf("record, %s: %d, %q", body, w.Code, d.record.Number)
 		}
+	}
+	if w := f.ask(bob, "PATCH", "/v1/records/"+recordID, `{"name":"`+shown+`","fields":{"mobile":"`+shown+`","plan":"gold"}}`, "Content-Type", typeMerge); w.Code != 200 ||
+		d.record.Patch.Name != nil && *d.record.Patch.Name == shown || d.record.Patch.Fields["mobile"] == shown || d.record.Patch.Fields["plan"] != "gold" {
+		t.Errorf("what was not changed: %d, %+v", w.Code, d.record.Patch)
 	}
 	w := f.ask(bob, "GET", "/v1/callbacks?number="+shown, "")
 	var l wire.CallbackList

@@ -24,18 +24,22 @@ describe('the form of a callback', () => {
   it('W112 is of the call it is agreed in', () => {
     expect(first(null, aboutCall(call({ queue: 'que_2' })), ['que_1', 'que_2'], 'UTC')).toMatchObject({ number: '+38641234567', queue: 'que_2', call_id: 'call_1', zone: 'UTC' });
   });
+  it('G17 is for the contact that was found', () => {
+    expect(first(null, { number: masked, name: 'Ana', queue: 'que_2', contact: { list: 'lst_1', row: 2, index: 1 } }, ['que_2'], 'UTC').contact).toEqual({ list: 'lst_1', row: 2, index: 1 });
+  });
   it('is for the first queue where that of the call is not mine', () => {
     expect(first(null, aboutCall(call({ queue: 'que_9' })), ['que_1'], 'UTC').queue).toBe('que_1');
   });
   it.each([
     ['of a callback', first({ ...callback, number: masked }, undefined, ['que_2'], 'UTC')],
+    ['of a contact', first(null, { number: masked, name: 'Ana', queue: 'que_2', contact: { list: 'lst_1', row: 2, index: 0 } }, ['que_2'], 'UTC')],
     ['of a call', first(null, aboutCall(call({ from: masked })), ['que_2'], 'UTC')],
   ])('G17 never sends a masked number %s back', (_, r) => expect(r.number).toBe(''));
 });
 
 describe('a number of a record', () => {
   const record = { numbers: [{ number: '+38640111' }, { number: '+38640222' }], at: 0 } as CampaignRecord;
-  it('is named unless it is its turn', () => expect([dialOf(record, 0), dialOf(record, 1)]).toEqual([{}, { number: '+38640222' }]));
-  it('is never a masked one', () => expect(dialOf({ ...record, numbers: [{ number: masked }, { number: masked }] }, 1)).toEqual({}));
+  it('is named unless it is its turn', () => expect([dialOf(record, 0), dialOf(record, 1)]).toEqual([{}, { index: 1 }]));
+  it('is never a masked one', () => expect(dialOf({ ...record, numbers: [{ number: masked }, { number: masked }] }, 1)).toEqual({ index: 1 }));
   it('hidden', () => expect([hidden(masked), hidden('+38640111')]).toEqual([true, false]));
 });

@@ -1,7 +1,7 @@
 // What the form of a callback begins with. Pure.
 
 import { hidden, wall } from './format';
-import type { Call, Callback, CallbackRequest, CampaignRecord, DialRequest } from '../wire/wire';
+import type { Call, Callback, CallbackRequest, CampaignRecord, ContactRef, DialRequest } from '../wire/wire';
 
 /** About is a contact a callback is made for. */
 export interface About {
@@ -10,6 +10,8 @@ export interface About {
   queue: string;
   /** The call it is agreed in, by which the server knows a number it does not show. */
   call?: string;
+  /** The contact of a list it was found as, by which the server knows it too. */
+  contact?: ContactRef;
 }
 
 /** aboutCall is the customer of a call. */
@@ -19,7 +21,7 @@ export function aboutCall(c: Call): About {
 
 /**
  * first is what the form shows before anything is typed: the callback as it is, or what is known of the contact.
- * A number the server hides is left empty: it knows it by the callback, or by the call. An existing callback is not
+ * A number the server hides is left empty: it knows it by the callback, the call or the contact. An existing callback is not
  * of the call that happens to run, so it names none.
  */
 export function first(c: Callback | null, about: About | undefined, queues: readonly string[], here: string): CallbackRequest {
@@ -29,6 +31,7 @@ export function first(c: Callback | null, about: About | undefined, queues: read
     return {
       number: seen(about?.number ?? ''), name: about?.name ?? '', queue: fit(about?.queue ?? ''), date: '', from: '', till: '', zone: here, reason: '', assignee: '',
       ...(about?.call === undefined ? {} : { call_id: about.call }),
+      ...(about?.contact === undefined ? {} : { contact: about.contact }),
     };
   }
   const zone = c.zone === undefined || c.zone === '' ? here : c.zone;
@@ -40,8 +43,5 @@ export function first(c: Callback | null, about: About | undefined, queues: read
   };
 }
 
-/** dialOf asks for one number of a record; the one whose turn it is needs no name. */
-export const dialOf = (r: CampaignRecord, i: number): DialRequest => {
-  const number = r.numbers[i]?.number ?? '';
-  return i === r.at || hidden(number) ? {} : { number };
-};
+/** dialOf asks for one number of a record, by its place: it may be shown masked. */
+export const dialOf = (r: CampaignRecord, i: number): DialRequest => (i === r.at ? {} : { index: i });

@@ -37,7 +37,7 @@ export function ContactSearch() {
               {m.numbers.map((n, i) => (
                 <button
                   key={i} class={quiet} disabled={entryPoints.value.length === 0 || queue === ''} data-testid="contact-callback"
-                  onClick={() => (about.value = { number: n.number, name: m.name, queue })}
+                  onClick={() => (about.value = { number: n.number, name: m.name, queue, contact: { list: m.list, row: m.row, index: i } })}
                 ><Icon name="clock" size={18} />{t.callBack} {mask(n.number)} {n.medium ?? ''}</button>
               ))}
             </div>

@@ -5,7 +5,7 @@ import { useMemo } from 'preact/hooks';
 import { draft } from '../../intent/drafts';
 import { campaigns, dialRecord, doneRecord, leaveRecord, writeRecord } from '../../intent/outbound';
 import { none } from '../../model/faults';
-import { hidden, mask } from '../../model/format';
+import { mask } from '../../model/format';
 import { state } from '../../model/store';
 import { text } from '../../text/en';
 import type { CampaignRecord } from '../../wire/wire';
@@ -42,7 +42,7 @@ function RecordCard({ r }: { r: CampaignRecord }) {
         {r.numbers.map((n, i) => (
           <li key={i}>
             <span>{mask(n.number)} {n.medium ?? ''}{i === r.at ? ` · ${t.turn}` : ''}</span>
-            {may('dial') && (i === r.at || !hidden(n.number)) && <button class={i === r.at ? primary : quiet} onClick={() => void dialRecord(r, i)} data-testid="record-dial">{t.dial}</button>}
+            {may('dial') && <button class={i === r.at ? primary : quiet} onClick={() => void dialRecord(r, i)} data-testid="record-dial">{t.dial}</button>}
           </li>
         ))}
       </ul>

@@ -5,7 +5,7 @@ import { useMemo } from 'preact/hooks';
 import { draft } from '../../intent/drafts';
 import { campaigns, moveRecord } from '../../intent/outbound';
 import { none } from '../../model/faults';
-import { hidden, mask, wall } from '../../model/format';
+import { mask, wall } from '../../model/format';
 import { now } from '../../model/store';
 import { text } from '../../text/en';
 import type { CampaignRecord, ContactNumber, RecordReschedule } from '../../wire/wire';
@@ -23,9 +23,8 @@ export function RecordForm({ record, close }: { record: CampaignRecord; close: (
   const policy = campaigns.value.find((c) => c.id === record.campaign)?.setup.personal ?? '';
   const kept = useMemo(() => draft<RecordReschedule>(`record.${record.id}`), [record.id]);
   const start = useMemo((): RecordReschedule => {
-    const next = record.numbers[record.at]?.number ?? '';
     return {
-      date: wall(new Date(now.value + DAY_MS).toISOString(), zone0).date, time: '10:00', zone: zone0, personal: policy === 'personal', number: hidden(next) ? '' : next,
+      date: wall(new Date(now.value + DAY_MS).toISOString(), zone0).date, time: '10:00', zone: zone0, personal: policy === 'personal', index: record.at,
     };
   }, [record.id]);
   const faults = useSignal(none);
@@ -48,8 +47,8 @@ export function RecordForm({ record, close }: { record: CampaignRecord; close: (
         <Input label={t.time} name="time" type="time" required value={r.time} set={(time) => set({ time })} fault={bad['time']} testid="record-time" />
         <Zone label={t.zone} value={r.zone ?? ''} set={(zone) => set({ zone })} fault={bad['zone']} testid="record-zone" />
         <Field label={t.number} name="number" fault={bad['number']}>
-          <select value={r.number} onChange={(e) => set({ number: e.currentTarget.value })} data-testid="record-number">
-            {record.numbers.map((n, i) => (i === record.at || !hidden(n.number)) && <option key={i} value={hidden(n.number) ? '' : n.number}>{mask(n.number)} {n.medium ?? ''}</option>)}
+          <select value={String(r.index ?? record.at)} onChange={(e) => set({ index: Number(e.currentTarget.value) })} data-testid="record-number">
+            {record.numbers.map((n, i) => <option key={i} value={String(i)}>{mask(n.number)} {n.medium ?? ''}</option>)}
           </select>
         </Field>
         <fieldset class={css['fields']}>
