@@ -117,17 +117,37 @@ func (d *Desk) changeCampaign(ctx context.Context, cid string, in floor.Input) (
 
 // MakeCampaign makes a campaign, which does not run yet.
 func (d *Desk) MakeCampaign(ctx context.Context, r wire.CampaignRequest, actor string) (wire.Campaign, error) {
+	if err := d.checkDetector(r); err != nil {
+		return wire.Campaign{}, err
+	}
 	cid := id.New(id.Campaign)
 	return d.changeCampaign(ctx, cid, floor.MakeCampaign{ID: cid, Request: r, Actor: actor})
 }
 
+// checkDetector refuses a campaign that wants answering machines detected where nothing can.
+func (d *Desk) checkDetector(r wire.CampaignRequest) error {
+	var faults callback.Faults
+	if r.Detect && d.deps.Detector == nil {
+		faults.Add("/detect", "no_detector", "no detector of answering machines is configured")
+	}
+	return faults.Err()
+}
+
 // ChangeCampaign changes a campaign that does not run.
 func (d *Desk) ChangeCampaign(ctx context.Context, cid string, r wire.CampaignRequest, actor string) (wire.Campaign, error) {
+	if err := d.checkDetector(r); err != nil {
+		return wire.Campaign{}, err
+	}
 	return d.changeCampaign(ctx, cid, floor.ChangeCampaign{ID: cid, Request: r, Actor: actor})
 }
 
 // MoveCampaign starts, pauses or finishes a campaign: to is "start", "pause" or "finish".
 func (d *Desk) MoveCampaign(ctx context.Context, cid, to, actor string) (wire.Campaign, error) {
+	if c, err := d.Campaign(cid); err == nil && to == "start" {
+		if err := d.checkDetector(c.Setup); err != nil {
+			return wire.Campaign{}, err
+		}
+	}
 	return d.changeCampaign(ctx, cid, floor.MoveCampaign{ID: cid, To: to, Actor: actor})
 }
 

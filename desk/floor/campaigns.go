@@ -169,10 +169,7 @@ func (in MoveCampaign) step(f *Floor) error {
 	}
 	switch in.To {
 	case "start":
-		if _, ok := f.entry(c.Setup.EntryPoint); !ok {
-			return noEntryPoint()
-		}
-		c, err = c.Start(f.now)
+		c, err = f.startCampaign(c)
 	case "pause":
 		c, err = c.Pause()
 	default:
@@ -183,6 +180,21 @@ func (in MoveCampaign) step(f *Floor) error {
 	}
 	f.setCampaign(c, in.Actor)
 	return nil
+}
+
+// startCampaign starts a campaign, if what it was made with is still there.
+func (f *Floor) startCampaign(c campaign.Campaign) (campaign.Campaign, error) {
+	started, err := c.Start(f.now)
+	if err != nil {
+		return c, err
+	}
+	if _, _, err := f.checkCampaign(c.Setup); err != nil {
+		return c, err
+	}
+	if _, ok := f.entry(c.Setup.EntryPoint); !ok {
+		return c, noEntryPoint()
+	}
+	return started, nil
 }
 
 // Campaign is one campaign as the API shows it.

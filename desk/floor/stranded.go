@@ -24,7 +24,8 @@ func (f *Floor) serves(agentID, queueID string) bool {
 	return s != nil && slices.Contains(s.ids, queueID)
 }
 
-// adoptTasks makes callbacks and records fit the configuration in force.
+// adoptTasks makes callbacks, records and campaigns fit the configuration in force: a running campaign always has its
+// queue.
 func (f *Floor) adoptTasks() {
 	var waiting []callback.Callback
 	for _, cid := range slices.Sorted(maps.Keys(f.state.Callbacks)) {
@@ -49,6 +50,10 @@ func (f *Floor) adoptTasks() {
 	}
 	for _, cid := range f.campaignOrder() {
 		c := f.state.Campaigns[cid]
+		if c.State == wire.CampaignRunning && f.queues[c.Setup.Queue] == nil { // the configuration file changed over a restart
+			c, _ = c.Pause() // it runs
+			f.setCampaign(c, Actor)
+		}
 		if c.State == wire.CampaignRunning && !f.everEntry(c.Setup.EntryPoint) {
 			f.publish("desk.alarm", "", Actor, wire.Alarm{
 				Type: "campaign.no_entry_point", Queue: c.Setup.Queue, Detail: "campaign " + c.ID + " has no entry point that could become active",

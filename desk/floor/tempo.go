@@ -67,11 +67,6 @@ func (f *Floor) think(cid string) {
 	if !ok || t == nil || c.State != wire.CampaignRunning {
 		return
 	}
-	if f.queues[c.Setup.Queue] == nil { // the configuration file changed over a restart
-		c, _ = c.Pause() // it runs
-		f.setCampaign(c, Actor)
-		return
-	}
 	was := t.at
 	t.at = f.now.Add(paceEvery)
 	f.due.add(was, t.at, key{KindPace, cid})

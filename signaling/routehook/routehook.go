@@ -47,6 +47,7 @@ type Stats struct {
 // breaker is how one hook did lately.
 type breaker struct {
 	failed int       // in a row
+	limit  int       // so many of them open it
 	until  time.Time // not asked before, once open
 	trying bool      // one request is on its way to see whether it works again
 }
@@ -154,7 +155,7 @@ func (r *Router) enter(h floor.RoutingHook) (*breaker, time.Duration) {
 		b = &breaker{}
 		r.breakers[key] = b
 	}
-	if b.failed < h.Failures {
+	if b.limit = h.Failures; b.failed < b.limit {
 		return b, 0
 	}
 	wait := b.until.Sub(r.now())
@@ -201,7 +202,7 @@ func (r *Router) Stats() Stats {
 	s := r.stats
 	now := r.now()
 	for _, b := range r.breakers {
-		if now.Before(b.until) && b.failed > 1 {
+		if now.Before(b.until) && b.failed >= b.limit {
 			s.Open++
 		}
 	}

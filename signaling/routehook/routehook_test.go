@@ -134,6 +134,9 @@ func TestBreaker(t *testing.T) {
 		if got := ask(); got != want {
 			t.Fatalf("request %d: %s, want %s", i, got, want)
 		}
+		if open := r.Stats().Open; (open == 1) != (i >= 2) {
+			t.Errorf("after request %d %d are open", i, open)
+		}
 	}
 	if s := r.Stats(); asked.Load() != 3 || s.Open != 1 || s.Skipped != 2 || s.Failures != 3 {
 		t.Errorf("%d requests, %+v", asked.Load(), s)
