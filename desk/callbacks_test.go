@@ -244,7 +244,9 @@ func TestW106_W108_CancelBeforeTheAnswer(t *testing.T) {
 		went(time.Hour + time.Second)
 		r.ready("ana")
 		call, _ := r.take("ana")
-		r.callback(c.ID, wire.CallbackDialing)
+		if got := r.callback(c.ID, wire.CallbackDialing); !slices.Contains(got.Allowed, "cancel") {
+			t.Fatalf("no button: %+v", got)
+		}
 		if _, err := r.CancelCallback(t.Context(), c.ID, "ana", "ana"); err != nil {
 			t.Fatal(err)
 		}
@@ -256,6 +258,30 @@ func TestW106_W108_CancelBeforeTheAnswer(t *testing.T) {
 		if w, _ := r.plane.Call(call); w.State != wire.CallEnded {
 			t.Errorf("call is %s", w.State)
 		}
+	})
+}
+
+// Where the administrator has not enabled End Call for callbacks there is no such button: the agent waits for the
+// answer, and a supervisor may still end it.
+func TestW106_NoCancelWhereItIsNotConfigured(t *testing.T) {
+	calling(t, nil, func(c *Config) { c.Callbacks.NoEndCall = true }, func(t *testing.T, r *rig) {
+		c := r.plan(inHours(1), "ana")
+		went(time.Hour + time.Second)
+		r.ready("ana")
+		call, _ := r.take("ana")
+		if got := r.callback(c.ID, wire.CallbackDialing); slices.Contains(got.Allowed, "cancel") {
+			t.Errorf("%+v", got)
+		}
+		_, err := r.CancelCallback(t.Context(), c.ID, "ana", "ana")
+		r.fault(err, 409, "", "callback_wrong_state")
+		if w, _ := r.plane.Call(call); w.State == wire.CallEnded {
+			t.Error("the call ended")
+		}
+		if _, err := r.CancelCallback(t.Context(), c.ID, "", "sup"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		r.callback(c.ID, wire.CallbackCancelled)
 	})
 }
 
@@ -417,6 +443,39 @@ func TestW112_X15_G12_G16_FromEveryKindOfCall(t *testing.T) {
 			from(t, r, call)
 		})
 	})
+	t.Run("a placed call", func(t *testing.T) {
+		calling(t, nil, nil, func(t *testing.T, r *rig) {
+			r.ready("ana")
+			c := wire.Call{
+				ID: "call_out", Direction: wire.Outbound, To: "+38640", State: wire.CallNew,
+				Legs: []wire.Leg{{ID: "leg_out", CallID: "call_out", Role: wire.RoleCustomer}},
+			}
+			r.plane.calls[c.ID] = &c
+			r.plane.bus.Publish("call.created", c.ID, "ana", c)
+			synctest.Wait()
+			r.attach(c.ID, "ana")
+			r.is("ana", wire.AgentBusy, "")
+			from(t, r, c.ID)
+		})
+	})
+	for _, kind := range []wire.WorkKind{wire.WorkEmail, wire.WorkChat, wire.WorkSocial} {
+		t.Run(string(kind), func(t *testing.T) {
+			calling(t, nil, nil, func(t *testing.T, r *rig) {
+				w := letter1()
+				w.Kind = kind
+				id := r.writes(w).ID
+				r.ready("ana")
+				r.accept("ana")
+				from(t, r, id)
+				if a := r.is("ana", wire.AgentBusy, ""); a.WorkID != id { // the request is as it was
+					t.Errorf("%+v", a)
+				}
+				if got, err := r.ReplyWork(t.Context(), id, "We will call you.", "ana"); err != nil || got.State != wire.WorkClosed {
+					t.Errorf("%+v %v", got, err)
+				}
+			})
+		})
+	}
 	t.Run("another callback", func(t *testing.T) {
 		calling(t, map[string]string{"041555555": "answer"}, nil, func(t *testing.T, r *rig) {
 			c := r.plan(inHours(1), "ana")

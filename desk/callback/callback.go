@@ -67,6 +67,8 @@ type Callback struct {
 	Result    string        `json:"result,omitempty"`
 	Code      string        `json:"code,omitempty"` // hash of the confirmation code
 	Tries     int           `json:"tries,omitempty"`
+	// Locked: the attempt under way cannot be cancelled by an agent.
+	Locked bool `json:"locked,omitempty"`
 	// Unopened is how often in a row no call could be made for it, through no fault of customer or agent.
 	Unopened int       `json:"unopened,omitempty"`
 	Created  time.Time `json:"created"`
@@ -111,6 +113,9 @@ func (c Callback) Allowed() []string {
 	case wire.CallbackPreview:
 		return []string{"dial", "reschedule", "complete", "cancel"}
 	case wire.CallbackDialing:
+		if c.Locked {
+			return []string{}
+		}
 		return []string{"cancel"}
 	case wire.CallbackTalking:
 		return []string{"complete", "reschedule"}
@@ -241,13 +246,13 @@ func (c Callback) Look() (Callback, error) {
 	return c.to(wire.CallbackPreview, time.Time{}), nil
 }
 
-// Dial begins an attempt.
-func (c Callback) Dial() (Callback, error) {
+// Dial begins an attempt; locked, an agent cannot cancel it before it is answered.
+func (c Callback) Dial(locked bool) (Callback, error) {
 	if c.State != wire.CallbackOffered && c.State != wire.CallbackPreview {
 		return c, c.refuse("dial")
 	}
 	c.Attempts++
-	c.Result = ""
+	c.Result, c.Locked = "", locked
 	return c.to(wire.CallbackDialing, time.Time{}), nil
 }
 

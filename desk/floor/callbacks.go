@@ -137,7 +137,7 @@ func (f *Floor) callbackAttached(c contact.Contact) {
 }
 
 func (f *Floor) dialCallback(c contact.Contact, cb callback.Callback, e entryPoint) {
-	f.setCallback(must(cb.Dial()), Actor)
+	f.setCallback(must(cb.Dial(f.cfg.Callbacks.NoEndCall)), Actor)
 	f.dialCustomer(c, e.Trunk, f.cfg.Callbacks.Ring.Duration)
 }
 

@@ -379,6 +379,9 @@ func (in CancelCallback) step(f *Floor) error {
 		return err
 	}
 	callID := c.Call
+	if in.Agent == "" {
+		c.Locked = false // for agents
+	}
 	if c, err = c.Cancel(); err != nil {
 		return err
 	}

@@ -213,7 +213,7 @@ func TestX17_S27_AlarmAndFallback(t *testing.T) {
 	p.wants("bor", call)
 }
 
-func TestS19_S21_S24_S25_AgentsOfANumber(t *testing.T) {
+func TestS19_S21_S24_AgentsOfANumber(t *testing.T) {
 	cfg := stageConfig()
 	cfg.Numbers = append(cfg.Numbers, Number{Number: "500", Queue: "help", Agents: []string{"iva", "ana"}, Priority: 9})
 	p := newPlay(t, cfg)

@@ -30,6 +30,8 @@ type Callbacks struct {
 	Ring Duration `toml:"ring" json:"ring,omitzero"`
 	// Preview lets the agent look at every callback before dialling, not only at voice messages.
 	Preview bool `toml:"preview" json:"preview,omitempty"`
+	// NoEndCall keeps agents from cancelling a callback while the customer's phone rings.
+	NoEndCall bool `toml:"no_end_call" json:"no_end_call,omitempty"`
 	// Assign is "" (the agent chooses), "personal" or "queue".
 	Assign string `toml:"assign" json:"assign,omitempty"`
 	// Slot is the length of the slots that can be chosen, SlotCapacity how many callbacks of a queue may
