@@ -195,7 +195,7 @@ func (f *RecordFilter) fits(j journal.Journal) bool {
 	with := func(agent string) bool {
 		return slices.ContainsFunc(j.Agents, func(s journal.Segment) bool { return s.Agent == agent })
 	}
-	number := strings.TrimPrefix(floor.Normalize(customerOf(j)), "+")
+	number := strings.TrimPrefix(floor.Normalize(j.Party()), "+")
 	switch {
 	case f.Call != "" && j.ID != f.Call, f.Agent != "" && !with(f.Agent), f.Own != "" && !with(f.Own),
 		f.Number != "" && number != strings.TrimPrefix(floor.Normalize(f.Number), "+"), !strings.HasSuffix(number, f.NumberEnd),
@@ -205,13 +205,6 @@ func (f *RecordFilter) fits(j journal.Journal) bool {
 		return false
 	}
 	return true
-}
-
-func customerOf(j journal.Journal) string {
-	if j.Outbound {
-		return j.To
-	}
-	return j.From
 }
 
 func directionOf(j journal.Journal) wire.Direction {
@@ -279,7 +272,7 @@ func unread(err error) error {
 func (f *RecordFilter) show(j journal.Journal) wire.CallRecord {
 	r := wire.CallRecord{
 		ID: j.ID, Direction: directionOf(j), Started: j.Started, Ended: j.Ended, Closed: j.Closed, Outcome: wire.CallOutcome(j.Outcome),
-		Customer: customerOf(j), Name: j.Name, Line: j.To, EntryPoint: j.Entry, Queue: j.Queue, Class: j.Class, Stage: j.Stage,
+		Customer: j.Party(), Name: j.Name, Line: j.To, EntryPoint: j.Entry, Queue: j.Queue, Class: j.Class, Stage: j.Stage,
 		Task: j.Task, Campaign: j.Campaign, Disposition: j.Disposition, Variables: j.Variables,
 		Recordings: append([]string{}, j.Recordings...),
 		Waits:      make([]wire.RecordWait, 0, len(j.Waits)), Offers: make([]wire.RecordOffer, 0, len(j.Offers)), Agents: make([]wire.RecordAgent, 0, len(j.Agents)),

@@ -152,6 +152,14 @@ func (c Contact) Accepted(deadline time.Time) (Contact, error) {
 	return c, nil
 }
 
+// Party is the customer's number: of a call of ours the called one.
+func (c Contact) Party() string {
+	if c.Outbound {
+		return c.To
+	}
+	return c.From
+}
+
 // Requeue puts the contact back where it was. One whose agent was lost in mid-conversation goes to the front.
 func (c Contact) Requeue() (Contact, error) {
 	switch c.State {

@@ -333,12 +333,12 @@ type CallbackFilter struct {
 // Callbacks are the callbacks a filter chooses, by the time they are due.
 func (f *Floor) Callbacks(by CallbackFilter) []wire.Callback {
 	out := []wire.Callback{}
-	number := strings.TrimPrefix(Normalize(by.Number), "+")
+	number := f.key(by.Number)
 	for _, c := range f.state.Callbacks {
 		switch {
 		case by.State != "" && c.State != by.State, by.Queue != "" && c.Queue != by.Queue,
 			by.Assignee != "" && c.Assignee != by.Assignee, by.Open && c.Over(),
-			number != "" && strings.TrimPrefix(c.Number, "+") != number,
+			number != "" && f.key(c.Number) != number,
 			by.Agent != "" && !f.mayTouch(c, by.Agent):
 			continue
 		}

@@ -236,11 +236,7 @@ func (f *Floor) handling(c contact.Contact) wire.Handling {
 		h.Participants = append(h.Participants, p)
 	}
 	if c.Left.IsZero() {
-		far := c.From
-		if c.Outbound {
-			far = c.To
-		}
-		add(wire.Participant{Role: wire.PartyCustomer, LegID: c.Customer, Name: c.FromName, Number: far})
+		add(wire.Participant{Role: wire.PartyCustomer, LegID: c.Customer, Name: c.FromName, Number: c.Party()})
 	} else {
 		t := c.Left
 		h.PostCallSince = &t

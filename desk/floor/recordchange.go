@@ -141,8 +141,16 @@ func (f *Floor) dialRecord(r campaign.Record, in ChangeRecord) error {
 
 // indexOf is the place of a number among a contact's, -1 for none.
 func (f *Floor) indexOf(r campaign.Record, number string) int {
-	key := f.contacts.Key(number)
-	return slices.IndexFunc(r.Numbers, func(n wire.ContactNumber) bool { return f.contacts.Key(n.Number) == key })
+	key := f.key(number)
+	return slices.IndexFunc(r.Numbers, func(n wire.ContactNumber) bool { return f.key(n.Number) == key })
+}
+
+// key is equal for numbers that are the same.
+func (f *Floor) key(number string) string {
+	if f.contacts == nil {
+		return Normalize(number)
+	}
+	return f.contacts.Key(number)
 }
 
 func unknownNumber() error {

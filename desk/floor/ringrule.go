@@ -168,18 +168,10 @@ func (f *Floor) ringLinks(r RingRule, o offer.Offer, c contact.Contact) []wire.O
 				}
 				return c.Variables[name].Text
 			}
-			return map[string]string{"number": f.dir.Veil().Number(customerOf(c)), "name": f.dir.Veil().Name(c.FromName), "call": c.ID, "queue": o.Queue, "agent": o.Agent}[word]
+			return map[string]string{"number": f.dir.Veil().Number(c.Party()), "name": f.dir.Veil().Name(c.FromName), "call": c.ID, "queue": o.Queue, "agent": o.Agent}[word]
 		})})
 	}
 	return out
-}
-
-// customerOf is the customer's number: of a call of ours the called one.
-func customerOf(c contact.Contact) string {
-	if c.Outbound {
-		return c.To
-	}
-	return c.From
 }
 
 // mayDecline refuses to decline where the ring has no such button.

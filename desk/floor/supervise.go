@@ -316,12 +316,12 @@ func (f *Floor) Watched(callID, by string) (wire.Supervision, error) {
 func (f *Floor) Wall() wire.Wall {
 	w := wire.Wall{Agents: f.Agents(), Queues: f.Queues(), Calls: make([]wire.WallCall, 0, len(f.state.Contacts))}
 	for _, c := range f.state.Contacts {
-		far, dir := c.From, wire.Inbound
+		dir := wire.Inbound
 		if c.Outbound {
-			far, dir = c.To, wire.Outbound
+			dir = wire.Outbound
 		}
 		k := wire.WallCall{
-			CallID: c.ID, State: f.stateOf(c), Direction: dir, Number: far, Name: c.FromName, Queue: c.Queue,
+			CallID: c.ID, State: f.stateOf(c), Direction: dir, Number: c.Party(), Name: c.FromName, Queue: c.Queue,
 			Agent: c.Agent, Entered: timeOrNil(c.Place.Entered), Since: timeOrNil(c.Since), Supervisors: []wire.Supervision{},
 		}
 		for _, s := range c.Watchers {

@@ -149,6 +149,14 @@ type Fact struct {
 	Sums         tally.Sums
 }
 
+// Party is the customer's number: of a call of ours the called one.
+func (j Journal) Party() string {
+	if j.Outbound {
+		return j.To
+	}
+	return j.From
+}
+
 // See brings the journal up to the moment now. policy gives a queue's. changed says whether anything is to be
 // written down.
 func (j Journal) See(v View, now time.Time, policy func(queue string) Policy) (_ Journal, facts []Fact, changed bool) {
