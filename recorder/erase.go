@@ -283,7 +283,12 @@ func (r *Recorder) houseRound(ctx context.Context, later map[string]time.Time) t
 		case w.Erase != nil:
 			_, err = r.takeKeys(ctx, w)
 		default:
-			err = r.tell(ctx, w.Recording)
+			if w.Releasing || w.Hold != nil && !w.Told {
+				err = r.tell(ctx, w.Recording)
+			}
+			if len(w.Left) > 0 {
+				err = errors.Join(err, r.clearLeft(ctx, w.Recording))
+			}
 		}
 		if delete(later, w.Recording); err != nil && ctx.Err() == nil {
 			soon(w.Recording, err)

@@ -2,7 +2,11 @@ package recorder
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
+
+	"github.com/cordboard/cordboard/signaling/wire"
 )
 
 // hand gives a finished recording to the archives that are to have it: to all, or to the first one. r.mu is
@@ -47,7 +51,6 @@ func (r *Recorder) fallback(ctx context.Context) {
 // moveOn gives what has waited at one archive for too long to the next. What is being tried right now stays.
 func (r *Recorder) moveOn(from, to *uploader, now time.Time) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	after := r.cfg.Archive.FallbackAfter
 	from.mu.Lock()
 	var moved, stay []*finishedRecording
@@ -64,6 +67,56 @@ func (r *Recorder) moveOn(from, to *uploader, now time.Time) {
 		delete(f.missing, from.archive.Name())
 		f.missing[to.archive.Name()], f.handed = true, now
 		to.add(f)
-		r.log.Warn("recording goes to the next archive", "recording", f.manifest.Recording.ID, "refused_by", from.archive.Name(), "archive", to.archive.Name())
 	}
+	r.mu.Unlock()
+	for _, f := range moved {
+		recID := f.manifest.Recording.ID
+		r.log.Warn("recording goes to the next archive", "recording", recID, "refused_by", from.archive.Name(), "archive", to.archive.Name())
+		if err := r.leave(recID, from.archive.Name()); err != nil { // then it goes when the recording does
+			r.log.Warn("parts of a recording may stay in an archive", "recording", recID, "archive", from.archive.Name(), "cause", err)
+		}
+	}
+}
+
+// leave notes that an archive has given a recording up and may have parts of it.
+func (r *Recorder) leave(recID, name string) error {
+	_, err := r.custody.change(recID, func(w *ward) error {
+		if !slices.Contains(w.Left, name) {
+			w.Left = append(slices.Clone(w.Left), name)
+		}
+		return nil
+	})
+	return err
+}
+
+// clearLeft removes what archives have of a recording that they have given up, when another one has it. Under a legal
+// hold nothing is removed.
+func (r *Recorder) clearLeft(ctx context.Context, recID string) error {
+	r.deciding.Lock()
+	defer r.deciding.Unlock()
+	w := r.custody.get(recID)
+	rec, err := r.Get(recID)
+	if err != nil || rec.State != wire.RecordingStored || w.Hold != nil {
+		return err
+	}
+	done, ok := r.custody.use(recID)
+	if !ok {
+		return nil
+	}
+	defer done()
+	var still []string
+	var errs []error
+	for _, a := range r.archives {
+		if !slices.Contains(w.Left, a.Name()) || slices.Contains(rec.Archives, a.Name()) { // it has come back to that one
+			continue
+		}
+		if _, err := removeBelow(ctx, a, folderKey(rec)); err != nil {
+			still, errs = append(still, a.Name()), append(errs, err)
+		}
+	}
+	_, err = r.custody.change(recID, func(w *ward) error {
+		w.Left = still
+		return nil
+	})
+	return errors.Join(append(errs, err)...)
 }

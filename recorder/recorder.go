@@ -319,18 +319,6 @@ func (r *Recorder) Get(recID string) (wire.Recording, error) {
 	return r.custody.dress(w), nil
 }
 
-// Live is a call's running recording.
-func (r *Recorder) Live(callID string) (*Recording, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, rec := range r.live {
-		if rec.header.CallID == callID && !rec.over.Load() {
-			return rec, true
-		}
-	}
-	return nil, false
-}
-
 // Check asks every archive whether it would take a recording now. Each error is one clear sentence;
 // recordings are made all the same and wait on the local disk.
 func (r *Recorder) Check(ctx context.Context) []error {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/internal/id"
+	"github.com/cordboard/cordboard/recorder/archive"
 	"github.com/cordboard/cordboard/recorder/seal"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -39,6 +40,13 @@ const rescan = 30 * time.Second
 // scan finishes what an earlier process has left in the spool and hands it to the uploaders. A folder it
 // can make nothing of is left alone, logged, and tried again later: the disk may have been full.
 func (r *Recorder) scan(ctx context.Context) {
+	for _, a := range r.archives { // what a killed process was just writing
+		if s, ok := a.(archive.Sweeper); ok {
+			if err := s.Sweep(); err != nil {
+				r.log.Warn("archive not swept", "archive", a.Name(), "cause", err)
+			}
+		}
+	}
 	warned := make(map[string]bool)
 	left := r.scanOnce(ctx, warned)
 	var wg sync.WaitGroup

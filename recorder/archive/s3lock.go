@@ -159,17 +159,24 @@ func (a *S3) versions(ctx context.Context, k string) ([]string, error) {
 	return list, nil
 }
 
-// locked reports whether the store says that a version is under a lock. It asks by the version's head: not
-// every store answers in the same words when it is asked for the lock itself.
+// locked reports whether the store says that a version is under a lock. It asks by the version's head, since not
+// every store answers in the same words when it is asked for the lock itself, and then for the lock: not every head of
+// an older version tells.
 func (a *S3) locked(ctx context.Context, k, version string) bool {
 	o := a.getOptions()
 	o.VersionID = version
-	info, err := a.core.Client.StatObject(ctx, a.bucket, k, o)
-	if err != nil {
-		return false
+	if info, err := a.core.Client.StatObject(ctx, a.bucket, k, o); err == nil {
+		until, err := time.Parse(time.RFC3339, info.Metadata.Get("X-Amz-Object-Lock-Retain-Until-Date"))
+		if info.Metadata.Get("X-Amz-Object-Lock-Legal-Hold") == string(minio.LegalHoldEnabled) || err == nil && until.After(time.Now()) {
+			return true
+		}
 	}
-	until, err := time.Parse(time.RFC3339, info.Metadata.Get("X-Amz-Object-Lock-Retain-Until-Date"))
-	return info.Metadata.Get("X-Amz-Object-Lock-Legal-Hold") == string(minio.LegalHoldEnabled) || err == nil && until.After(time.Now())
+	hold, err := a.core.Client.GetObjectLegalHold(ctx, a.bucket, k, minio.GetObjectLegalHoldOptions{VersionID: version})
+	if err == nil && hold != nil && *hold == minio.LegalHoldEnabled {
+		return true
+	}
+	_, until, err := a.core.Client.GetObjectRetention(ctx, a.bucket, k, version)
+	return err == nil && until != nil && until.After(time.Now())
 }
 
 // Presign implements Presigner.

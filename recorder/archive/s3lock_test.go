@@ -103,6 +103,54 @@ func TestRecordS3Versions(t *testing.T) {
 	}
 }
 
+// TestRecordPrune: of an object with several versions only the newest stays, where the store lets the others go.
+func TestRecordPrune(t *testing.T) {
+	g := archivetest.NewLockGateway(t, "versions")
+	o := g.Options()
+	o.Bucket, o.Lock = "versions", archive.LockHold
+	a := newS3(t, o)
+	for _, n := range []int{100, 200, 300} {
+		if err := a.Put(t.Context(), "a/key.json", archivetest.Source(t, archivetest.Bytes(n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	versions := func() (n int) {
+		for _, root := range []string{filepath.Join(g.Dir, "versions"), g.Past()} {
+			err := filepath.WalkDir(root, func(_ string, d os.DirEntry, err error) error {
+				if err == nil && d.Type().IsRegular() {
+					n++
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return n
+	}
+	if n := versions(); n != 3 {
+		t.Fatalf("%d versions", n)
+	}
+	if err := a.Hold(t.Context(), "a/key.json", true); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Prune(t.Context(), "a/key.json"); !errors.Is(err, archive.ErrLocked) {
+		t.Errorf("held: %v", err)
+	}
+	if n := versions(); n != 3 {
+		t.Errorf("held: %d versions are left", n)
+	}
+	if err := a.Hold(t.Context(), "a/key.json", false); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Prune(t.Context(), "a/key.json"); err != nil {
+		t.Error(err)
+	}
+	if info, err := a.Stat(t.Context(), "a/key.json"); err != nil || info.Size != 300 || versions() != 1 {
+		t.Errorf("%+v, %v, %d versions are left", info, err, versions())
+	}
+}
+
 func TestRecordPresign(t *testing.T) {
 	g := archivetest.NewGateway(t)
 	o := g.Options()

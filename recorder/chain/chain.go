@@ -217,11 +217,3 @@ func (c Chain) Encode() []byte {
 	}
 	return b
 }
-
-// Cut is the chain of the first n chunks.
-func (c Chain) Cut(n int) Chain {
-	return Chain{Name: c.Name, Links: c.Links[:n]}
-}
-
-// Writer goes on where the chain ends.
-func (c Chain) Writer() *Writer { return &Writer{name: c.Name, head: c.Head()} }

@@ -36,7 +36,7 @@ func sample(t testing.TB, seed uint64, chunks int) (parts [][]byte, c Chain, hea
 	if !bytes.Equal(c.Encode(), lines) {
 		t.Fatal("the chain is written otherwise than read")
 	}
-	if c.Head() != w.Head() || c.Writer().Head() != w.Head() {
+	if c.Head() != w.Head() {
 		t.Fatalf("head %+v, want %+v", c.Head(), w.Head())
 	}
 	return parts, c, w.Head()
@@ -54,8 +54,8 @@ func TestVerifyIntact(t *testing.T) {
 		if err := verifyBytes(join(parts), c, head); err != nil {
 			t.Errorf("%d chunks: %v", chunks, err)
 		}
-		if err := Check(bytes.NewReader(join(parts)), c, name); err != nil {
-			t.Errorf("%d chunks without a head: %v", chunks, err)
+		if n, end, err := Prefix(bytes.NewReader(join(parts)), c); n != chunks || end != head.Bytes || err != nil {
+			t.Errorf("%d chunks without a head: %d chunks, %d bytes, %v", chunks, n, end, err)
 		}
 	}
 }
@@ -112,8 +112,8 @@ func TestVerifyNamesTheChunk(t *testing.T) {
 				if want := int64(len(join(parts[:k]))); f.Offset != want {
 					t.Fatalf("%s %d: offset %d, want %d", what, k, f.Offset, want)
 				}
-				if err := Check(bytes.NewReader(join(bad)), c, name); !errors.As(err, &f) || f.Chunk != k {
-					t.Fatalf("seed %d: %s %d without a head: %v", seed, what, k, err)
+				if i, end, err := Prefix(bytes.NewReader(join(bad)), c); i != k || end != f.Offset || err != nil {
+					t.Fatalf("seed %d: %s %d without a head: chunk %d, %v", seed, what, k, i, err)
 				}
 			}
 		}
@@ -188,9 +188,9 @@ func TestVerifyKinds(t *testing.T) {
 	}{
 		{"swap", join(swapped), c, Displaced, 2},
 		{"short", join(parts[:4]), c, Missing, 4},
-		{"file and chain short", join(parts[:4]), c.Cut(4), Missing, 4},
+		{"file and chain short", join(parts[:4]), Chain{Name: name, Links: c.Links[:4]}, Missing, 4},
 		{"long", append(bytes.Clone(file), 'x'), c, Extra, 10},
-		{"line gone", file, c.Cut(9), Unlisted, 9},
+		{"line gone", file, Chain{Name: name, Links: c.Links[:9]}, Unlisted, 9},
 		{"line too many", file, Chain{Name: name, Links: append(slices.Clone(c.Links), Link{1, Sum{}})}, Unlisted, 10},
 		{"other file of the name", file, foreign, Changed, 0},
 		{"other name", file, Chain{Name: "x", Links: c.Links}, Foreign, 0},
@@ -201,6 +201,12 @@ func TestVerifyKinds(t *testing.T) {
 		}
 		if f != nil && f.Error() == "" {
 			t.Errorf("%s: no words", test.what)
+		}
+	}
+	for _, head := range []Head{{Chunks: -1}, {Chunks: 1 << 40, Bytes: -1}} {
+		var f *Fault
+		if err := verifyBytes(file, c, head); !errors.As(err, &f) {
+			t.Errorf("head %+v: %v", head, err)
 		}
 	}
 	// Somebody changes the file and makes a fitting chain: only the head tells.

@@ -57,24 +57,11 @@ func (f *Fault) Error() string {
 // nobody could change, a signed manifest. Name is the file's name as it was recorded. The error is a *Fault
 // that names the first chunk that is not as it was, or the reader's. It holds at most two chunks in memory.
 func Verify(r io.Reader, c Chain, name string, want Head) error {
-	return verify(r, c, name, &want)
-}
-
-// Check is Verify without a head, for a file that is not finished or whose manifest is lost: it cannot see
-// that file and chain were both shortened or both written anew.
-func Check(r io.Reader, c Chain, name string) error {
-	return verify(r, c, name, nil)
-}
-
-func verify(r io.Reader, c Chain, name string, want *Head) error {
 	if c.Name != name {
 		return &Fault{Kind: Foreign, Name: name}
 	}
 	in := bufio.NewReaderSize(r, 2*MaxChunk)
-	n := len(c.Links)
-	if want != nil {
-		n = min(n, want.Chunks)
-	}
+	n := max(0, min(len(c.Links), want.Chunks)) // a head may tell anything
 	var offset int64
 	for i := range n {
 		l := c.Links[i]
@@ -96,16 +83,16 @@ func verify(r io.Reader, c Chain, name string, want *Head) error {
 		return err
 	}
 	switch {
-	case want != nil && n < want.Chunks && len(rest) == 0:
+	case n < want.Chunks && len(rest) == 0:
 		return &Fault{Chunk: n, Offset: offset, Kind: Missing, Name: name}
-	case want != nil && n < want.Chunks, want == nil && c.Torn:
+	case n < want.Chunks:
 		return &Fault{Chunk: n, Offset: offset, Kind: Unlisted, Name: name}
-	case want != nil && (c.before(n) != want.Sum || offset != want.Bytes):
+	case c.before(n) != want.Sum || offset != want.Bytes:
 		return &Fault{Chunk: 0, Kind: Rewritten, Name: name}
 	case len(rest) > 0:
 		return &Fault{Chunk: n, Offset: offset, Kind: Extra, Name: name}
 	}
-	if want != nil && (len(c.Links) > n || c.Torn) {
+	if len(c.Links) > n || c.Torn {
 		return &Fault{Chunk: n, Offset: offset, Kind: Unlisted, Name: name}
 	}
 	return nil
@@ -121,9 +108,9 @@ func peek(in *bufio.Reader, n int) ([]byte, error) {
 }
 
 // explain finds out what is wrong with chunk f.Chunk, at which in stands.
-func (f *Fault) explain(in *bufio.Reader, c Chain, chunk []byte, want *Head) *Fault {
+func (f *Fault) explain(in *bufio.Reader, c Chain, chunk []byte, want Head) *Fault {
 	i := f.Chunk
-	if want != nil && i == want.Chunks-1 && next(c.before(i), i, chunk) == want.Sum {
+	if i == want.Chunks-1 && next(c.before(i), i, chunk) == want.Sum {
 		f.Kind = Relisted
 		return f
 	}

@@ -44,7 +44,7 @@ func TestEnvelope(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := read.Open(t.Context(), ring)
-	if err != nil || got.secret != secret || got.Recording() != recording {
+	if err != nil || got.secret != secret || got.recording != recording {
 		t.Errorf("open: %v", err)
 	}
 	other := read

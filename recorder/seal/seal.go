@@ -52,9 +52,6 @@ type Key struct {
 	secret    [keySize]byte
 }
 
-// Recording is the id of the recording the key is for.
-func (k *Key) Recording() string { return k.recording }
-
 // Wipe overwrites the key. Sealers and Openers made of it go on.
 func (k *Key) Wipe() { clear(k.secret[:]) }
 
@@ -109,9 +106,6 @@ func (k *Key) Sealer(name string, first int) *Sealer {
 	rand.Read(s.salt[:]) // never fails
 	return s
 }
-
-// Next is the number of the chunk to come.
-func (s *Sealer) Next() int { return int(s.index) }
 
 // Seal appends the sealed chunk to dst. last says that no other will follow. The error is for too many bytes
 // or chunks.

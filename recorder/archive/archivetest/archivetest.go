@@ -72,6 +72,11 @@ func Run(t *testing.T, a archive.Archive) {
 	}
 	check(t, a, "2026/01/02/rec_1/manifest.json", Bytes(5000))
 
+	if err := a.Put(ctx, "2026/01/02/rec_1/note.json", archive.Document(Bytes(70))); err != nil {
+		t.Errorf("put a document: %v", err)
+	}
+	check(t, a, "2026/01/02/rec_1/note.json", Bytes(70))
+
 	damaged := Source(t, Bytes(3000))
 	damaged.SHA256 = f.SHA256
 	short := Source(t, Bytes(3000))
