@@ -36,3 +36,16 @@ func TestVariablesAreBounded(t *testing.T) {
 		t.Errorf("%d variables: %v", len(c.Variables), err)
 	}
 }
+
+// TestCopyFormatOfACall: the format of a recording's listening copy is the one it is asked for with, otherwise the
+// call's.
+func TestCopyFormatOfACall(t *testing.T) {
+	for _, c := range []struct{ call, asked, want wire.CopyFormat }{
+		{"", "", ""}, {wire.CopyFLAC, "", wire.CopyFLAC}, {"", wire.CopyWAV, wire.CopyWAV}, {wire.CopyFLAC, wire.CopyWAV, wire.CopyWAV},
+	} {
+		a := &actor{call: wire.Call{RecordingPolicy: &wire.RecordingPolicy{CopyFormat: c.call}}}
+		if got := a.recordingPolicy(&wire.RecordingPolicy{CopyFormat: c.asked}).CopyFormat; got != c.want {
+			t.Errorf("call %q, asked %q: %q, want %q", c.call, c.asked, got, c.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -98,11 +99,22 @@ func (r *Recorder) addCopy(recID string) bool {
 	}})
 }
 
-func (r *Recorder) copyFormat() listen.Format {
-	if f := listen.Format(r.cfg.Copy.Format); f != "" {
-		return f
+// wantedCopy is the format in which a recording gets its copy by itself: its policy's, or the one for all; "": it
+// gets none.
+func (r *Recorder) wantedCopy(w wire.Recording) listen.Format {
+	f := listen.Format(r.cfg.Copy.Format)
+	if w.Policy != nil && w.Policy.CopyFormat != "" {
+		f = listen.Format(w.Policy.CopyFormat)
 	}
-	return listen.Opus
+	if f.Check() != nil { // none, or what a later version wrote
+		return ""
+	}
+	return f
+}
+
+// copyFormat is the format of a recording's copy, also where it is made because somebody asks for it.
+func (r *Recorder) copyFormat(w wire.Recording) listen.Format {
+	return cmp.Or(r.wantedCopy(w), listen.Opus)
 }
 
 func copyName(f listen.Format) string { return CopyTrack + f.Suffix() }
@@ -132,7 +144,7 @@ func (r *Recorder) makeCopy(ctx context.Context, recID string, pace func(context
 	if err != nil {
 		return err
 	}
-	format := r.copyFormat()
+	format := r.copyFormat(w)
 	sum := sha256.Sum256(b)
 	return r.putDerivedThen(ctx, w, copyName(format), func(out io.Writer) error {
 		open := func(t wire.Track) (io.ReadCloser, error) {
@@ -179,7 +191,7 @@ func (r *Recorder) openCopy(ctx context.Context, w wire.Recording) (io.ReadSeekC
 		p.CallID = w.CallID
 		return nil, 0, "", p
 	}
-	format := r.copyFormat()
+	format := r.copyFormat(w)
 	f, size, err := r.openDerived(ctx, w, copyName(format))
 	if err == nil && !sealedRecording(w) { // of a sealed one the seal has told
 		if fault := r.proven(ctx, w, copyName(format), f); fault != nil {

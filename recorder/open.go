@@ -49,7 +49,7 @@ func (r *Recorder) Presign(ctx context.Context, recID, trackID, name string) (ad
 	if err != nil || w.State != wire.RecordingStored || sealedRecording(w) {
 		return "", expires, false, err
 	}
-	object, contentType := copyName(r.copyFormat()), r.copyFormat().Type()
+	object, contentType := copyName(r.copyFormat(w)), r.copyFormat(w).Type()
 	if trackID != CopyTrack {
 		i := slices.IndexFunc(w.Tracks, func(t wire.Track) bool { return t.ID == trackID })
 		if i < 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cordboard/cordboard/recorder/listen"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -22,6 +23,9 @@ type PolicyConfig struct {
 	Voice wire.VoiceMode `toml:"voice"`
 	// Copy is "stereo": the listening copy has the customer left and all others right; "mono": all on one.
 	Copy wire.CopyMode `toml:"copy"`
+	// CopyFormat is the format of the listening copy: "opus", "wav", "flac"; "none": none until somebody asks for
+	// it; empty: as recorder.copy.format says.
+	CopyFormat wire.CopyFormat `toml:"copy_format"`
 	// Keep is how long recordings are kept behind their end: "90d", "48h", "forever".
 	Keep Keep `toml:"keep"`
 }
@@ -105,6 +109,11 @@ func (c PolicyConfig) validate(key string, partial bool, bad badFunc) {
 	oneOf("record", string(c.Record), "on", "off", "on_demand")
 	oneOf("voice", string(c.Voice), "processed", "raw", "both")
 	oneOf("copy", string(c.Copy), "stereo", "mono")
+	if f := c.CopyFormat; f != "" && f != wire.CopyNone {
+		if err := listen.Format(f).Check(); err != nil {
+			bad(key+"copy_format", "%w", err)
+		}
+	}
 	for _, p := range c.Parties {
 		if !p.Valid() {
 			bad(key+"parties", "%q is no role", p)
@@ -146,6 +155,9 @@ func (c Config) PolicyFor(queue string, call *wire.RecordingPolicy) PolicyConfig
 		if o.Copy != "" {
 			p.Copy = o.Copy
 		}
+		if o.CopyFormat != "" {
+			p.CopyFormat = o.CopyFormat
+		}
 		if o.Keep != (Keep{}) {
 			p.Keep = o.Keep
 		}
@@ -156,7 +168,7 @@ func (c Config) PolicyFor(queue string, call *wire.RecordingPolicy) PolicyConfig
 		}
 	}
 	if call != nil {
-		over(PolicyConfig{Record: call.Record, Parties: call.Parties, Voice: call.Voice, Copy: call.Copy})
+		over(PolicyConfig{Record: call.Record, Parties: call.Parties, Voice: call.Voice, Copy: call.Copy, CopyFormat: call.CopyFormat})
 	}
 	return p
 }
@@ -168,5 +180,5 @@ func (r *Recorder) PolicyFor(queue string, call *wire.RecordingPolicy) PolicyCon
 
 // wire is the policy as a recording shows it.
 func (c PolicyConfig) wire() wire.RecordingPolicy {
-	return wire.RecordingPolicy{Record: c.Record, Parties: slices.Clone(c.Parties), Voice: c.Voice, Copy: c.Copy}
+	return wire.RecordingPolicy{Record: c.Record, Parties: slices.Clone(c.Parties), Voice: c.Voice, Copy: c.Copy, CopyFormat: c.CopyFormat}
 }

@@ -21,7 +21,7 @@ import (
 func TestRecordPolicyFor(t *testing.T) {
 	c := Defaults()
 	c.Policy.Keep = Keep{For: time.Hour}
-	c.Policies = []QueuePolicy{{Queue: "sales", PolicyConfig: PolicyConfig{Voice: wire.VoiceBoth, Keep: Keep{Forever: true}, Parties: []wire.Role{wire.RoleCustomer}}}}
+	c.Policies = []QueuePolicy{{Queue: "sales", PolicyConfig: PolicyConfig{Voice: wire.VoiceBoth, CopyFormat: wire.CopyFLAC, Keep: Keep{Forever: true}, Parties: []wire.Role{wire.RoleCustomer}}}}
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -32,14 +32,14 @@ func TestRecordPolicyFor(t *testing.T) {
 	}{
 		{"general", "service", nil, c.Policy},
 		{"no queue", "", nil, c.Policy},
-		{"queue", "sales", nil, PolicyConfig{Record: RecordOn, Voice: wire.VoiceBoth, Copy: CopyStereo, Keep: Keep{Forever: true}, Parties: []wire.Role{wire.RoleCustomer}}},
+		{"queue", "sales", nil, PolicyConfig{Record: RecordOn, Voice: wire.VoiceBoth, Copy: CopyStereo, CopyFormat: wire.CopyFLAC, Keep: Keep{Forever: true}, Parties: []wire.Role{wire.RoleCustomer}}},
 		{
-			"call", "sales", &wire.RecordingPolicy{Record: wire.RecordOff, Copy: wire.CopyMono, Parties: []wire.Role{wire.RoleAgent}},
-			PolicyConfig{Record: wire.RecordOff, Voice: wire.VoiceBoth, Copy: wire.CopyMono, Keep: Keep{Forever: true}, Parties: []wire.Role{wire.RoleAgent}},
+			"call", "sales", &wire.RecordingPolicy{Record: wire.RecordOff, Copy: wire.CopyMono, CopyFormat: wire.CopyNone, Parties: []wire.Role{wire.RoleAgent}},
+			PolicyConfig{Record: wire.RecordOff, Voice: wire.VoiceBoth, Copy: wire.CopyMono, CopyFormat: wire.CopyNone, Keep: Keep{Forever: true}, Parties: []wire.Role{wire.RoleAgent}},
 		},
 	} {
 		got := c.PolicyFor(x.queue, x.call)
-		if got.Record != x.want.Record || got.Voice != x.want.Voice || got.Copy != x.want.Copy || got.Keep != x.want.Keep || !slices.Equal(got.Parties, x.want.Parties) {
+		if got.Record != x.want.Record || got.Voice != x.want.Voice || got.Copy != x.want.Copy || got.CopyFormat != x.want.CopyFormat || got.Keep != x.want.Keep || !slices.Equal(got.Parties, x.want.Parties) {
 			t.Errorf("%s: %+v, want %+v", x.name, got, x.want)
 		}
 	}
@@ -222,9 +222,13 @@ func TestRecordArchiveConfig(t *testing.T) {
 		"archive.s3.tags: \"x\" is not a tag": func(c *Config) {
 			c.Archive.S3 = S3Config{Endpoint: "h", Bucket: "b", AccessKey: "a", SecretKey: "s", Tags: []string{"x"}}
 		},
-		"policy.record: \"maybe\" is none of on, off":                  func(c *Config) { c.Policy.Record = "maybe" },
-		"recorder.copy.format: listening copies cannot be made as mp3": func(c *Config) { c.Copy.Format = "mp3" },
-		"recorder.copy.format: \"aac\" is none of opus, wav and flac":  func(c *Config) { c.Copy.Format = "aac" },
+		"policy.record: \"maybe\" is none of on, off":                         func(c *Config) { c.Policy.Record = "maybe" },
+		"recorder.copy.format: listening copies cannot be made as mp3":        func(c *Config) { c.Copy.Format = "mp3" },
+		"recorder.policy.copy_format: listening copies cannot be made as mp3": func(c *Config) { c.Policy.CopyFormat = "mp3" },
+		"recorder.policies[0].copy_format: \"aac\"": func(c *Config) {
+			c.Policies = []QueuePolicy{{Queue: "sales", PolicyConfig: PolicyConfig{CopyFormat: "aac"}}}
+		},
+		"recorder.copy.format: \"aac\" is none of opus, wav and flac": func(c *Config) { c.Copy.Format = "aac" },
 		"policy.voice":                                       func(c *Config) { c.Policy.Voice = "" },
 		"policy.keep: must be \"forever\"":                   func(c *Config) { c.Policy.Keep = Keep{} },
 		"policies[0].queue: \"\" is empty":                   func(c *Config) { c.Policies = []QueuePolicy{{}} },
@@ -238,6 +242,64 @@ func TestRecordArchiveConfig(t *testing.T) {
 		set(&c)
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %s, got: %v", want, err)
+		}
+	}
+}
+
+// TestCopyFormatByPolicy: queue and call choose the format of the listening copy, or that there is none by itself.
+func TestCopyFormatByPolicy(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	cfg.Copy.Format, cfg.Copy.CPUPercent = "opus", 100
+	cfg.Policies = []QueuePolicy{
+		{Queue: "sales", PolicyConfig: PolicyConfig{CopyFormat: wire.CopyFLAC}},
+		{Queue: "quiet", PolicyConfig: PolicyConfig{CopyFormat: wire.CopyNone}},
+	}
+	g := newRig(t, cfg)
+	for _, c := range []struct {
+		queue  string
+		call   wire.CopyFormat
+		object string // "": none by itself
+		magic  string
+		typ    string
+	}{
+		{"", "", "copy.ogg", "OggS", "audio/ogg; codecs=opus"},
+		{"sales", "", "copy.flac", "fLaC", "audio/flac"},
+		{"sales", wire.CopyWAV, "copy.wav", "RIFF", "audio/wav"},
+		{"sales", wire.CopyNone, "", "OggS", "audio/ogg; codecs=opus"},
+		{"quiet", "", "", "OggS", "audio/ogg; codecs=opus"},
+		{"quiet", wire.CopyOpus, "copy.ogg", "OggS", "audio/ogg; codecs=opus"},
+	} {
+		name := c.queue + "/" + string(c.call)
+		rec, err := g.Start(t.Context(), StartRequest{CallID: "call_1", Queue: c.queue, Policy: &wire.RecordingPolicy{CopyFormat: c.call}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec.AddParty(customer)
+		r := &room{voices: []*voice{newVoice(t, "leg_c", 500, pcm.Rate16k, false)}}
+		r.run(t, rec, 60)
+		if _, err := rec.Stop(t.Context(), "hangup"); err != nil {
+			t.Fatal(err)
+		}
+		w := g.await(t, "recording.stored", rec.ID())
+		if c.object == "" && g.wantedCopy(w) != "" {
+			t.Errorf("%s: gets a copy by itself: %+v", name, w.Policy)
+		}
+		if c.object != "" {
+			for end := time.Now().Add(20 * time.Second); !exists(g.archived(w, c.object)); time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("%s: no %s by itself", name, c.object)
+				}
+			}
+		}
+		if body := g.copy(t, w.ID); !strings.HasPrefix(string(body), c.magic) {
+			t.Errorf("%s: copy begins with %.4q", name, body)
+		}
+		f, _, typ, err := g.OpenTrack(t.Context(), w.ID, CopyTrack)
+		if err != nil || typ != c.typ {
+			t.Fatalf("%s: %q, %v", name, typ, err)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

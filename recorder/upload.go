@@ -300,7 +300,7 @@ func (r *Recorder) settleStored(f *finishedRecording) bool {
 	r.custody.wake() // a hold the archive must be told of, or another end of its time
 	r.publish("recording.stored", "server", w)
 	r.log.Info("recording stored", "recording", w.ID, "recovered", w.Recovered)
-	if r.cfg.Copy.Format != "" { // before the folder goes: a crash in between must not forget the copy
+	if r.wantedCopy(w) != "" { // before the folder goes: a crash in between must not forget the copy
 		r.wantCopy(w.ID)
 	}
 	if err := clearFolder(f.dir, f.manifest); errors.Is(err, errUnlisted) {

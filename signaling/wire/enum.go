@@ -14,6 +14,7 @@ var Enums = map[string][]string{
 	"RecordMode":     values(RecordOn, RecordOnDemand, RecordOff),
 	"VoiceMode":      values(VoiceProcessed, VoiceRaw, VoiceBoth),
 	"CopyMode":       values(CopyStereo, CopyMono),
+	"CopyFormat":     values(CopyOpus, CopyWAV, CopyFLAC, CopyNone),
 	"AgentState":     values(AgentOffline, AgentNotReady, AgentReady, AgentReserved, AgentBusy, AgentWrapup, AgentSignoutPending),
 	"OfferState":     values(OfferOpen, OfferAccepted, OfferDeclined, OfferExpired, OfferWithdrawn),
 	"CampaignMode":   values(ModePreview, ModePushPreview, ModeProgressive, ModePredictive),

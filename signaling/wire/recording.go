@@ -31,6 +31,17 @@ const (
 	CopyMono   CopyMode = "mono"   // all on one channel, the only one
 )
 
+// CopyFormat is the format of a listening copy.
+type CopyFormat string
+
+// The formats.
+const (
+	CopyOpus CopyFormat = "opus" // Ogg Opus
+	CopyWAV  CopyFormat = "wav"  // 16-bit linear
+	CopyFLAC CopyFormat = "flac" // 16-bit, without loss
+	CopyNone CopyFormat = "none" // none is made until somebody asks for it, then Opus
+)
+
 // RecordingPolicy says how a call is recorded; what is absent is as the queue has it. An empty list of parties
 // in a call's policy is as the queue has it, too.
 type RecordingPolicy struct {
@@ -38,6 +49,8 @@ type RecordingPolicy struct {
 	Parties []Role     `json:"parties,omitempty"` // the roles that are recorded, absent for all
 	Voice   VoiceMode  `json:"voice,omitempty"`
 	Copy    CopyMode   `json:"copy,omitempty"`
+	// CopyFormat is the format of the listening copy, absent as configured for all.
+	CopyFormat CopyFormat `json:"copy_format,omitempty"`
 	// Rules are how it is paused and what the parties hear of it.
 	Rules *RecordingRules `json:"rules,omitempty"`
 }
@@ -47,6 +60,8 @@ type RecordingRequest struct {
 	Parties []Role    `json:"parties,omitempty"` // the roles that are recorded
 	Voice   VoiceMode `json:"voice,omitempty"`
 	Copy    CopyMode  `json:"copy,omitempty"`
+	// CopyFormat is the format of the listening copy.
+	CopyFormat CopyFormat `json:"copy_format,omitempty"`
 	// Rules are how it is paused and what the parties hear of it.
 	Rules *RecordingRules `json:"rules,omitempty"`
 }
@@ -59,7 +74,7 @@ func (p RecordingPolicy) Valid() bool {
 		}
 	}
 	return (p.Rules == nil || p.Rules.Valid()) && among(p.Record, "", RecordOn, RecordOnDemand, RecordOff) && among(p.Voice, "", VoiceProcessed, VoiceRaw, VoiceBoth) &&
-		among(p.Copy, "", CopyStereo, CopyMono)
+		among(p.Copy, "", CopyStereo, CopyMono) && among(p.CopyFormat, "", CopyOpus, CopyWAV, CopyFLAC, CopyNone)
 }
 
 func among[T comparable](v T, list ...T) bool {

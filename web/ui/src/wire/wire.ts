@@ -1005,6 +1005,10 @@ export const voiceModeValues: readonly VoiceMode[] = ["processed", "raw", "both"
 export type CopyMode = "stereo" | "mono";
 export const copyModeValues: readonly CopyMode[] = ["stereo", "mono"];
 
+/** CopyFormat is the format of a listening copy. */
+export type CopyFormat = "opus" | "wav" | "flac" | "none";
+export const copyFormatValues: readonly CopyFormat[] = ["opus", "wav", "flac", "none"];
+
 /** RecordingPolicy says how a call is recorded; what is absent is as the queue has it. An empty list of parties
  * in a call's policy is as the queue has it, too. */
 export interface RecordingPolicy {
@@ -1013,6 +1017,8 @@ export interface RecordingPolicy {
   parties?: Role[];
   voice?: VoiceMode;
   copy?: CopyMode;
+  /** CopyFormat is the format of the listening copy, absent as configured for all. */
+  copy_format?: CopyFormat;
   /** Rules are how it is paused and what the parties hear of it. */
   rules?: RecordingRules;
 }
@@ -1023,6 +1029,8 @@ export interface RecordingRequest {
   parties?: Role[];
   voice?: VoiceMode;
   copy?: CopyMode;
+  /** CopyFormat is the format of the listening copy. */
+  copy_format?: CopyFormat;
   /** Rules are how it is paused and what the parties hear of it. */
   rules?: RecordingRules;
 }
