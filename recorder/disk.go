@@ -79,9 +79,12 @@ func (osDisk) Free(dir string) (uint64, error) {
 	return fs.Bavail * uint64(fs.Bsize), nil
 }
 
+// freshSuffix is behind the name of a file that is being written.
+const freshSuffix = ".new"
+
 // writeFile replaces a file atomically and makes it last.
 func writeFile(d disk, path string, b []byte) error {
-	fresh := path + ".new"
+	fresh := path + freshSuffix
 	if err := d.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -106,7 +109,7 @@ func writeFile(d disk, path string, b []byte) error {
 // parts are left. Part i holds the bytes from its base to the next one's, the last one up to size, less than 0:
 // all it has.
 func copyParts(d disk, path string, parts []segment, size int64) error {
-	fresh := path + ".new"
+	fresh := path + freshSuffix
 	if err := d.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

@@ -332,6 +332,11 @@ func TestDiskFullFallback(t *testing.T) {
 			cfg.FallbackDir = filepath.Join(dir, "fallback")
 			b := newBubble(t, cfg, newFaultDisk())
 			b.record(many(20, 3))
+			for _, rec := range b.recs {
+				if filepath.Dir(rec.dir) != cfg.SpoolDir {
+					t.Fatalf("begun in %s", rec.dir)
+				}
+			}
 			b.run(3 * time.Second)
 			b.disk.set(0, diskFull(cfg.SpoolDir))
 			b.run(2 * time.Second)
@@ -343,7 +348,6 @@ func TestDiskFullFallback(t *testing.T) {
 			if crash {
 				b.crash(t)
 			} else {
-				b.disk.set(0, nil)
 				b.hangup()
 			}
 			b.stored()
@@ -354,13 +358,16 @@ func TestDiskFullFallback(t *testing.T) {
 			if left, err := os.ReadDir(b.cfg.FallbackDir); err != nil || len(left) > 0 {
 				t.Errorf("left on the fallback's disk: %v, %v", left, err)
 			}
+			if left, err := filepath.Glob(filepath.Join(b.cfg.SpoolDir, "rec_*")); err != nil || len(left) > 0 {
+				t.Errorf("left on the full disk: %v, %v", left, err)
+			}
 			b.evidence("disk-full-fallback"+map[bool]string{true: "-crash"}[crash], "Disk full for ten minutes, with a fallback"+map[bool]string{true: ", then a crash"}[crash], report.Exactly("frames lost", float64(lost), 0))
 			b.close()
 		})
 	}
 }
 
-// crash leaves the spool as a process that is killed does, and goes on with a new recorder.
+// crash leaves the spool as a process that is killed does, and goes on with a new recorder. Its disk is full.
 func (b *bubble) crash(t *testing.T) {
 	t.Helper()
 	b.run(time.Second)
@@ -375,7 +382,9 @@ func (b *bubble) crash(t *testing.T) {
 	}
 	b.disk.set(0, nil)
 	b.close()
-	other := newBubble(t, copied, newFaultDisk())
+	full := newFaultDisk()
+	full.set(0, diskFull(copied.SpoolDir))
+	other := newBubble(t, copied, full)
 	b.cfg, b.r, b.disk, b.stop, b.ended = copied, other.r, other.disk, other.stop, other.ended
 	synctest.Wait()
 	time.Sleep(time.Second)

@@ -263,7 +263,7 @@ func (r *Recorder) house(rec *Recording) error {
 		return make(r.cfg.SpoolDir)
 	}
 	free, err := r.disk.Free(r.cfg.SpoolDir)
-	if err == nil && free >= leastFree {
+	if err == nil && free >= leastFree || errors.Is(err, os.ErrNotExist) { // at the very first start it is not made yet
 		if err = make(r.cfg.SpoolDir); err == nil {
 			return nil
 		}

@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"errors"
 	"log/slog"
 	"maps"
 	"path/filepath"
@@ -395,8 +396,25 @@ func (rec *Recording) finish(reason string) {
 	rec.spool.close()
 }
 
-// seal runs on the spool's goroutine after the last page: everything to disk, hashes, manifest.
+// seal runs on the spool's goroutine after the last page: everything to disk, hashes, manifest. What the spool's disk
+// does not take is finished on the fallback's.
 func (rec *Recording) seal() error {
+	if err := rec.spool.last(); err != nil {
+		return err
+	}
+	err := rec.conclude()
+	if err == nil || rec.spool.fallback == "" || !refuses(err) {
+		return err
+	}
+	if other := rec.spool.move(); other != nil {
+		return errors.Join(err, other)
+	}
+	rec.dir = rec.spool.dir
+	return rec.conclude()
+}
+
+// conclude makes the files whole and writes the manifest.
+func (rec *Recording) conclude() error {
 	if err := rec.spool.settle(); err != nil {
 		return err
 	}

@@ -114,7 +114,11 @@ func (r *Recorder) finish(ctx context.Context, root string, d os.DirEntry) error
 	}
 	m, err := readManifest(dir)
 	if err != nil {
-		if m, err = r.recover(ctx, dir); err != nil {
+		m, err = r.recover(ctx, dir)
+		if err != nil && root == r.cfg.SpoolDir && r.cfg.FallbackDir != "" && refuses(err) {
+			dir, m, err = r.recoverElsewhere(ctx, dir, err)
+		}
+		if err != nil {
 			return err
 		}
 		r.log.Warn("recording recovered", "recording", name, "call", m.Recording.CallID, "duration_ms", m.Recording.DurationMS)
@@ -126,6 +130,20 @@ func (r *Recorder) finish(ctx context.Context, root string, d os.DirEntry) error
 	r.enqueue(dir, m)
 	r.mu.Unlock()
 	return nil
+}
+
+// recoverElsewhere recovers a recording on the fallback's disk, as its own does not take it.
+func (r *Recorder) recoverElsewhere(ctx context.Context, dir string, cause error) (string, Manifest, error) {
+	fallback := filepath.Join(r.cfg.FallbackDir, filepath.Base(dir))
+	if err := relocate(r.disk, dir, fallback); err != nil {
+		return dir, Manifest{}, errors.Join(cause, err)
+	}
+	if err := leave(r.disk, dir, fallback); err != nil {
+		r.log.Warn("clear spool failed", "recording", filepath.Base(dir), "cause", err)
+	}
+	r.log.Warn("recording moved to the fallback disk", "folder", fallback, "cause", cause)
+	m, err := r.recover(ctx, fallback)
+	return fallback, m, err
 }
 
 // announce publishes once that a recording was recovered: the journal it was recovered from stays until then.

@@ -391,12 +391,20 @@ func (s *spool) sync(f *file) error {
 	return nil
 }
 
-// settle makes all files last and whole, each under its name. It is called from a job and may be called again.
-func (s *spool) settle() error {
+// last makes all that was written last. It is called from a job and may be called again.
+func (s *spool) last() error {
 	for _, f := range s.files {
 		if err := s.sync(f); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// settle makes all files whole, each under its name, when everything lasts. It is called from a job and may be called
+// again.
+func (s *spool) settle() error {
+	for _, f := range s.files {
 		if len(f.parts) == 0 || len(f.parts) == 1 && f.parts[0].path == filepath.Join(s.dir, f.name) {
 			continue
 		}
@@ -421,8 +429,34 @@ func (s *spool) settle() error {
 		f.parts = []segment{{path: whole}}
 	}
 	if s.fallback != "" {
+		dropCopies(s.disk, s.fallback)
 		_ = s.disk.Remove(s.fallback) // only an empty folder goes, and most have none
 	}
+	return nil
+}
+
+// move makes all files whole in the fallback's folder, as their own disk does not take it. Everything lasts. It is
+// called from a job and may be called again.
+func (s *spool) move() error {
+	if err := relocate(s.disk, s.dir, s.fallback); err != nil {
+		return err
+	}
+	for _, f := range s.files {
+		if f.f != nil {
+			if err := f.f.Close(); err != nil { // it has just been synced
+				s.log.Warn("spool close failed", "cause", err)
+			}
+			f.f = nil
+		}
+		if len(f.parts) > 0 {
+			f.parts = []segment{{path: filepath.Join(s.fallback, f.name)}}
+		}
+	}
+	if err := leave(s.disk, s.dir, s.fallback); err != nil {
+		s.log.Warn("clear spool failed", "cause", err)
+	}
+	s.log.Warn("recording moved to the fallback disk", "folder", s.fallback)
+	s.dir, s.fallback = s.fallback, ""
 	return nil
 }
 
