@@ -27,7 +27,7 @@ func (r *Recorder) gather(dir string) error {
 	}
 	for name, list := range found {
 		whole := filepath.Join(dir, name)
-		parts, err := order(whole, list)
+		parts, err := countedParts(whole, list)
 		if err != nil {
 			return err
 		}
@@ -79,8 +79,8 @@ func findParts(dirs []string) (map[string][]partFile, error) {
 	return found, nil
 }
 
-// order is what a file is made of: what lies under its name, if anything, and those of its parts that count.
-func order(whole string, list []partFile) (parts []segment, err error) {
+// countedParts is what a file is made of: what lies under its name, if anything, and those of its parts that count.
+func countedParts(whole string, list []partFile) (parts []segment, err error) {
 	if exists(whole) {
 		parts = append(parts, segment{path: whole})
 	}
@@ -130,7 +130,7 @@ func relocate(d disk, dir, fallback string) (err error) {
 		}
 	}()
 	for name, list := range found {
-		parts, err := order(filepath.Join(dir, name), list)
+		parts, err := countedParts(filepath.Join(dir, name), list)
 		if err != nil {
 			return err
 		}

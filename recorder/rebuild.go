@@ -219,7 +219,7 @@ func (r *Recorder) relearn(ctx context.Context, a archive.Archive, key, recID st
 	}
 	_, saved := r.custody.change(recID, func(w *ward) error {
 		switch {
-		case w.Releasing || w.Delete != nil: // decided since
+		case w.Releasing || w.Erase != nil || w.Delete != nil: // decided since
 		case w.Hold == nil, read && w.Hold.By == unknownHolder:
 			w.Hold, w.Told = &h, err != nil // what could not be read is not written over
 		}

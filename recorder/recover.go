@@ -233,7 +233,7 @@ func replay(list iter.Seq[entry]) (leftover, error) {
 			}
 		case e.Kind == entryGap && e.Gap != nil:
 			l.gap(*e.Gap)
-			if n := len(l.gaps); l.paused && e.Gap.Resumed != "" && l.gaps[n-1].From.Equal(e.Gap.From) {
+			if n := len(l.gaps); l.paused && e.Gap.Resumed != "" && e.Gap.Resumed != "continued" && l.gaps[n-1].From.Equal(e.Gap.From) {
 				l.paused = false // its entryResumed is damaged
 			}
 		case e.Kind == entryMark && e.Mark != nil && e.Place >= 0 && e.Place < len(l.markers):

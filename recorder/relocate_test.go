@@ -103,7 +103,7 @@ func TestMoveIsTriedAgain(t *testing.T) {
 		b.run(3 * time.Second)
 		var tries atomic.Int64
 		b.disk.set(0, func(op, path string) error {
-			if op == "create" && strings.HasPrefix(path, cfg.FallbackDir) && strings.HasSuffix(path, envelopeName+freshSuffix) {
+			if op == "create" && strings.HasPrefix(path, cfg.FallbackDir) && strings.HasSuffix(path, EnvelopeName+freshSuffix) {
 				tries.Add(1)
 				return syscall.EIO
 			}
@@ -115,7 +115,7 @@ func TestMoveIsTriedAgain(t *testing.T) {
 			b.hangup()
 		}()
 		time.Sleep(20 * time.Second)
-		for _, name := range []string{journalName, envelopeName, "customer-1.ogg.sealed"} {
+		for _, name := range []string{journalName, EnvelopeName, "customer-1.ogg.sealed"} {
 			if !exists(filepath.Join(cfg.SpoolDir, rec.ID(), name)) {
 				t.Errorf("%s is gone", name)
 			}
