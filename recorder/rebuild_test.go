@@ -93,6 +93,12 @@ func (m *moody) Walk(ctx context.Context, prefix string, f func(key string) erro
 	return m.Archive.Walk(ctx, prefix, f)
 }
 
+func (m *moody) walked() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.walks
+}
+
 // locking is a moody archive that can refuse to delete.
 type locking struct{ *moody }
 
@@ -150,8 +156,8 @@ func TestRebuildIsTriedAgain(t *testing.T) {
 		m.change(func() { m.away = true })
 		g = newMoodyRig(t, cfg, m)
 		time.Sleep(time.Minute)
-		if !g.Archives()[0].Rebuilding || m.walks < 3 {
-			t.Errorf("with the archive away: %+v, %d walks", g.Archives()[0], m.walks)
+		if !g.Archives()[0].Rebuilding || m.walked() < 3 {
+			t.Errorf("with the archive away: %+v, %d walks", g.Archives()[0], m.walked())
 		}
 		// It comes back for long enough to take a recording, and goes again before it is looked through.
 		w := wire.Recording{ID: old[4], State: wire.RecordingStored, Started: time.Now(), Archives: []string{"folder"}}
@@ -197,11 +203,11 @@ func TestRebuildIsTriedAgain(t *testing.T) {
 		}
 		g.stop(t)
 
-		before := m.walks
+		before := m.walked()
 		g = newMoodyRig(t, cfg, m)
 		time.Sleep(20 * time.Minute)
-		if m.walks != before || g.Archives()[0].Rebuilding {
-			t.Errorf("looked through %d times more", m.walks-before)
+		if m.walked() != before || g.Archives()[0].Rebuilding {
+			t.Errorf("looked through %d times more", m.walked()-before)
 		}
 		g.stop(t)
 	})
