@@ -593,9 +593,9 @@ func (c *Client) GetCallVariables(ctx context.Context, call string, opts ...Opti
 	return one[wire.VariableList](ctx, c, "GET", "/v1/calls/"+escape(call)+"/variables", nil, nil, opts)
 }
 
-// PatchCallVariables: change variables (merge patch, null removes).
+// PatchCallVariables: change variables as a program does (merge patch, null removes); agents store one with its version.
 //
-// PATCH /v1/calls/{call}/variables; grant call:write, or for one's own call:write:own.
+// PATCH /v1/calls/{call}/variables; grant call:write.
 func (c *Client) PatchCallVariables(ctx context.Context, call string, body wire.VariablesPatch, opts ...Option) (wire.Call, error) {
 	return one[wire.Call](ctx, c, "PATCH", "/v1/calls/"+escape(call)+"/variables", nil, object("application/merge-patch+json", body), opts)
 }

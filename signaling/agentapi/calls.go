@@ -38,15 +38,30 @@ func (q *request) mayRead(c wire.Call) error {
 	return q.notOwn("call", c.ID)
 }
 
-// maySteer checks that a call is the token's business to change: the agent is in it now, or is on the way.
+// maySteer checks that a call is the token's business to change: the agent is in it now, or has taken it and is on
+// the way. A call that only rings at the agent is not, and neither is one the agent listens to as a supervisor.
 func (q *request) maySteer(c wire.Call) error {
-	if q.all() || speaks(c, q.claims.Agent) || q.serves(c.ID) {
+	if q.all() || talks(c, q.claims.Agent) || q.holds(c.ID) {
 		return nil
 	}
 	return q.notOwn("call", c.ID)
 }
 
-// serves says whether the desk has given the call to the token's agent.
+// talks says whether an agent's voice is in a call, other than as a supervisor's. A desk phone that rings is not.
+func talks(c wire.Call, agent string) bool {
+	return agent != "" && slices.ContainsFunc(c.Legs, func(l wire.Leg) bool {
+		return l.Agent == agent && l.Role != wire.RoleSupervisor &&
+			(l.State == wire.LegConnected || l.State == wire.LegHeld || l.State == wire.LegReconnecting)
+	})
+}
+
+// holds says whether the token's agent has taken a call: the desk has given it to the agent, and it does not ring there
+// any more.
+func (q *request) holds(callID string) bool {
+	return q.serves(callID) && q.s.deps.Desk.MayControl(callID, q.claims.Agent, "accept") != nil
+}
+
+// serves says whether the desk has given the call to the token's agent, be it that it still rings there.
 func (q *request) serves(callID string) bool {
 	if q.s.deps.Desk == nil || q.claims.Agent == "" {
 		return false

@@ -49,7 +49,7 @@ var matrix = []struct{ route, roles, act string }{
 	{"GET /v1/calls/{call}/timeline", "oyy", ""},
 	{"POST /v1/calls/{call}/arrange", "--y", ""},
 	{"POST /v1/calls/{call}/end", "ooy", "end"},
-	{"PATCH /v1/calls/{call}/variables", "ooy", "variables"},
+	{"PATCH /v1/calls/{call}/variables", "--y", ""},
 	{"GET /v1/calls/{call}/recordings", "ooy", ""},
 	{"POST /v1/calls/{call}/recordings", "--y", ""},
 	{"POST /v1/calls/{call}/capture", "--y", ""},

@@ -50,11 +50,11 @@ func problemOf(t testing.TB, w *httptest.ResponseRecorder) wire.Problem {
 func TestProfileMayForbidDenoise(t *testing.T) {
 	f := newFixture(t)
 	f.desk.denied = "denoise"
-	alice, leg := f.token("alice"), "/v1/legs/"+customer
-	if p := problemOf(t, f.ask(alice, "PATCH", leg, `{"denoise":{"in":50}}`)); p.Code != "not_permitted" || p.Status != 403 {
+	alice := f.token("alice")
+	if p := problemOf(t, f.ask(alice, "PATCH", "/v1/legs/"+customer, `{"denoise":{"in":50}}`)); p.Code != "not_permitted" || p.Status != 403 {
 		t.Errorf("%d %s, want 403 not_permitted", p.Status, p.Code)
 	}
-	if w := f.ask(alice, "PATCH", leg, `{"gain_db":1}`); w.Code != 200 {
+	if w := f.ask(alice, "PATCH", "/v1/legs/"+aliceLeg, `{"gain_db":1}`); w.Code != 200 {
 		t.Errorf("another setting: %d %s", w.Code, w.Body)
 	}
 }

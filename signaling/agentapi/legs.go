@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,35 @@ func (q *request) legRequest() (in wire.LegRequest, whip bool, err error) {
 	b, err := q.raw(maxSDP)
 	v := q.r.URL.Query()
 	return wire.LegRequest{CallID: v.Get("call_id"), Replaces: v.Get("replaces"), Receive: wire.Receive(v.Get("receive")), SDP: string(b)}, true, err
+}
+
+// own says whether a leg is the token's agent's, and alive.
+func (q *request) own(l wire.Leg) bool {
+	return q.claims.Agent != "" && l.Agent == q.claims.Agent && l.State != wire.LegEnded
+}
+
+// ownLeg finds the path's leg for what an agent may do to the agent's own leg only: mute it, set its level, play to
+// it, negotiate it.
+func (q *request) ownLeg() (wire.Leg, error) {
+	l, err := q.s.deps.Calls.Leg(q.path("leg"))
+	if err == nil && !q.all() && !q.own(l) {
+		err = q.notOwn("leg", l.ID)
+	}
+	return l, err
+}
+
+// otherLeg finds the path's leg for what an agent does to another party with a control of the call, if the party has
+// one of the roles.
+func (q *request) otherLeg(control string, roles ...wire.Role) (wire.Leg, error) {
+	l, err := q.legFor(q.maySteer)
+	switch {
+	case err != nil || q.all():
+	case !slices.Contains(roles, l.Role):
+		err = q.notOwn("leg", l.ID)
+	default:
+		err = q.mayUse(l.CallID, control)
+	}
+	return l, err
 }
 
 func postLeg(q *request) error {
@@ -245,7 +275,11 @@ func patchLeg(q *request) error {
 			return err
 		}
 	}
-	l, err := q.legFor(q.maySteer)
+	find := q.ownLeg
+	if in == (wire.LegPatch{Denoise: in.Denoise}) { // the noise of the customer's voice is the agent's to take away
+		find = q.denoised
+	}
+	l, err := find()
 	if err != nil {
 		return err
 	}
@@ -297,6 +331,15 @@ func patchLeg(q *request) error {
 	return q.reply(http.StatusOK, out)
 }
 
+// denoised finds the path's leg for a change of noise suppression: an agent's own, or the customer's.
+func (q *request) denoised() (wire.Leg, error) {
+	l, err := q.legFor(q.maySteer)
+	if err == nil && !q.all() && !q.own(l) && l.Role != wire.RoleCustomer {
+		err = q.notOwn("leg", l.ID)
+	}
+	return l, err
+}
+
 // patchICE takes a trickle fragment: 204, or 200 with the answer's fragment after an ICE restart.
 func (q *request) patchICE() error {
 	b, err := q.raw(maxSDP)
@@ -307,7 +350,7 @@ func (q *request) patchICE() error {
 	if err != nil {
 		return err
 	}
-	l, err := q.legFor(q.maySteer)
+	l, err := q.ownLeg()
 	if err != nil {
 		return err
 	}
@@ -351,9 +394,17 @@ func (q *request) hangup(pointer, reason, otherwise string, allowed ...string) e
 	if err != nil {
 		return err
 	}
-	l, err := q.legFor(q.maySteer)
+	l, err := q.s.deps.Calls.Leg(q.path("leg"))
 	if err != nil {
 		return err
+	}
+	if !q.own(l) { // who hangs up the own leg asks nobody
+		if l, err = q.legFor(q.maySteer); err != nil {
+			return err
+		}
+	}
+	if l.Role == wire.RoleSupervisor && !q.own(l) && !q.all() {
+		return q.notOwn("leg", l.ID)
 	}
 	if strings.HasSuffix(q.route.Pattern, "/reject") && (l.Direction != wire.Inbound || l.Answered != nil) {
 		return problem.Conflict("leg_wrong_state", string(l.State), []string{"hangup"}, "leg %s has nothing to reject", l.ID)
@@ -397,11 +448,7 @@ func postResume(q *request) error { return q.holdLeg(q.s.deps.Calls.Resume) }
 
 // holdLeg is act for hold and resume, which the desk has a say in for an agent.
 func (q *request) holdLeg(f func(ctx context.Context, legID, actor string) error) error {
-	l, err := q.legFor(q.maySteer)
-	if err == nil {
-		err = q.mayUse(l.CallID, "hold")
-	}
-	if err != nil {
+	if _, err := q.otherLeg("hold", wire.RoleCustomer); err != nil {
 		return err
 	}
 	return q.act(f)
@@ -428,7 +475,10 @@ func postDigits(q *request) error {
 		}
 		tone = time.Duration(in.DurationMS) * time.Millisecond
 	}
-	l, err := q.legFor(q.maySteer)
+	l, err := q.ownLeg()
+	if err != nil { // to whom the agent talks
+		l, err = q.otherLeg("keypad", wire.RoleCustomer, wire.RoleExpert)
+	}
 	if err != nil {
 		return err
 	}

@@ -330,6 +330,8 @@ func examples() []example {
 		{"POST /v1/legs/{leg}/play", leg + "/play", `{"source":"beep"}`, "", 201},
 		{"POST /v1/legs/{leg}/play", leg + "/play", `{"source":"tone","hz":440}`, "", 201},
 		{"POST /v1/legs/{leg}/play", leg + "/play", `{"source":"tone","hz":5}`, "", 422},
+		{"POST /v1/legs/{leg}/play", "/v1/legs/" + aliceLeg + "/play", `{"source":"beep"}`, "", 201},
+		{"PATCH /v1/legs/{leg}", "/v1/legs/" + aliceLeg, `{"muted":true}`, typeMerge, 200},
 		{"POST /v1/legs/{leg}/play", leg + "/play", `{"stop":"play_1"}`, "", 204},
 		{"POST /v1/legs/{leg}/hangup", leg + "/hangup", "", "", 204},
 		{"POST /v1/rooms", "/v1/rooms", `{}`, "", 201},

@@ -24,7 +24,7 @@ func postPlay(q *request) error {
 	if in.To != nil {
 		return invalid("/to", "not_here", "a leg's playback goes to that leg; play to several at the room")
 	}
-	l, err := q.legFor(q.maySteer)
+	l, err := q.ownLeg()
 	if err != nil {
 		return err
 	}

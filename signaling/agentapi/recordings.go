@@ -35,7 +35,7 @@ func (q *request) recordingFor() (Recordings, wire.Recording, error) {
 
 // ownAllows reports whether the token may do this to the agent's own recordings, and the recording is one.
 func (q *request) ownAllows(w wire.Recording) bool {
-	return q.claims.Allows(q.route.Own) && (ownRecording(w, q.claims.Agent) || q.serves(w.CallID))
+	return q.claims.Allows(q.route.Own) && (ownRecording(w, q.claims.Agent) || q.holds(w.CallID))
 }
 
 // queues are the queues whose recordings the token may do this to, by grants like recording:listen:queue:sales.

@@ -210,7 +210,7 @@ func baseRoutes() []Route {
 			Request: wire.HangupRequest{}, Statuses: []int{204, 404, 422}, Handler: postEnd,
 		},
 		{
-			Method: patch, Pattern: "/v1/calls/{call}/variables", Act: "variables", Grant: "call:write", Own: "call:write:own", Summary: "Change variables (merge patch, null removes)",
+			Method: patch, Pattern: "/v1/calls/{call}/variables", Grant: "call:write", Summary: "Change variables as a program does (merge patch, null removes); agents store one with its version",
 			Request: wire.VariablesPatch{}, Types: []string{typeMerge}, Response: wire.Call{}, Statuses: []int{200, 404, 412, 422}, Handler: patchVariables,
 		},
 		{

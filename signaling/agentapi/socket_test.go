@@ -314,7 +314,7 @@ func TestCommands(t *testing.T) {
 		{wire.Command{Method: "GET", Path: "/v1/events"}, 400, "not_on_socket"},
 		{wire.Command{Method: "GET", Path: "/v1/recordings/" + recID + "/tracks/customer-1"}, 400, "not_on_socket"},
 		{wire.Command{Method: "POST", Path: "/v1/legs", Body: json.RawMessage(`{"call_id":"` + callID + `","sdp":"v=0"}`)}, 201, `"sdp":"v=0`},
-		{wire.Command{Method: "PATCH", Path: "/v1/legs/" + customer, ContentType: typeTrickle, Body: json.RawMessage(`"a=mid:0\r\n"`)}, 409, "leg_not_webrtc"},
+		{wire.Command{Method: "PATCH", Path: "/v1/legs/" + aliceLeg, ContentType: typeTrickle, Body: json.RawMessage(`"a=mid:0\r\n"`)}, 409, "leg_not_webrtc"},
 		{wire.Command{Method: "POST", Path: "/v1/agents/me/state", Body: json.RawMessage(`{"state":"ready"}`), IfMatch: `"1"`}, 412, "version_mismatch"},
 	} {
 		r.cmd.ID = "r1"

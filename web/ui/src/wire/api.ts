@@ -619,7 +619,7 @@ export class Api {
     return this.send({ method: 'GET', path: `/v1/calls/${e(call)}/variables`, answer: 'object' }, opt) as Promise<VariableList>;
   }
 
-  /** Change variables (merge patch, null removes). `PATCH /v1/calls/{call}/variables; grant call:write, or for one's own call:write:own` */
+  /** Change variables as a program does (merge patch, null removes); agents store one with its version. `PATCH /v1/calls/{call}/variables; grant call:write` */
   patchCallVariables(call: string, body: VariablesPatch, opt?: ApiOptions): Promise<Call> {
     return this.send({ method: 'PATCH', path: `/v1/calls/${e(call)}/variables`, body, type: 'application/merge-patch+json', answer: 'object' }, opt) as Promise<Call>;
   }
