@@ -75,6 +75,16 @@ func (d *Desk) Prefer(ctx context.Context, callID, agentID string) error {
 	return d.ask(ctx, floor.Prefer{CallID: callID, Agent: agentID}, nil)
 }
 
+// PlaceCall makes an agent busy with a call that is about to be placed; c says its ID, From, FromName, To and Variables.
+// 409 with the agent's state and what is allowed for one who is not here or has something open. When the call is not
+// placed after all, tell by NotPlaced.
+func (d *Desk) PlaceCall(ctx context.Context, agentID string, c wire.Call, actor string) error {
+	return d.ask(ctx, floor.PlaceCall{Call: c, Agent: agentID, Actor: actor}, nil)
+}
+
+// NotPlaced takes a PlaceCall back, also one of which nobody knows whether it was done. It returns at once.
+func (d *Desk) NotPlaced(callID string) { d.post(letter{in: floor.CallEnded{ID: callID}}) }
+
 func (d *Desk) changeAgent(ctx context.Context, agentID string, in floor.Input) (wire.Agent, error) {
 	var a wire.Agent
 	var err error

@@ -501,12 +501,16 @@ func TestSessionLostWithAnOfferOpenIsRONA(t *testing.T) {
 func TestOutboundCallOfAnAgent(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.ready("ana")
+		if err := r.PlaceCall(t.Context(), "ana", wire.Call{ID: "call_out", To: "+38640"}, "ana"); err != nil {
+			t.Fatal(err)
+		}
 		c := wire.Call{
 			ID: "call_out", Direction: wire.Outbound, To: "+38640", State: wire.CallNew,
 			Legs: []wire.Leg{{ID: "leg_out", CallID: "call_out", Role: wire.RoleCustomer}},
 		}
 		r.plane.calls["call_out"] = &c
-		r.plane.bus.Publish("call.created", "call_out", "ana", c)
+		r.plane.bus.Publish("call.created", "call_out", "ana", wire.Call{ID: c.ID, Direction: c.Direction, To: c.To, State: c.State})
+		r.plane.bus.Publish("leg.answered", "call_out", "customer", wire.Leg{ID: "leg_out", CallID: "call_out", Role: wire.RoleCustomer})
 		synctest.Wait()
 		r.is("ana", wire.AgentBusy, "")
 		r.ring("100")

@@ -18,8 +18,8 @@ const (
 	reasonTransferFailed = "transfer_failed"
 )
 
-// CallCreated brings a call: an inbound one to a number of ours is queued, one that an agent places makes
-// that agent busy, any other is none of the floor's business.
+// CallCreated brings a call: an inbound one to a number of ours is queued, any other that is not known yet is none of
+// the floor's business.
 type CallCreated struct {
 	Call  wire.Call
 	Actor string
@@ -75,30 +75,42 @@ func (in CallCreated) step(f *Floor) error {
 	if _, there := f.state.Contacts[in.Call.ID]; there {
 		return nil
 	}
-	c := contact.Contact{ID: in.Call.ID, From: in.Call.From, FromName: in.Call.FromName, To: in.Call.To, Customer: customerLeg(in.Call)}
-	take(&c, in.Call.Variables, in.Actor)
-	take(&c, in.Secrets, in.Actor)
 	if in.Call.Direction == wire.Outbound {
-		f.placed(c, in.Actor)
-		return nil
+		return nil // those that are the floor's are there already: see PlaceCall
 	}
+	c := contactOf(in.Call, in.Actor)
+	take(&c, in.Secrets, in.Actor)
 	f.arrive(c, in.Route)
 	return nil
 }
 
-// placed takes note of a call an agent places.
-func (f *Floor) placed(c contact.Contact, actor string) {
-	a, err := f.agent(actor)
-	if err != nil || c.To == "" {
-		return
+func contactOf(c wire.Call, actor string) contact.Contact {
+	out := contact.Contact{ID: c.ID, From: c.From, FromName: c.FromName, To: c.To, Customer: customerLeg(c)}
+	take(&out, c.Variables, actor)
+	return out
+}
+
+// PlaceCall makes an agent busy with a call that is about to be placed under an identifier chosen before: first the
+// agent, then the call, so that no customer is dialled for whom nobody could be there. CallEnded takes it back.
+type PlaceCall struct {
+	Call  wire.Call // ID, From, FromName, To, Variables (also the secure ones)
+	Agent string
+	Actor string
+}
+
+func (in PlaceCall) step(f *Floor) error {
+	a, err := f.agent(in.Agent)
+	if err == nil {
+		a, err = a.Engage(in.Call.ID, f.now)
 	}
-	a, err = a.Engage(c.ID, f.now)
 	if err != nil {
-		return // an agent with something open already may still dial through the API, at their own risk
+		return err
 	}
+	c := contactOf(in.Call, in.Actor)
 	c.State, c.Outbound, c.Agent = contact.Dialing, true, a.ID
 	f.setContact(c)
-	f.setAgent(a, actor)
+	f.setAgent(a, in.Actor)
+	return nil
 }
 
 // receive answers the customer and plays music.

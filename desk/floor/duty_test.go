@@ -64,7 +64,7 @@ func TestG34_G35_G36_G37_G39_X9_X19_W9_NegotiatedSignOut(t *testing.T) {
 func TestG35_CallBeingSetUpHoldsTheSignOut(t *testing.T) {
 	p := newPlay(t, stageConfig())
 	p.ready("ana")
-	p.do(CallCreated{Call: wire.Call{ID: "call_out", Direction: wire.Outbound, To: "041"}, Actor: "ana"})
+	p.do(PlaceCall{Call: wire.Call{ID: "call_out", To: "041"}, Agent: "ana", Actor: "ana"})
 	p.do(SignOut{Agent: "ana", Actor: "ana"})
 	if a := p.is("ana", wire.AgentSignoutPending, ""); a.Signout.WaitsFor != "call_setup" || a.Signout.By == nil {
 		t.Fatalf("%+v", a.Signout)

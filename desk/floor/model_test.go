@@ -473,19 +473,19 @@ func (w *world) reconfigure() {
 func (w *world) dial() {
 	p := &party{customer: w.id("leg"), legs: map[string]wire.Leg{}}
 	p.Call = wire.Call{ID: w.id("call"), Direction: wire.Inbound, From: fmt.Sprint(w.r.IntN(4)), To: pick(w, []string{"1", "2", "3", "4", "5", "6", "unknown"})}
-	actor := "customer"
 	if w.r.IntN(6) == 0 {
-		p.Direction, actor = wire.Outbound, w.agent()
+		w.place(p)
+		return
 	}
-	if p.Direction == wire.Inbound && w.r.IntN(4) > 0 {
+	if w.r.IntN(4) > 0 {
 		p.Legs = []wire.Leg{{ID: p.customer, Role: wire.RoleCustomer}}
 	}
 	w.calls = append(w.calls, p)
-	if p.Direction == wire.Outbound || len(p.Legs) == 0 {
+	if len(p.Legs) == 0 {
 		w.bus = append(w.bus, LegAnswered{wire.Leg{ID: p.customer, CallID: p.ID, Role: wire.RoleCustomer}})
 	}
-	in := CallCreated{Call: p.Call, Actor: actor}
-	if p.Direction == wire.Inbound && w.r.IntN(5) == 0 { // a routing hook asks for skills
+	in := CallCreated{Call: p.Call, Actor: "customer"}
+	if w.r.IntN(5) == 0 { // a routing hook asks for skills
 		r := wire.Routed{CallID: p.ID, Hook: "crm", Outcome: wire.RouteChosen, Queue: pick(w, []string{"", "a", "b"}), Skills: pick(w, [][]wire.RouteSkill{
 			{{Skill: "de", Level: 4}}, {{Skill: "gold"}, {Skill: "de", Level: 2, RelaxAfterSeconds: 5}}, {{Skill: "de", Level: 10}}, {{Skill: "fr"}},
 		})}
@@ -496,6 +496,31 @@ func (w *world) dial() {
 		in.Route = &r
 	}
 	w.step(in)
+}
+
+// place is an agent calling out: the customer answers, does not, or the call cannot be made at all.
+func (w *world) place(p *party) {
+	p.Direction = wire.Outbound
+	who := w.agent()
+	w.step(PlaceCall{Call: p.Call, Agent: who, Actor: who})
+	if w.f.state.Contacts[p.ID].ID == "" {
+		return // refused: nothing is dialled
+	}
+	w.counts["placed"]++
+	if w.r.IntN(10) == 0 {
+		w.bus = append(w.bus, CallEnded{ID: p.ID})
+		return
+	}
+	w.calls = append(w.calls, p)
+	l := wire.Leg{ID: p.customer, CallID: p.ID, Role: wire.RoleCustomer}
+	w.bus = append(w.bus, CallCreated{Call: p.Call, Actor: who}, LegCreated{l}, LegRinging{l})
+	if w.r.IntN(4) == 0 {
+		l.Cause = "busy"
+		w.bus = append(w.bus, LegEnded{l}, CallEnded{ID: p.ID})
+		p.over = true
+		return
+	}
+	w.bus = append(w.bus, LegAnswered{l})
 }
 
 // attach brings a leg: of the agent who may join, now and then of one who may not, or an expert's. A call
@@ -810,7 +835,7 @@ func TestModel(t *testing.T) {
 		"command arrange", "eight parties", "outside",
 		"callback.requested", "callback.scheduled", "callback.due", "callback.completed", "callback.failed", "callback.cancelled",
 		"command open", "command dial", "command detect", "campaign.started", "campaign.stopped", "record.changed", "record closed", "dialled ahead",
-		"supervision.started", "supervision.changed", "supervision.ended", "taken over", "forced wrap-up", "forced end",
+		"supervision.started", "supervision.changed", "supervision.ended", "taken over", "forced wrap-up", "forced end", "placed",
 	} {
 		if counts[k] == 0 {
 			t.Errorf("%s never happened: the model does not reach it", k)

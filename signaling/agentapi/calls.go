@@ -112,26 +112,49 @@ func postCall(q *request) error {
 	if err := q.maySetPolicy(in.RecordingPolicy); err != nil {
 		return err
 	}
-	if d := q.s.deps.Desk; d != nil {
-		if err := d.Room(); err != nil {
-			return err
-		}
-		if in.Agent != "" {
-			if err := d.Allowed(in.Agent, "dial"); err != nil && problem.As(err).Status == http.StatusForbidden {
-				return err
-			}
-		}
-	}
-	c, err := q.s.deps.Calls.Create(q.ctx(), call.NewCall{
+	n := call.NewCall{
 		To: in.To, From: in.From, FromName: in.FromName, Trunk: in.Trunk,
 		ClientRef: in.ClientRef, Agent: in.Agent, Actor: q.actor(), Variables: in.Variables,
 		Tones: in.Tones, DTMFRelay: in.DTMFRelay, RecordingPolicy: in.RecordingPolicy,
-	})
+	}
+	c, err := q.place(n)
 	if err != nil {
 		return err
 	}
 	q.header("Location", "/v1/calls/"+c.ID)
 	return q.reply(http.StatusCreated, c)
+}
+
+// place makes a call. One of an agent of the desk is the desk's: it is asked first, so that nobody is dialled for an
+// agent who could not talk.
+func (q *request) place(n call.NewCall) (wire.Call, error) {
+	d := q.s.deps.Desk
+	if d == nil {
+		return q.s.deps.Calls.Create(q.ctx(), n)
+	}
+	if err := d.Room(); err != nil {
+		return wire.Call{}, err
+	}
+	if n.Agent == "" {
+		return q.s.deps.Calls.Create(q.ctx(), n)
+	}
+	if err := d.Allowed(n.Agent, "dial"); err != nil {
+		if problem.As(err).Status == http.StatusForbidden {
+			return wire.Call{}, err
+		}
+		return q.s.deps.Calls.Create(q.ctx(), n) // somebody the desk does not know
+	}
+	n.ID = id.New(id.Call)
+	planned := wire.Call{ID: n.ID, From: n.From, FromName: n.FromName, To: n.To, Variables: n.Variables}
+	err := d.PlaceCall(q.ctx(), n.Agent, planned, q.actor())
+	if err == nil {
+		var c wire.Call
+		if c, err = q.s.deps.Calls.Create(q.ctx(), n); err == nil {
+			return c, nil
+		}
+	}
+	d.NotPlaced(n.ID)
+	return wire.Call{}, err
 }
 
 func getCalls(q *request) error {

@@ -93,6 +93,8 @@ type Desk interface {
 	Preflight(ctx context.Context, agentID string, checks map[string]string, actor string) (wire.Agent, error)
 	SetStation(ctx context.Context, agentID, station string, handover bool, actor string) (wire.Agent, error)
 	Prefer(ctx context.Context, callID, agentID string) error
+	PlaceCall(ctx context.Context, agentID string, c wire.Call, actor string) error
+	NotPlaced(callID string)
 	ConfigVersion() int
 	SavedConfig(version int) (wire.DeskConfig, error)
 	ConfigVersions() []wire.DeskConfig

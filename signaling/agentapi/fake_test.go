@@ -2,6 +2,7 @@ package agentapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -105,7 +106,7 @@ func (f *fakeCalls) done() []string {
 }
 
 func (f *fakeCalls) Create(ctx context.Context, n call.NewCall) (wire.Call, error) {
-	c := wire.Call{ID: id.New(id.Call), State: wire.CallNew, Direction: wire.Outbound, To: n.To, Room: roomID, Legs: []wire.Leg{}, Created: epoch, Variables: n.Variables}
+	c := wire.Call{ID: cmp.Or(n.ID, id.New(id.Call)), State: wire.CallNew, Direction: wire.Outbound, To: n.To, Room: roomID, Legs: []wire.Leg{}, Created: epoch, Variables: n.Variables}
 	return c, f.do(ctx, "create", n.To, n.Agent, n.Actor)
 }
 
@@ -350,6 +351,9 @@ type fakeDesk struct {
 	profile  string // of the last sign-in
 	denied   string // the action nobody is permitted
 	full     bool
+	busy     bool        // nobody may place a call
+	placed   []wire.Call // calls that were planned
+	undone   []string    // and those that were not placed after all
 	lost     []string
 	up       []string
 	states   []string
@@ -502,6 +506,16 @@ func (d *fakeDesk) Room() error {
 	}
 	return nil
 }
+
+func (d *fakeDesk) PlaceCall(_ context.Context, agentID string, c wire.Call, _ string) error {
+	if d.busy {
+		return problem.Conflict("agent_wrong_state", "wrapup", []string{"ready", "not_ready", "sign_out"}, "agent %s is wrapup: cannot take a call", agentID)
+	}
+	d.placed = append(d.placed, c)
+	return nil
+}
+
+func (d *fakeDesk) NotPlaced(callID string) { d.undone = append(d.undone, callID) }
 
 func (d *fakeDesk) Preflight(_ context.Context, id string, checks map[string]string, _ string) (wire.Agent, error) {
 	a, err := d.Agent(id)

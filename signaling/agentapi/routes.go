@@ -178,7 +178,7 @@ func baseRoutes() []Route {
 		// Calls.
 		{
 			Method: post, Pattern: "/v1/calls", Act: "dial", Grant: "call:dial", Summary: "Dial",
-			Request: wire.CallRequest{}, Response: wire.Call{}, Statuses: []int{201, 422, 503}, Handler: postCall,
+			Request: wire.CallRequest{}, Response: wire.Call{}, Statuses: []int{201, 409, 422, 503}, Handler: postCall,
 		},
 		{
 			Method: get, Pattern: "/v1/calls", Grant: "call:read", Own: "call:read:own", Query: []string{"state", "agent", "cursor", "limit"},
