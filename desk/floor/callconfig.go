@@ -23,6 +23,8 @@ type Handling struct {
 	FallbackQueue string `toml:"fallback_queue" json:"fallback_queue,omitempty"`
 	// LastAgentLeft says what happens when the last agent leaves a conference and a number stays.
 	LastAgentLeft string `toml:"last_agent_left" json:"last_agent_left,omitempty"`
+	// RecordPlaced records the calls agents place, as a queue records its own.
+	RecordPlaced bool `toml:"record_placed" json:"record_placed,omitempty"`
 	// MaskNumbers shows agents only the last four digits of customers' numbers.
 	MaskNumbers bool `toml:"mask_numbers" json:"mask_numbers,omitempty"`
 	// Variables of a call that agents see; none: any text, shown by its name.

@@ -1,11 +1,13 @@
 package floor
 
 import (
-	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/cordboard/cordboard/desk/agent"
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/desk/queue"
+	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -43,12 +45,6 @@ type LegHeld struct {
 	Actor string
 }
 
-// CommandFailed says that the media plane could not do what the floor asked for.
-type CommandFailed struct {
-	Command Command
-	Detail  string
-}
-
 func (f *Floor) setContact(c contact.Contact) {
 	put(f, key{KindContact, c.ID}, f.state.Contacts, any(c))
 	f.settleWait(c)
@@ -72,7 +68,8 @@ func customerLeg(c wire.Call) string {
 }
 
 func (in CallCreated) step(f *Floor) error {
-	if _, there := f.state.Contacts[in.Call.ID]; there {
+	if c, there := f.state.Contacts[in.Call.ID]; there {
+		f.placed(c)
 		return nil
 	}
 	if in.Call.Direction == wire.Outbound {
@@ -88,29 +85,6 @@ func contactOf(c wire.Call, actor string) contact.Contact {
 	out := contact.Contact{ID: c.ID, From: c.From, FromName: c.FromName, To: c.To, Customer: customerLeg(c)}
 	take(&out, c.Variables, actor)
 	return out
-}
-
-// PlaceCall makes an agent busy with a call that is about to be placed under an identifier chosen before: first the
-// agent, then the call, so that no customer is dialled for whom nobody could be there. CallEnded takes it back.
-type PlaceCall struct {
-	Call  wire.Call // ID, From, FromName, To, Variables (also the secure ones)
-	Agent string
-	Actor string
-}
-
-func (in PlaceCall) step(f *Floor) error {
-	a, err := f.agent(in.Agent)
-	if err == nil {
-		a, err = a.Engage(in.Call.ID, f.now)
-	}
-	if err != nil {
-		return err
-	}
-	c := contactOf(in.Call, in.Actor)
-	c.State, c.Outbound, c.Agent = contact.Dialing, true, a.ID
-	f.setContact(c)
-	f.setAgent(a, in.Actor)
-	return nil
 }
 
 // receive answers the customer and plays music.
@@ -219,13 +193,10 @@ func (in LegAnswered) step(f *Floor) error {
 	if f.watcherUp(c, in.Leg) {
 		return nil
 	}
-	if c.State == contact.Offered && c.Offer == in.Leg.ClientRef && in.Leg.Agent == c.Agent {
-		if err := (Accept{Offer: c.Offer, Actor: c.Agent}).step(f); err != nil {
-			f.command(OpHangup, c.ID, in.Leg.ID, "cancelled")
-			return nil
-		}
-		c = f.state.Contacts[c.ID]
+	if !f.pickedUp(c, in.Leg) {
+		return nil
 	}
+	c = f.state.Contacts[c.ID]
 	k, asking := f.consultOf(c.ID)
 	if ofConsult(in.Leg) {
 		if asking && k.ID == in.Leg.ClientRef {
@@ -267,6 +238,10 @@ func (f *Floor) customerUp(c contact.Contact, l wire.Leg) {
 		f.taskAnswered(c)
 		return
 	}
+	if c.Outbound {
+		f.placedUp(c)
+		return
+	}
 	if c.State == contact.Queued || c.State == contact.Offered || c.State == contact.Connecting || c.State == contact.Diverted {
 		f.receive(c)
 	}
@@ -280,7 +255,7 @@ func (f *Floor) attach(c contact.Contact, l wire.Leg) {
 		c.Since = f.now
 	}
 	if was == contact.Connecting {
-		f.closeOffer(c.Offer)
+		f.offerTaken(c.Offer, l.ID)
 		c.Offer = ""
 		a := f.state.Agents[l.Agent]
 		f.setContact(c)
@@ -313,9 +288,21 @@ func (f *Floor) attach(c contact.Contact, l wire.Leg) {
 	} else if (was == contact.Connecting || was == contact.Away) && !c.Parked {
 		f.unhold(c)
 	}
-	if q := f.queues[c.Queue]; first && q != nil && !q.NoRecording {
+	if l.Side != "" { // a desk phone that was rung for a consult which has become a transfer
+		f.arrange(c)
+	}
+	if first && f.recorded(c) {
 		f.command(OpRecord, c.ID, "", "")
 	}
+}
+
+// recorded says whether a call is recorded by itself once agent and customer are there (W80): by its queue's word, or,
+// for one that an agent places, by that of the whole contact centre.
+func (f *Floor) recorded(c contact.Contact) bool {
+	if l := f.queues[c.Queue]; l != nil {
+		return !l.NoRecording
+	}
+	return c.Outbound && c.Task == "" && c.Customer != "" && f.cfg.Handling.RecordPlaced
 }
 
 // left says whether a leg's end was somebody's will rather than a loss.
@@ -345,8 +332,8 @@ func (in LegEnded) step(f *Floor) error {
 		f.customerLeaves(c)
 	case c.State == contact.Diverted && in.Leg.ID == c.Far:
 		f.finish(c, in.Leg.Cause)
-	case c.State == contact.Offered && in.Leg.ClientRef == c.Offer && c.Offer != "":
-		f.stationRefused(f.state.Offers[c.Offer], in.Leg.Cause)
+	case f.ringsWith(in.Leg):
+		f.stationRefused(f.state.Offers[in.Leg.ClientRef], in.Leg.Cause)
 	case asking && (in.Leg.ID == k.Leg || in.Leg.ClientRef == k.ID):
 		f.consultLegEnded(k, in.Leg)
 	case in.Leg.ID == c.Leg:
@@ -444,9 +431,7 @@ func (f *Floor) overdue(c contact.Contact) {
 	case contact.Dialing:
 		f.abandon(c)
 	case contact.Connecting:
-		f.closeOffer(c.Offer)
-		f.setAgent(must(a.Fail(agent.ReasonNoMedia, f.now)), Actor)
-		f.requeue(c, agent.ReasonNoMedia)
+		f.noVoice(c)
 	case contact.Away:
 		a.Want, a.WantWhy = wire.AgentNotReady, agent.ReasonConnectionLost
 		if _, asking := f.consultOf(c.ID); asking || len(c.Others) > 0 {
@@ -468,6 +453,13 @@ func (f *Floor) overdue(c contact.Contact) {
 	}
 }
 
+// noVoice: the agent who took the call did not come.
+func (f *Floor) noVoice(c contact.Contact) {
+	f.closeOffer(c.Offer)
+	f.setAgent(must(f.state.Agents[c.Agent].Fail(agent.ReasonNoMedia, f.now)), Actor)
+	f.requeue(c, agent.ReasonNoMedia)
+}
+
 func (f *Floor) requeue(c contact.Contact, reason string) {
 	if c.Task != "" && c.Avoid == "" { // one that was transferred is a call like any other
 		f.taskMissed(c, reason)
@@ -478,38 +470,32 @@ func (f *Floor) requeue(c contact.Contact, reason string) {
 	f.queued(c, reason)
 }
 
-func (in CommandFailed) step(f *Floor) error {
-	c, ok := f.state.Contacts[in.Command.CallID]
+// MayJoin refuses an agent who may not attach a leg to a call now.
+func (f *Floor) MayJoin(agentID, callID string) error {
+	if _, err := f.agent(agentID); err != nil {
+		return err
+	}
+	c, ok := f.state.Contacts[callID]
 	if !ok {
+		return problem.NotFound("call", callID)
+	}
+	if k, asking := f.consultOf(callID); asking && k.Agent == agentID && (k.State == wire.ConsultConnecting || k.State == wire.ConsultAnswered) {
 		return nil
 	}
-	if c.State == contact.Message && in.Command.Op == OpRecord {
-		f.messageFailed(c)
-		return nil
-	}
-	if in.Command.Op == OpOpen || in.Command.Op == OpDial {
-		f.taskFailed(c, in)
-		return nil
-	}
-	f.publish("desk.alarm", c.ID, Actor, wire.Alarm{
-		Type: "call.command_failed", CallID: c.ID, Queue: c.Queue,
-		Detail: fmt.Sprintf("could not %s: %s", in.Command.Op, in.Detail),
-	})
-	switch {
-	case in.Command.Op == OpAnswer:
-		f.finish(c, "error")
-	case c.State == contact.Diverted && in.Command.Op == OpSay:
-		f.proceed(c) // without its announcement
-	case c.State == contact.Diverted && in.Command.Op == OpInvite:
-		f.finish(c, "unavailable")
-	case in.Command.Op == OpInvite && in.Command.Invite.Phone != "":
-		if o, ok := f.state.Offers[in.Command.Invite.Ref]; ok && o.State == wire.OfferOpen {
-			f.stationRefused(o, "unavailable")
-		}
-	case in.Command.Op == OpInvite:
-		if k, ok := f.state.Consults[in.Command.Invite.Ref]; ok && k.State != wire.ConsultAnswered {
-			f.closeConsult(k, "unavailable", k.Held, Actor)
-		}
+	if !c.MayJoin(agentID) {
+		return problem.Conflict("call_not_yours", string(c.State), nil, "call %s is not agent %s's to join", callID, agentID)
 	}
 	return nil
 }
+
+// Calls are the ids of the contacts alive, sorted.
+func (f *Floor) Calls() []string { return slices.Sorted(maps.Keys(f.state.Contacts)) }
+
+// Snapshot is the whole state as Changes.
+func (f *Floor) Snapshot() []Change { return f.state.Snapshot() }
+
+// Keys is everything there is in the state, in a fixed order.
+func (f *Floor) Keys() []Key { return f.state.Keys() }
+
+// Present is one thing of the state as it is now, or that it is gone.
+func (f *Floor) Present(k Key) Change { return f.state.Present(k) }

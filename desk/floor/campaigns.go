@@ -271,5 +271,8 @@ func (in AskRecord) step(f *Floor) error {
 		return problem.New(http.StatusNotFound, "no_record", "no record of this campaign can be called now")
 	}
 	o := f.offerRecord(c, r, a)
+	if f.state.Offers[o].Phone {
+		return nil // picking the desk phone up takes it
+	}
 	return Accept{Offer: o, Actor: in.Agent}.step(f) // it was asked for
 }

@@ -108,15 +108,10 @@ func (f *Floor) ringTime(qid string) Duration {
 
 // ring offers a consult to an agent.
 func (f *Floor) ring(k consult.Consult, a agent.Agent, d Duration) {
-	o := offer.Offer{
-		ID: f.newID(id.Offer), Call: k.Call, Agent: a.ID, Queue: k.Queue, State: wire.OfferOpen, Consult: k.ID,
-		Created: f.now, Deadline: f.now.Add(d.Duration), Attempt: k.Attempt + 1,
-	}
-	k = must(k.Ring(a.ID, o.ID))
-	f.setConsult(k)
-	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
-	f.setAgent(must(a.Reserve(o.ID, k.Call, f.now)), Actor)
-	f.publish("offer.created", k.Call, Actor, f.wireOffer(o))
+	f.ringAt(a, offer.Offer{Call: k.Call, Queue: k.Queue, Consult: k.ID, Attempt: k.Attempt + 1}, d.Duration, func(o offer.Offer) {
+		k = must(k.Ring(o.Agent, o.ID))
+		f.setConsult(k)
+	})
 	if k.Apart() {
 		f.publish("consult.reached", k.Call, Actor, k.Wire())
 	}
@@ -148,7 +143,7 @@ func (f *Floor) consultUp(k consult.Consult, l wire.Leg) {
 		return
 	}
 	if first && k.Agent != "" {
-		f.closeOffer(k.Offer)
+		f.offerTaken(k.Offer, l.ID)
 		k.Offer = ""
 		f.setAgent(must(f.state.Agents[k.Agent].Engage(k.Call, f.now)), k.Agent)
 	}

@@ -63,7 +63,7 @@ func (w *world) check() {
 			w.fail("contact %s is %s and %d times in line", cid, c.State, queued)
 		}
 		w.checkHandling(c, working)
-		if timed := c.State == contact.Connecting || c.State == contact.Away; timed == c.Deadline.IsZero() && c.State != contact.Diverted && c.State != contact.Message && (c.State != contact.Dialing || c.Task == "") {
+		if timed := c.State == contact.Connecting || c.State == contact.Away; timed == c.Deadline.IsZero() && c.State != contact.Diverted && c.State != contact.Message && c.State != contact.Dialing {
 			w.fail("contact %s is %s with deadline %s", cid, c.State, c.Deadline)
 		}
 		if nobody := c.State == contact.Queued || c.State == contact.Transferring || c.State == contact.Outside || c.State == contact.Diverted || c.State == contact.Message; nobody != (c.Agent == "") && (c.State != contact.Dialing || c.Task == "") {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/desk/contact"
+	"github.com/cordboard/cordboard/desk/wrapup"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -101,6 +102,24 @@ func modelConfig(seed uint64) Config {
 	c.OfferLimit, c.OfferAlarm = 4, 3
 	if seed%2 == 1 {
 		c.Handling.LastAgentLeft = KeepCall
+	}
+	if seed%3 == 1 { // desk phones
+		c.Agents[1].Station, c.Agents[4].Station = "201", "sip:204@10.0.0.5"
+	}
+	if seed%5 == 1 {
+		c.Preflight = []string{CheckMicrophone}
+	}
+	if seed%5 == 2 { // who may do less
+		c.Profiles = []Profile{{ID: "novice", Actions: []Action{ActAnswer, ActHold}}, {ID: "clerk", Actions: []Action{ActSearch}}}
+		c.Agents[3].Profile = "novice"
+	}
+	if seed%5 == 3 {
+		c.Handling.Wrapups = []WrapupRule{{Queue: "a", Policy: wrapup.Cancel, Time: Seconds(5), Total: Seconds(90)}, {Queue: "b", Policy: wrapup.None, Default: "later"}}
+		c.Handling.RecordPlaced, c.Queues[0].NoRecording = true, true
+	}
+	if seed%5 == 4 {
+		c.Handling.Variables = []VariableDef{{Name: "case", Editable: true}, {Name: "pin", Secure: true, Editable: true}, {Name: "count", Type: wire.VariableNumber}}
+		c.Handling.MaskNumbers, c.Callbacks.Preview = true, true
 	}
 	if seed%8 == 4 {
 		c.Limits.Calls = 2
@@ -324,6 +343,10 @@ func (w *world) command(c Command) {
 	case OpSay:
 		w.bus = append(w.bus, PlayEnded{p.ID, c.LegID})
 	case OpInvite:
+		if c.Invite.Phone != "" {
+			w.rung(p, c)
+			break
+		}
 		if strings.HasPrefix(c.Invite.Ref, "cns_") {
 			w.invited(p, c)
 			break
@@ -377,7 +400,9 @@ func (w *world) act() {
 		w.handle()
 		return
 	}
-	switch w.r.IntN(28) {
+	switch w.r.IntN(30) {
+	case 28, 29:
+		w.desk()
 	case 22, 23, 24:
 		w.outbound()
 	case 25, 26, 27:
@@ -835,7 +860,7 @@ func TestModel(t *testing.T) {
 		"command arrange", "eight parties", "outside",
 		"callback.requested", "callback.scheduled", "callback.due", "callback.completed", "callback.failed", "callback.cancelled",
 		"command open", "command dial", "command detect", "campaign.started", "campaign.stopped", "record.changed", "record closed", "dialled ahead",
-		"supervision.started", "supervision.changed", "supervision.ended", "taken over", "forced wrap-up", "forced end", "placed",
+		"supervision.started", "supervision.changed", "supervision.ended", "taken over", "forced wrap-up", "forced end", "placed", "desk phone answered", "written", "work.replied", "work.closed", "variables.changed", "countdown cancelled", "another device", "tested itself",
 	} {
 		if counts[k] == 0 {
 			t.Errorf("%s never happened: the model does not reach it", k)

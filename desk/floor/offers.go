@@ -1,7 +1,11 @@
 package floor
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/cordboard/cordboard/desk/agent"
 	"github.com/cordboard/cordboard/desk/contact"
@@ -13,7 +17,10 @@ import (
 )
 
 // Accept is an agent's yes to an offer.
-type Accept struct{ Offer, Actor string }
+type Accept struct {
+	Offer, Actor string
+	phone        bool // given by picking the desk phone up
+}
 
 // Decline is an agent's no.
 type Decline struct{ Offer, Actor string }
@@ -34,18 +41,31 @@ func (f *Floor) match() bool {
 		f.offerWork(w, f.state.Agents[p.Idle()[0].ID], p.line.Ring)
 		return true
 	}
-	c, a := f.state.Contacts[p.Calls()[0].ID], f.state.Agents[p.Idle()[0].ID]
-	o := offer.Offer{
-		ID: f.newID(id.Offer), Call: c.ID, Agent: a.ID, Queue: c.Queue, State: wire.OfferOpen,
-		Created: f.now, Deadline: f.now.Add(p.line.Ring.Duration), Attempt: c.Attempt + 1,
-	}
-	c = must(c.OfferTo(a.ID, o.ID))
-	f.setContact(c)
-	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
-	f.setAgent(must(a.Reserve(o.ID, c.ID, f.now)), Actor)
-	f.publish("offer.created", c.ID, Actor, f.wireOffer(o))
-	f.ringStation(a, c.ID, o.ID, p.line.Ring.Duration)
+	c := f.state.Contacts[p.Calls()[0].ID]
+	f.ringAt(f.state.Agents[p.Idle()[0].ID], offer.Offer{Call: c.ID, Queue: c.Queue, Attempt: c.Attempt + 1}, p.line.Ring.Duration, func(o offer.Offer) {
+		f.setContact(must(c.OfferTo(o.Agent, o.ID)))
+	})
 	return true
+}
+
+// ringAt rings something at an agent for a time, at the desktop and at the desk phone if the agent has one: it is the one
+// way an offer comes to be. o says what rings; with an ID the agent is reserved under it already, with a State it is
+// settled from the beginning. bind writes down at what is offered that it is.
+func (f *Floor) ringAt(a agent.Agent, o offer.Offer, ring time.Duration, bind func(o offer.Offer)) offer.Offer {
+	reserved := o.ID != ""
+	o.ID, o.State = cmp.Or(o.ID, f.newID(id.Offer)), cmp.Or(o.State, wire.OfferOpen)
+	o.Agent, o.Created, o.Deadline = a.ID, f.now, f.now.Add(ring)
+	o.Phone = a.Station != "" && o.Call != ""
+	bind(o)
+	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
+	if !reserved {
+		f.setAgent(must(a.Reserve(o.ID, cmp.Or(o.Call, o.Work), f.now)), Actor)
+	}
+	f.publish("offer.created", o.Call, Actor, f.wireOffer(o))
+	if o.Phone {
+		f.ringStation(a, o.Call, o.ID, ring)
+	}
+	return o
 }
 
 // offer finds an offer, also one that is settled and not yet forgotten.
@@ -59,15 +79,29 @@ func (f *Floor) offer(oid string) (offer.Offer, error) {
 	return offer.Offer{}, problem.NotFound("offer", oid)
 }
 
-// closeOffer forgets an offer but for late questions.
-func (f *Floor) closeOffer(oid string) {
-	if o, ok := f.state.Offers[oid]; ok {
-		f.pastOffers.add(oid, o)
-		if o.Leg != "" && o.State != wire.OfferAccepted {
-			f.command(OpHangup, o.Call, o.Leg, "cancelled")
-		}
-		put(f, key{KindOffer, oid}, f.state.Offers, nil)
+// closeOffer forgets an offer but for late questions. A desk phone that still rings with it stops.
+func (f *Floor) closeOffer(oid string) { f.offerTaken(oid, "") }
+
+// offerTaken is closeOffer when the agent's voice is there, by a leg that may be the desk phone's.
+func (f *Floor) offerTaken(oid, leg string) {
+	o, ok := f.state.Offers[oid]
+	if !ok {
+		return
 	}
+	if o.Leg != leg {
+		o = f.hushPhone(o)
+	}
+	f.pastOffers.add(oid, o)
+	put(f, key{KindOffer, oid}, f.state.Offers, nil)
+}
+
+// hushPhone stops the desk phone that rings with an offer.
+func (f *Floor) hushPhone(o offer.Offer) offer.Offer {
+	if o.Leg != "" {
+		f.command(OpHangup, o.Call, o.Leg, "cancelled")
+	}
+	o.Phone, o.Leg = false, ""
+	return o
 }
 
 // dropOffer settles a contact's open offer from our side and tells. An accepted one is only closed.
@@ -91,6 +125,9 @@ func (in Accept) step(f *Floor) error {
 	}
 	if err != nil {
 		return err
+	}
+	if !in.phone {
+		o = f.hushPhone(o)
 	}
 	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
 	if w, ok := f.state.Works[o.Work]; ok {
@@ -209,4 +246,10 @@ func (f *Floor) Offers(agentID string) []wire.Offer {
 	}
 	sortOffers(out)
 	return out
+}
+
+func sortOffers(o []wire.Offer) {
+	slices.SortFunc(o, func(a, b wire.Offer) int {
+		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))
+	})
 }

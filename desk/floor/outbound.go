@@ -45,18 +45,13 @@ func isCallback(task string) bool { return strings.HasPrefix(task, id.Callback+"
 
 // offerTask makes a call for a task and rings it at an agent.
 func (f *Floor) offerTask(c contact.Contact, a agent.Agent, ring time.Duration, d Dial) (contact.Contact, offer.Offer) {
-	o := offer.Offer{
-		ID: f.newID(id.Offer), Call: c.ID, Agent: a.ID, Queue: c.Queue, State: wire.OfferOpen,
-		Created: f.now, Deadline: f.now.Add(ring), Attempt: c.Attempt + 1,
-	}
-	c.State = contact.Queued // where every offer begins; never seen in line
-	c = must(c.OfferTo(a.ID, o.ID))
-	f.setContact(c)
-	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
-	f.setAgent(must(a.Reserve(o.ID, c.ID, f.now)), Actor)
-	d.Agent = a.ID
-	f.openCall(c, d)
-	f.publish("offer.created", c.ID, Actor, f.wireOffer(o))
+	o := f.ringAt(a, offer.Offer{Call: c.ID, Queue: c.Queue, Attempt: c.Attempt + 1}, ring, func(o offer.Offer) {
+		c.State = contact.Queued // where every offer begins; never seen in line
+		c = must(c.OfferTo(o.Agent, o.ID))
+		f.setContact(c)
+		d.Agent = o.Agent
+		f.openCall(c, d)
+	})
 	return c, o
 }
 
@@ -109,7 +104,7 @@ func (f *Floor) taskAttached(c contact.Contact) {
 
 // taskAnswered: the customer has answered.
 func (f *Floor) taskAnswered(c contact.Contact) {
-	if q := f.queues[c.Queue]; q != nil && !q.NoRecording && c.State == contact.Connected {
+	if c.State == contact.Connected && f.recorded(c) {
 		f.command(OpRecord, c.ID, "", "")
 	}
 	if c.State == contact.Away { // the agent's voice was lost while it rang

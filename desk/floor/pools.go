@@ -10,6 +10,7 @@ import (
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/desk/queue"
 	"github.com/cordboard/cordboard/desk/wait"
+	"github.com/cordboard/cordboard/signaling/wire"
 )
 
 // A queue's waiting calls do not all ask for the same agents: one insists on a skill, one belongs to a
@@ -342,4 +343,17 @@ func (p *pace) expected(position int) time.Duration { return p.mean * time.Durat
 func (f *Floor) stageName(id string) string {
 	s := f.stages[id]
 	return cmp.Or(s.Name, s.ID)
+}
+
+// Queues are all queues as the API shows them, in the configuration's order.
+func (f *Floor) Queues() []wire.Queue {
+	out := make([]wire.Queue, 0, len(f.order))
+	for _, l := range f.order {
+		w := wire.Queue{ID: l.ID, Name: l.Name, Waiting: l.waiting(), Ready: l.ready}
+		if t := l.oldest(); !t.IsZero() {
+			w.OldestSince = &t
+		}
+		out = append(out, w)
+	}
+	return out
 }

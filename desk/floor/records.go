@@ -366,18 +366,13 @@ func (f *Floor) hand(c contact.Contact) bool {
 			}
 			return false
 		}
-		c.Offer, c.Agent = f.newID(id.Offer), l.Idle()[i].ID
-		a = must(f.state.Agents[c.Agent].Reserve(c.Offer, c.ID, f.now))
-		f.setAgent(a, Actor)
+		a, c.Offer = f.state.Agents[l.Idle()[i].ID], ""
 	}
-	c.State, c.Deadline = contact.Connecting, f.now.Add(f.cfg.Attach.Duration)
 	c.Attempt++
-	f.setContact(c)
-	o := offer.Offer{
-		ID: c.Offer, Call: c.ID, Agent: a.ID, Queue: c.Queue, State: wire.OfferAccepted, Created: f.now, Deadline: c.Deadline, Attempt: c.Attempt,
-	}
-	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
-	f.publish("offer.created", c.ID, Actor, f.wireOffer(o))
+	o := f.ringAt(a, offer.Offer{ID: c.Offer, Call: c.ID, Queue: c.Queue, State: wire.OfferAccepted, Attempt: c.Attempt}, f.cfg.Attach.Duration, func(o offer.Offer) {
+		c.State, c.Agent, c.Offer, c.Deadline = contact.Connecting, o.Agent, o.ID, o.Deadline
+		f.setContact(c)
+	})
 	f.publish("offer.accepted", c.ID, Actor, f.wireOffer(o))
 	return true
 }

@@ -247,6 +247,9 @@ func (in TakeOver) step(f *Floor) error {
 	if old != "" {
 		f.command(OpHangup, c.ID, old, "hangup")
 	}
+	if leg == "" {
+		f.callStation(c, a, f.cfg.Return.Duration)
+	}
 	f.publish("conference.owner_changed", c.ID, in.Actor, f.handling(c))
 	return nil
 }

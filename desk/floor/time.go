@@ -8,7 +8,6 @@ import (
 	"github.com/cordboard/cordboard/desk/agent"
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/desk/wrapup"
-	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -118,49 +117,6 @@ func (in Restart) step(f *Floor) error {
 	f.refile()
 	return nil
 }
-
-// Queues are all queues as the API shows them, in the configuration's order.
-func (f *Floor) Queues() []wire.Queue {
-	out := make([]wire.Queue, 0, len(f.order))
-	for _, l := range f.order {
-		w := wire.Queue{ID: l.ID, Name: l.Name, Waiting: l.waiting(), Ready: l.ready}
-		if t := l.oldest(); !t.IsZero() {
-			w.OldestSince = &t
-		}
-		out = append(out, w)
-	}
-	return out
-}
-
-// MayJoin refuses an agent who may not attach a leg to a call now.
-func (f *Floor) MayJoin(agentID, callID string) error {
-	if _, err := f.agent(agentID); err != nil {
-		return err
-	}
-	c, ok := f.state.Contacts[callID]
-	if !ok {
-		return problem.NotFound("call", callID)
-	}
-	if k, asking := f.consultOf(callID); asking && k.Agent == agentID && (k.State == wire.ConsultConnecting || k.State == wire.ConsultAnswered) {
-		return nil
-	}
-	if !c.MayJoin(agentID) {
-		return problem.Conflict("call_not_yours", string(c.State), nil, "call %s is not agent %s's to join", callID, agentID)
-	}
-	return nil
-}
-
-// Calls are the ids of the contacts alive, sorted.
-func (f *Floor) Calls() []string { return slices.Sorted(maps.Keys(f.state.Contacts)) }
-
-// Snapshot is the whole state as Changes.
-func (f *Floor) Snapshot() []Change { return f.state.Snapshot() }
-
-// Keys is everything there is in the state, in a fixed order.
-func (f *Floor) Keys() []Key { return f.state.Keys() }
-
-// Present is one thing of the state as it is now, or that it is gone.
-func (f *Floor) Present(k Key) Change { return f.state.Present(k) }
 
 // Due reports whether a deadline has come.
 func (f *Floor) Due(now time.Time) bool {

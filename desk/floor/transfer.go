@@ -4,7 +4,6 @@ import (
 	"github.com/cordboard/cordboard/desk/consult"
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/desk/offer"
-	"github.com/cordboard/cordboard/internal/id"
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -68,16 +67,10 @@ func (f *Floor) give(c contact.Contact) {
 
 // offerTo rings a transferred call at an agent.
 func (f *Floor) offerTo(c contact.Contact, t target, fallback string) {
-	d := f.ringTime(fallback)
-	o := offer.Offer{
-		ID: f.newID(id.Offer), Call: c.ID, Agent: t.agent.ID, Queue: fallback, State: wire.OfferOpen,
-		Created: f.now, Deadline: f.now.Add(d.Duration), Attempt: c.Attempt + 1,
-	}
-	c = must(c.ToAgent(t.agent.ID, o.ID, fallback, false, o.Deadline))
-	f.setContact(c)
-	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
-	f.setAgent(must(t.agent.Reserve(o.ID, c.ID, f.now)), Actor)
-	f.publish("offer.created", c.ID, Actor, f.wireOffer(o))
+	f.ringAt(t.agent, offer.Offer{Call: c.ID, Queue: fallback, Attempt: c.Attempt + 1}, f.ringTime(fallback).Duration, func(o offer.Offer) {
+		c = must(c.ToAgent(o.Agent, o.ID, fallback, false, o.Deadline))
+		f.setContact(c)
+	})
 	f.arrange(c)
 }
 

@@ -197,14 +197,9 @@ func (f *Floor) withdrawWork(w work.Work) {
 
 // offerWork rings a waiting request at an agent.
 func (f *Floor) offerWork(w work.Work, a agent.Agent, ring Duration) {
-	o := offer.Offer{
-		ID: f.newID(id.Offer), Work: w.ID, Agent: a.ID, Queue: w.Queue, State: wire.OfferOpen,
-		Created: f.now, Deadline: f.now.Add(ring.Duration), Attempt: w.Attempt + 1,
-	}
-	f.setWork(must(w.OfferTo(a.ID, o.ID)), Actor)
-	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
-	f.setAgent(must(a.Reserve(o.ID, w.ID, f.now)), Actor)
-	f.publish("offer.created", "", Actor, f.wireOffer(o))
+	f.ringAt(a, offer.Offer{Work: w.ID, Queue: w.Queue, Attempt: w.Attempt + 1}, ring.Duration, func(o offer.Offer) {
+		f.setWork(must(w.OfferTo(o.Agent, o.ID)), Actor)
+	})
 }
 
 // acceptWork opens a request at the agent whose offer was accepted.

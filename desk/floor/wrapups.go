@@ -1,7 +1,6 @@
 package floor
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -108,10 +107,4 @@ func (in Extend) step(f *Floor) error {
 func (f *Floor) Wrapup(wid string) (wire.Wrapup, error) {
 	w, err := f.wrapup(wid)
 	return w.Wire(), err
-}
-
-func sortOffers(o []wire.Offer) {
-	slices.SortFunc(o, func(a, b wire.Offer) int {
-		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))
-	})
 }

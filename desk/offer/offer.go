@@ -26,8 +26,9 @@ type Offer struct {
 	Created  time.Time       `json:"created"`
 	Deadline time.Time       `json:"deadline"`
 	Attempt  int             `json:"attempt"` // 1 for the call's first offer
-	// Leg is the desk phone that rings with it.
-	Leg string `json:"leg,omitempty"`
+	// Phone: it rings at the agent's desk phone too, until it is taken elsewhere; Leg is that phone once it is dialled.
+	Phone bool   `json:"phone,omitempty"`
+	Leg   string `json:"leg,omitempty"`
 	// Consult is set where the agent is asked for help with the call rather than given it.
 	Consult string `json:"consult,omitempty"`
 	// Work is the written request that is offered; Call is empty then.

@@ -1,0 +1,17 @@
+package floor
+
+import (
+	"github.com/cordboard/cordboard/desk/contact"
+	"github.com/cordboard/cordboard/signaling/wire"
+)
+
+// openForm opens the customer's record at the agent who takes a call of a campaign stage. A service call
+// opens none.
+func (f *Floor) openForm(c contact.Contact, actor string) {
+	if c.Stage == "" {
+		return
+	}
+	f.publish("record.opened", c.ID, actor, wire.RecordForm{
+		CallID: c.ID, Agent: c.Agent, Stage: c.Stage, Number: c.From, New: f.stages[c.Stage].Kind == StageNew,
+	})
+}
