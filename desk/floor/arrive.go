@@ -181,14 +181,15 @@ func (f *Floor) mayMove(c contact.Contact, t Target) bool {
 	return f.state.Waits[c.ID].Moves < maxMoves && t.To != c.Queue
 }
 
-// moveTo puts a waiting call into another queue, at the place its age gives it.
+// moveTo puts a waiting call into another queue, at the place its age gives it. There it is for that queue's agents: what
+// ties it to a stage's has just failed, or is closed.
 func (f *Floor) moveTo(c contact.Contact, t Target, d wire.Diversion) {
 	w, l := f.state.Waits[c.ID], f.queues[t.To]
 	if !f.mayMove(c, t) {
 		return
 	}
 	f.publish("call.diverted", c.ID, Actor, d)
-	c.Queue = t.To
+	c.Queue, c.Stage = t.To, ""
 	c.Place.Priority = l.Priority
 	if n, ok := f.numbers[c.Entry]; ok {
 		c.Place.Priority += n.Priority

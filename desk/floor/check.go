@@ -156,27 +156,17 @@ func (k *checker) calendar(at, of, id string) {
 
 // somebody refuses a group of agents in which nobody may answer, or nobody has the skills ever asked for.
 func (k *checker) somebody(at, of string, in func(a Agent) bool, needs []Need) {
-	any, permitted, skilled := false, false, false
+	any, permitted := false, false
 	for _, a := range k.Agents {
-		if !in(a) {
-			continue
-		}
-		any = true
-		if !k.may(a, ActAnswer) {
-			continue
-		}
-		permitted = true
-		if has(a, needs, 1<<62) {
-			skilled = true
-			break
-		}
+		any = any || in(a)
+		permitted = permitted || in(a) && k.may(a, ActAnswer)
 	}
 	switch {
 	case !any:
 		k.add(at, "swallows_calls", "%s has no agents: its calls would never be answered", of)
 	case !permitted:
 		k.add(at, "swallows_calls", "%s has no agents who may answer: its calls would never be answered", of)
-	case !skilled:
+	case !k.skilled(in, needs):
 		k.add(at+"/skills", "swallows_calls", "%s: no agent has the skills it never relaxes: its calls would never be answered", of)
 	}
 }
@@ -256,7 +246,33 @@ func (k *checker) stage(i int) {
 			k.add(at+"/agents", "unknown", "stage %s: there is no agent %q", s.ID, a)
 		}
 	}
-	k.somebody(at+"/agents", "stage "+s.ID, func(a Agent) bool { return slices.Contains(s.Agents, a.ID) }, nil)
+	in := func(a Agent) bool { return slices.Contains(s.Agents, a.ID) }
+	of := "stage " + s.ID
+	k.somebody(at+"/agents", of, in, nil)
+	// Its calls ask for the skills of number and queue too: those of its own numbers always, those of another stage's
+	// number when a customer with an open record calls that one.
+	for _, n := range k.Numbers {
+		needs := slices.Concat(k.queueSkills(n.Queue), n.Skills)
+		switch {
+		case n.Stage == "" || k.skilled(in, needs):
+		case n.Stage == s.ID:
+			k.add(at+"/agents", "swallows_calls", "%s: none of its agents has the skills that calls to %s never stop asking for: they would never be answered", of, n.Number)
+		case s.Kind == StageOutbound:
+			k.warn(at+"/agents", "swallows_calls", "%s: none of its agents has the skills that calls to %s ask for: its customers who call that number wait for the fallback", of, n.Number)
+		}
+	}
+}
+
+func (k *checker) queueSkills(id string) []Need {
+	if i := slices.IndexFunc(k.Queues, func(q Queue) bool { return q.ID == id }); i >= 0 {
+		return k.Queues[i].Skills
+	}
+	return nil
+}
+
+// skilled says whether one of a group who may answer has the skills that are never relaxed.
+func (k *checker) skilled(in func(a Agent) bool, needs []Need) bool {
+	return slices.ContainsFunc(k.Agents, func(a Agent) bool { return in(a) && k.may(a, ActAnswer) && has(a, needs, 1<<62) })
 }
 
 func (k *checker) checkNumbers() {
@@ -290,6 +306,10 @@ func (k *checker) checkNumbers() {
 				k.add(at+"/stage", "duplicate", "%s: stage %s has the number %s already, each new-customers stage needs its own", of, s.ID, other)
 			}
 			hotline[s.ID] = n.Number
+		}
+		s := k.stageOf(n)
+		if s != nil && s.Kind == StageNew {
+			continue // every call to it is a stage's
 		}
 		if i := slices.IndexFunc(k.Queues, func(q Queue) bool { return q.ID == n.Queue }); i >= 0 && (len(n.Agents) > 0 || len(n.Skills) > 0) {
 			q := k.Queues[i]

@@ -160,6 +160,23 @@ func TestS14_S27_S28_X17_ConfigurationsThatSwallowCalls(t *testing.T) {
 			c.Agents[0].Skills = Levels{{"de", 9}}
 			c.Numbers[4].Skills = []Need{{Skill: "de"}}
 		}, "/numbers/4/skills", "swallows_calls"},
+		"a stage whose agents lack the queue's skill": {func(c *Config) {
+			c.Skills = []Skill{{ID: "de"}}
+			c.Agents[2].Skills = Levels{{"de", 9}} // of the queue, not of the stage
+			c.Queues[0].Skills = []Need{{Skill: "de", Level: 3}}
+		}, "/stages/1/agents", "swallows_calls"},
+		"a stage whose agents lack its number's skill": {func(c *Config) {
+			c.Skills = []Skill{{ID: "de"}}
+			c.Agents[2].Skills = Levels{{"de", 9}}
+			c.Numbers[3].Skills = []Need{{Skill: "de"}}
+		}, "/stages/1/agents", "swallows_calls"},
+		"skills in two agents of a stage, and both are asked for": {func(c *Config) {
+			c.Skills = []Skill{{ID: "de"}, {ID: "gold"}}
+			c.Agents[0].Skills, c.Agents[1].Skills = Levels{{"de", 9}}, Levels{{"gold", 9}}
+			c.Agents[3].Skills = Levels{{"de", 9}, {"gold", 9}}
+			c.Queues[0].Skills = []Need{{Skill: "de"}}
+			c.Numbers[2].Skills = []Need{{Skill: "gold"}}
+		}, "/stages/0/agents", "swallows_calls"},
 		"an overflow without a target": {func(c *Config) { c.Queues[0].MaxWaiting = 1 }, "/queues/0/overflow", "required"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -180,6 +197,23 @@ func TestS14_S27_S28_X17_ConfigurationsThatSwallowCalls(t *testing.T) {
 	i := slices.IndexFunc(flagged.Check(), func(f Finding) bool { return f.Code == "no_number" && f.Warning })
 	if err := flagged.Problem(); err != nil || i < 0 {
 		t.Errorf("a stage without a number: %v, %+v", err, flagged.Check())
+	}
+	across := stageConfig() // customers of spring who call the hotline, whose calls ask for what spring's agents lack
+	across.Skills = []Skill{{ID: "de"}}
+	across.Stages[0].Agents, across.Agents[1].Skills = []string{"ana"}, Levels{{"de", 9}}
+	across.Numbers[3].Skills = []Need{{Skill: "de"}}
+	i = slices.IndexFunc(across.Check(), func(f Finding) bool {
+		return f.Code == "swallows_calls" && f.Pointer == "/stages/0/agents" && f.Warning
+	})
+	if err := across.Problem(); err != nil || i < 0 {
+		t.Errorf("another stage's number: %v, %+v", err, across.Check())
+	}
+	hotline := stageConfig() // the number's service agents are never asked: its calls are the stage's
+	hotline.Skills = []Skill{{ID: "de"}}
+	hotline.Agents[1].Skills = Levels{{"de", 9}}
+	hotline.Numbers[3].Skills, hotline.Numbers[3].Agents = []Need{{Skill: "de"}}, []string{"eva"}
+	if err := hotline.Problem(); err != nil {
+		t.Errorf("a hotline whose stage can take its calls: %v", err)
 	}
 	relaxes := stageConfig()
 	relaxes.Skills = []Skill{{ID: "de"}}
@@ -206,11 +240,30 @@ func TestX17_S27_AlarmAndFallback(t *testing.T) {
 	if len(d) != 1 || d[0].Reason != "no_agent" || d[0].To != "help" {
 		t.Fatalf("diverted: %+v", d)
 	}
-	if p.state(call) != contact.Queued {
-		t.Fatalf("the call is %s", p.state(call))
+	p.wants("eva", call) // on duty in the queue it has come to, longest idle
+	p.do(Decline{Offer: p.Offers("eva")[0].ID, Actor: "eva"})
+	p.wants("iva", call)
+	if o := p.Offers("iva")[0]; o.Queue != "help" || o.Stage != "" || o.Class != 2 {
+		t.Fatalf("offer %+v", o)
 	}
-	p.ready("bor") // still the stage's call: only its agents take it
-	p.wants("bor", call)
+	p.talk("iva")
+	if n := len(told[wire.RecordForm](p, "record.opened")); n != 0 {
+		t.Fatal("a form of a stage the agent is not in")
+	}
+}
+
+// A call that overflows from a stage's queue is the other queue's too.
+func TestX17_OverflowLeavesTheStage(t *testing.T) {
+	cfg := stageConfig()
+	cfg.Queues[0].MaxWait, cfg.Queues[0].Overflow = Seconds(30), Target{Kind: TargetQueue, To: "help"}
+	p := newPlay(t, cfg)
+	p.do(SetOpen{Number: "041", Stage: "spring"})
+	p.ready("eva")
+	call := p.ring("041", "200")
+	p.pass(30*time.Second - time.Millisecond)
+	p.wants("eva", "")
+	p.pass(time.Millisecond)
+	p.wants("eva", call)
 }
 
 func TestS19_S21_S24_AgentsOfANumber(t *testing.T) {

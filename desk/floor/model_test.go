@@ -751,7 +751,9 @@ func (w *world) scene(seed uint64) {
 
 // crowd fills a call up to its limit, or nearly.
 func (w *world) crowd() {
-	w.dial()
+	for len(w.calls) == 0 { // a call of an agent who is not there is none
+		w.dial()
+	}
 	p := w.calls[len(w.calls)-1]
 	w.drain()
 	if o := w.f.state.Contacts[p.ID].Offer; o != "" {
