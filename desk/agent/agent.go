@@ -50,7 +50,8 @@ type Agent struct {
 	Offer    string          `json:"offer,omitempty"`
 	Wrapup   string          `json:"wrapup,omitempty"`
 	Sessions []Session       `json:"sessions,omitempty"`
-	Absent   time.Time       `json:"absent,omitzero"` // deadline: nobody is connected; see Missed
+	Absent   time.Time       `json:"absent,omitzero"`   // deadline: nobody is connected; see Missed
+	Missing  bool            `json:"missing,omitempty"` // of the two deadlines of an absence the first is over
 	// LeaveBy is the deadline of a sign-out that something being set up holds; see the floor.
 	LeaveBy time.Time `json:"leave_by,omitzero"`
 	// Checks are the last results of the desktop's own test: microphone -> passed, failed.
@@ -151,8 +152,8 @@ func (a Agent) rest(now time.Time) Agent {
 }
 
 func (a Agent) leave(now time.Time) Agent {
-	a.Leaving, a.Want, a.WantWhy, a.Sessions, a.Absent, a.Checks, a.Profile = false, "", "", nil, time.Time{}, nil, ""
-	return a.to(wire.AgentOffline, "", now)
+	a.Leaving, a.Want, a.WantWhy, a.Sessions, a.Checks, a.Profile = false, "", "", nil, nil, ""
+	return a.here().to(wire.AgentOffline, "", now)
 }
 
 // SignIn adds a desktop. Somebody who was away becomes not_ready; somebody already here goes on with what
@@ -165,7 +166,7 @@ func (a Agent) SignIn(s Session, now time.Time) Agent {
 		}
 	}
 	a.Sessions = append(kept, s)
-	a.Absent = time.Time{}
+	a = a.here()
 	if !a.SignedIn() {
 		return a.to(wire.AgentNotReady, ReasonSignedIn, now)
 	}
@@ -181,8 +182,7 @@ func (a Agent) Connected(session string) (Agent, bool) {
 	}
 	a.Sessions = slices.Clone(a.Sessions)
 	a.Sessions[i].Up = true
-	a.Absent = time.Time{}
-	return a, true
+	return a.here(), true
 }
 
 // Lost says that a session's connection is gone. With the last one a deadline begins; see Missed.
@@ -200,8 +200,11 @@ func (a Agent) Lost(session string, deadline time.Time) (Agent, bool) {
 }
 
 // Seen is a sign of life that names no session: the agent did something.
-func (a Agent) Seen() Agent {
-	a.Absent = time.Time{}
+func (a Agent) Seen() Agent { return a.here() }
+
+// here ends an absence. The next one begins anew, with both its deadlines.
+func (a Agent) here() Agent {
+	a.Absent, a.Missing = time.Time{}, false
 	return a
 }
 
@@ -209,14 +212,13 @@ func (a Agent) Seen() Agent {
 // that no call is offered to an empty chair, and the deadline moves to until; at the second the agent is
 // signed out, when nothing is open.
 func (a Agent) Missed(now, until time.Time) Agent {
-	gone := a.State == wire.AgentNotReady && a.Reason == ReasonConnectionLost ||
-		a.Want == wire.AgentNotReady && a.WantWhy == ReasonConnectionLost
-	a.Absent = time.Time{}
+	gone := a.Missing
+	a = a.here()
 	if gone {
 		b, _ := a.SignOut(now)
 		return b
 	}
-	a.Absent = until
+	a.Absent, a.Missing = until, true
 	switch a.State {
 	case wire.AgentReady, wire.AgentNotReady:
 		return a.to(wire.AgentNotReady, ReasonConnectionLost, now)
@@ -349,6 +351,6 @@ func (a Agent) Restarted(now, until time.Time) Agent {
 		}
 		a = a.to(wire.AgentNotReady, ReasonRestart, now)
 	}
-	a.Absent = until
+	a.Absent, a.Missing = until, false
 	return a
 }

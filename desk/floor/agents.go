@@ -147,7 +147,7 @@ func (in SetState) step(f *Floor) error {
 	if w, open := f.state.Wrapups[a.Wrapup]; open && in.State == wire.AgentReady && in.Actor == in.Agent && a.State == wire.AgentWrapup {
 		a.Leaving = false // the choice takes a pending sign-out back
 		f.setAgent(a, in.Actor)
-		if err := f.complete(w, w.Default, wrapup.ByAgent, in.Actor); err != nil { // available ends it at once (U7)
+		if err := f.complete(w, f.defaultReason(w), wrapup.ByAgent, in.Actor); err != nil { // available ends it at once (U7)
 			return err
 		}
 		a = f.state.Agents[in.Agent]

@@ -118,7 +118,7 @@ func (f *Floor) partyLeaves(c contact.Contact, i int, actor string) {
 	f.setContact(c)
 	f.letGo(p.Agent, c.ID)
 	if k, asking := f.consultOf(c.ID); asking && p.Agent != "" && k.By == p.Agent {
-		f.orphan(c, k)
+		f.orphan(c, k, c.Agent)
 	}
 	c = f.state.Contacts[c.ID]
 	if f.over(c) {
@@ -130,15 +130,15 @@ func (f *Floor) partyLeaves(c contact.Contact, i int, actor string) {
 }
 
 // orphan deals with a consult whose agent has left: who has answered stays as a participant, who is to merge
-// is the primary agent's from now on, anybody else is let go.
-func (f *Floor) orphan(c contact.Contact, k consult.Consult) {
+// is heir's from now on, the agent in control, anybody else is let go.
+func (f *Floor) orphan(c contact.Contact, k consult.Consult, heir string) {
 	switch {
 	case k.State == wire.ConsultAnswered:
 		c.Others = c.Others.Join(guest(k))
 		f.setContact(c)
 		f.forget(k, causeMerged, Actor)
 	case k.Merge && c.Left.IsZero():
-		k.By = c.Agent
+		k.By = heir
 		f.setConsult(k)
 	default:
 		f.dismiss(k)
@@ -172,7 +172,7 @@ func (f *Floor) primaryLeaves(c contact.Contact, actor string) {
 			k.By = ""
 			f.setConsult(k)
 		} else {
-			f.orphan(c, k)
+			f.orphan(c, k, c.Agent)
 			c = f.state.Contacts[c.ID]
 		}
 	}

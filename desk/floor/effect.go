@@ -48,6 +48,7 @@ type Command struct {
 	Seats  []wire.Seat       // OpArrange
 	Invite *Invite           // OpInvite
 	Vars   map[string]string // OpVariables
+	Try    int               // OpHold, OpResume, OpArrange: how often it has failed
 }
 
 // Invite is somebody to call into a call beside its customer, or (Phone) an agent on their desk phone; Ref is

@@ -14,7 +14,6 @@ package floor
 import (
 	"cmp"
 	"container/heap"
-	"fmt"
 	"time"
 
 	"github.com/cordboard/cordboard/desk/agent"
@@ -92,6 +91,7 @@ type Floor struct {
 	answered  string            // the call whose customer has answered
 	restarted bool
 	cut       time.Time // restarted: the server was not there later than this
+	outdated  string    // what is wrong by today's rules with the configuration that was saved last
 	counted   []counted
 	totals    map[string]*Total
 }
@@ -120,12 +120,8 @@ func New(cfg Config, state State, newID func(prefix string) string) (*Floor, err
 	}
 	cfg = cfg.withDefaults()
 	f := &Floor{state: state, newID: newID, before: map[key]any{}, gone: map[key]any{}, ends: map[string]string{}, totals: map[string]*Total{}, file: cfg, told: map[string]wire.Handling{}, heard: map[string][]wire.Seat{}, tempos: map[string]*tempo{}}
-	if last, ok := state.latest(); ok {
-		// What was saved was right when it was saved; rules may have become stricter since.
-		if err := last.Config.Validate(); err != nil {
-			return nil, fmt.Errorf("saved configuration %d: %w", last.Version, err)
-		}
-		cfg, f.version = last.Config.withDefaults(), last.Version
+	if saved, ok := f.startWith(); ok {
+		cfg, f.version = saved.Config.withDefaults(), saved.Version
 	}
 	f.apply(cfg)
 	return f, nil

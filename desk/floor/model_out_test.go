@@ -6,6 +6,7 @@ import (
 
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/desk/contacts"
+	"github.com/cordboard/cordboard/desk/dialer"
 	"github.com/cordboard/cordboard/desk/numbering"
 	"github.com/cordboard/cordboard/desk/supervision"
 	"github.com/cordboard/cordboard/internal/problem"
@@ -54,6 +55,10 @@ func (w *world) begin(seed uint64) {
 		r.Message = "called.wav"
 	}
 	w.step(MakeCampaign{ID: w.campaign, Request: r, Actor: "sup"})
+	if r.Mode == wire.ModePredictive { // it has called before today, so that it may call ahead
+		w.f.state.Campaigns[w.campaign] = w.f.state.Campaigns[w.campaign].Count(dialer.Tally{Dialled: 150, Answered: 100}, w.now, w.now)
+		w.wrote[key{KindCampaign, w.campaign}] = w.f.state.change(KindCampaign, w.campaign)
+	}
 	w.step(MoveCampaign{ID: w.campaign, To: "start", Actor: "sup"})
 }
 

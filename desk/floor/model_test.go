@@ -103,7 +103,7 @@ func modelConfig(seed uint64) Config {
 	if seed%2 == 1 {
 		c.Handling.LastAgentLeft = KeepCall
 	}
-	if seed%3 == 1 { // desk phones
+	if seed%7 < 3 { // desk phones
 		c.Agents[1].Station, c.Agents[4].Station = "201", "sip:204@10.0.0.5"
 	}
 	if seed%5 == 1 {
@@ -130,7 +130,7 @@ func modelConfig(seed uint64) Config {
 func sequences(t *testing.T) uint64 {
 	s := os.Getenv("CORDBOARD_SEQUENCES")
 	if s == "" {
-		return 400
+		return 600
 	}
 	n, err := strconv.ParseUint(s, 10, 32)
 	if err != nil || n == 0 {
@@ -308,12 +308,15 @@ func (w *world) event(e Event) {
 // command is the media plane doing, or failing to do, what it was asked for.
 func (w *world) command(c Command) {
 	w.counts["command "+string(c.Op)]++
-	if c.Op == OpHold || c.Op == OpResume {
-		w.held[c.LegID] = c.Op == OpHold
-		return
-	}
-	if c.Op == OpArrange {
-		w.arranged(c)
+	if c.Op == OpHold || c.Op == OpResume || c.Op == OpArrange {
+		if c.Op == OpArrange {
+			w.arranged(c)
+		} else {
+			w.held[c.LegID] = c.Op == OpHold
+		}
+		if w.r.IntN(50) == 0 || c.Try > 0 && w.r.IntN(2) == 0 { // it was done, and nobody knows
+			w.bus = append(w.bus, CommandFailed{Command: c, Detail: "broken"})
+		}
 		return
 	}
 	if c.Op == OpOpen {
@@ -737,6 +740,9 @@ func (w *world) scene(seed uint64) {
 		w.ses = append(w.ses, ses)
 		a := fmt.Sprintf("ag%d", i%6)
 		w.step(SignIn{Agent: a, Session: ses})
+		if w.r.IntN(8) > 0 {
+			w.step(Preflight{Agent: a, Actor: a, Checks: map[string]string{CheckMicrophone: "passed"}})
+		}
 		if w.r.IntN(3) > 0 {
 			w.step(SetState{Agent: a, State: wire.AgentReady, Actor: a})
 		}

@@ -30,7 +30,8 @@ type Unsupervise struct{ ID, Actor string }
 type TakeOver struct{ Call, Agent, Actor string }
 
 // ForceWrapup ends what keeps an agent busy. An agent on a call leaves it, as if they had hung up, and wraps up:
-// a conference goes on without them, any other call ends. An agent who wraps up is done with it.
+// a conference goes on without them, a consult ends for who was asked, any other call ends. An agent who wraps up is done
+// with it.
 type ForceWrapup struct{ Agent, Reason, Actor string }
 
 // ForceEnd ends a call for everybody, in whatever state it is.
@@ -224,7 +225,7 @@ func (in TakeOver) step(f *Floor) error {
 	}
 	was, old := c.Agent, c.Leg
 	if k, asking := f.consultOf(c.ID); asking && k.By == was {
-		f.orphan(c, k)
+		f.orphan(c, k, in.Agent)
 		c = f.state.Contacts[c.ID]
 	}
 	leg := ""
@@ -260,8 +261,8 @@ func (in ForceWrapup) step(f *Floor) error {
 		return err
 	}
 	if w, ok := f.state.Wrapups[a.Wrapup]; ok && a.State == wire.AgentWrapup {
-		if in.Reason == "" || in.Reason == f.cfg.WrapupDefault {
-			return f.complete(w, f.cfg.WrapupDefault, in.Actor, in.Actor)
+		if in.Reason == "" || in.Reason == f.defaultReason(w) {
+			return f.complete(w, f.defaultReason(w), in.Actor, in.Actor)
 		}
 		return Submit{Wrapup: w.ID, Reason: in.Reason, Actor: in.Actor}.step(f)
 	}
@@ -270,8 +271,12 @@ func (in ForceWrapup) step(f *Floor) error {
 	}
 	c, ok := f.state.Contacts[a.Call]
 	i := c.Others.ByAgent(a.ID)
+	k, asking := f.consultOf(a.Call)
 	switch {
 	case a.State != wire.AgentBusy || !ok:
+	case asking && k.Agent == a.ID:
+		f.closeConsult(k, causeEnded, k.Held, in.Actor)
+		return nil
 	case c.Agent == a.ID && (len(c.Others) == 0 || c.State == contact.Dialing):
 		f.finish(c, "hangup")
 		return nil

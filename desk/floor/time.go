@@ -1,6 +1,7 @@
 package floor
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -36,10 +37,7 @@ func (Tick) step(f *Floor) error {
 			f.rung(f.state.Offers[k.id])
 		case KindWrapup:
 			w := f.state.Wrapups[k.id]
-			if w.Default == "" {
-				w.Default = f.cfg.WrapupDefault // of a log written before there were rules
-			}
-			if err := f.complete(w, w.Default, wrapup.ByDeadline, Actor); err != nil {
+			if err := f.complete(w, f.defaultReason(w), wrapup.ByDeadline, Actor); err != nil {
 				return err
 			}
 		case KindConsult:
@@ -115,6 +113,9 @@ func (in Restart) step(f *Floor) error {
 		}
 	}
 	f.refile()
+	if f.outdated != "" {
+		f.publish("desk.alarm", "", Actor, wire.Alarm{Type: "config.outdated", Detail: fmt.Sprintf("%s; version %d is in force", f.outdated, f.version)})
+	}
 	return nil
 }
 

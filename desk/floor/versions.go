@@ -3,6 +3,7 @@ package floor
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -38,6 +39,40 @@ func (s *State) latest() (last Saved, ok bool) {
 		}
 	}
 	return last, ok
+}
+
+// startWith is the saved configuration to start with. What was saved was right when it was saved; rules may have become
+// stricter since. A configuration that only breaks rules goes on, one that cannot be run gives way to the version before
+// it. Either way people are told at the start.
+func (f *Floor) startWith() (Saved, bool) {
+	versions := slices.SortedFunc(maps.Values(f.state.Configs), func(a, b Saved) int { return b.Version - a.Version })
+	for _, v := range versions {
+		fault, runs := v.Config.runs()
+		if fault != "" && f.outdated == "" {
+			f.outdated = fmt.Sprintf("configuration %d, saved by an older version: %s", v.Version, fault)
+		}
+		if runs {
+			return v, true
+		}
+	}
+	return Saved{}, false
+}
+
+// runs says whether a floor can run with a configuration, and the first thing that is wrong with it by today's rules, if
+// any is. What points to something there is not, what is there twice and what does not compile cannot be run with.
+func (c Config) runs() (fault string, ok bool) {
+	ok = true
+	for _, x := range c.Check() {
+		if x.Warning {
+			continue
+		}
+		if bad := x.Code == "unknown" || x.Code == "duplicate" || x.Code == "invalid"; bad && ok {
+			fault, ok = x.Detail, false
+		} else if fault == "" {
+			fault = x.Detail
+		}
+	}
+	return fault, ok
 }
 
 // Reconfigure puts another configuration in force without dropping a call, and saves it. Base is the version

@@ -1,6 +1,7 @@
 package floor
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -77,7 +78,7 @@ func (in Submit) step(f *Floor) error {
 		return badReason("required", "a wrap-up needs a reason")
 	case utf8.RuneCountInString(in.Reason) > maxReason:
 		return tooLong("/reason")
-	case len(w.Reasons) > 0 && in.Reason != w.Default && !slices.ContainsFunc(w.Reasons, known):
+	case len(w.Reasons) > 0 && in.Reason != f.defaultReason(w) && !slices.ContainsFunc(w.Reasons, known):
 		return badReason("unknown", "this wrap-up reason is not one of the configured ones")
 	}
 	return f.complete(w, in.Reason, wrapup.ByAgent, in.Actor)
@@ -107,4 +108,9 @@ func (in Extend) step(f *Floor) error {
 func (f *Floor) Wrapup(wid string) (wire.Wrapup, error) {
 	w, err := f.wrapup(wid)
 	return w.Wire(), err
+}
+
+// defaultReason is what a wrap-up is completed with when its agent names none.
+func (f *Floor) defaultReason(w wrapup.Wrapup) string {
+	return cmp.Or(w.Default, f.cfg.WrapupDefault) // a log written before there were rules has none
 }

@@ -468,7 +468,7 @@ type Diversion struct {
 
 // Alarm is something an operator or supervisor should look at; the data of desk.alarm.
 type Alarm struct {
-	Type   string   `json:"type"` // call.no_eligible_agent | call.offer_limit | call.command_failed | callback.no_eligible_agent | callback.no_entry_point | ...
+	Type   string   `json:"type"` // call.no_eligible_agent | call.offer_limit | call.command_failed | callback.no_eligible_agent | callback.no_entry_point | config.outdated | ...
 	CallID string   `json:"call_id,omitempty"`
 	Queue  string   `json:"queue,omitempty"`
 	Stage  string   `json:"stage,omitempty"`

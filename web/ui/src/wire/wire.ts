@@ -2418,7 +2418,7 @@ export interface Diversion {
 
 /** Alarm is something an operator or supervisor should look at; the data of desk.alarm. */
 export interface Alarm {
-  /** call.no_eligible_agent | call.offer_limit | call.command_failed | callback.no_eligible_agent | callback.no_entry_point | ... */
+  /** call.no_eligible_agent | call.offer_limit | call.command_failed | callback.no_eligible_agent | callback.no_entry_point | config.outdated | ... */
   type: string;
   call_id?: string;
   queue?: string;
