@@ -111,7 +111,7 @@ func (w *world) written() {
 		return
 	default:
 		for _, x := range w.f.Works("", "") {
-			if w.r.IntN(3) > 0 {
+			if x.State != wire.WorkOpen && w.r.IntN(3) > 0 {
 				continue
 			}
 			w.counts["written"]++
@@ -130,7 +130,7 @@ func (w *world) written() {
 
 // outbound is something about callbacks or campaigns.
 func (w *world) outbound() {
-	if w.r.IntN(8) == 0 {
+	if w.r.IntN(4) == 0 {
 		w.written()
 		return
 	}
