@@ -118,7 +118,7 @@ type Role string
 // The roles.
 const (
 	RoleAgent      Role = "agent"
-	RoleSupervisor Role = "supervisor" // an agent who also sees everything, does what supervisors do and runs campaigns
+	RoleSupervisor Role = "supervisor" // an agent who also sees everything, does what supervisors do, runs campaigns and gives callbacks to others
 	RoleAdmin      Role = "admin"
 )
 
@@ -131,7 +131,7 @@ func RoleGrants(r Role) []string {
 	case RoleAgent:
 		return AgentGrants()
 	case RoleSupervisor:
-		return append(AgentGrants(), GrantSupervise+"*", "agent:read", "call:read", "events:all", "call-record:read", "report:read", "campaign:*")
+		return append(AgentGrants(), GrantSupervise+"*", "agent:read", "call:read", "events:all", "call-record:read", "report:read", "campaign:*", "callback:*")
 	case RoleAdmin:
 		return []string{"admin:*"}
 	default:

@@ -18,7 +18,7 @@ const b64 = (v) => Buffer.from(JSON.stringify(v)).toString('base64url');
 const agentGrants = ['agent:self', 'recording:read:own', 'recording:listen:own'];
 export const jwt = (grants = agentGrants, who = { sub: 'agt_1', agent: 'agt_1' }) => `${b64({ alg: 'none' })}.${b64({ ...who, grants, iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 900 })}.x`;
 /** The token of somebody who takes no calls. */
-export const officeJwt = () => jwt(['recording:*', 'audit:read', 'config:read', 'report:read', 'call-record:read', 'webhook:*'], { sub: 'quality' });
+export const officeJwt = () => jwt(['recording:*', 'audit:read', 'config:read', 'report:read', 'call-record:read', 'webhook:*', 'callback:*', 'token:*', 'supervise:wall', 'call:write'], { sub: 'quality' });
 
 /** Mock is the whole server; tests and screenshots call its methods to bring the page where they want it. */
 export class Mock {
@@ -34,6 +34,41 @@ export class Mock {
       { id: 'que_2', name: 'Orders and deliveries', waiting: 2, ready: 3, oldest_since: iso(Date.now() - 74_000) },
     ];
     this.recordings = [this.finished('rec_2', '+38640555012', 95_000, 47 * 60_000, true), this.finished('rec_1', '+442071838750', 241_000, 130 * 60_000, false)];
+  }
+
+  /** busy puts callbacks, a campaign with a record before the agent and disabled accounts there. */
+  busy() {
+    const cbk = (n, more) => ({
+      id: `cbk_${n}`, kind: 'scheduled', state: 'scheduled', number: `+3864055${1000 + n}`, name: ['Ana Kranjc', 'Jože Novak', 'Marta Zupan', 'Peter Horvat'][n], queue: n % 2 ? 'que_2' : 'que_1', reason: n ? '' : 'Delivery of the second parcel',
+      entry_point: '0800', zone: 'Europe/Ljubljana', start: iso(Date.now() + n * 3.6e6), end: iso(Date.now() + (n + 1) * 3.6e6), next: iso(Date.now() + n * 3.6e6), attempts: n, limit: 3, retry_seconds: 600,
+      created: iso(), by: 'agt_1', version: 1, allowed: ['change', 'assign', 'cancel', 'reschedule'], ...more,
+    });
+    this.callbacks = [cbk(0, { state: 'waiting', kind: 'courtesy', allowed: ['assign', 'cancel'] }), cbk(1, { assignee: 'agt_1', fallback_seconds: 900 }), cbk(2, { assignee: 'agt_2' }), cbk(3, { preferred: 'agt_3' })];
+    this.entryPoints = [{ number: '0800', name: 'Service' }, { number: '0801', name: 'Orders' }];
+    this.campaigns = [{
+      id: 'cmp_1', state: 'running', setup: { name: 'Spring offer', mode: 'preview', list: 'lst_1', queue: 'que_1', dispositions: [{ code: 'sold', label: 'Sold' }, { code: 'no', label: 'Not interested' }] },
+      total: 120, begun: 40, open: 2, closed: 38, calls: 1, results: { sold: 11 }, today: { dialled: 20, answered: 11, abandoned: 0, abandoned_percent: 0 }, month: { dialled: 20, answered: 11, abandoned: 0, abandoned_percent: 0 },
+      stopped: [], allowed: ['pause', 'finish'], created: iso(), version: 3,
+    }];
+    this.records = [{
+      id: 'rcd_1', campaign: 'cmp_1', state: 'review', name: 'Jan Kos', numbers: [{ number: '••••••••4567', medium: 'mobile' }, { number: '••••••••9911', medium: 'work' }], at: 0, zone: 'Europe/Ljubljana',
+      fields: { Contract: '2026-114', Since: '2019' }, row: 7, attempts: 1, agent: 'agt_1', history: [{ time: iso(Date.now() - 9e5), number: '••••••••4567', agent: 'agt_1', result: 'answered' }],
+      allowed: ['change', 'done', 'reschedule', 'do_not_call'], version: 4,
+    }];
+    this.revocations = [
+      { id: 'rvk_1', kind: 'account', subject: 'agt_7', reason: 'left the company', by: 'quality', time: iso(Date.now() - 8e7) },
+      { id: 'rvk_2', kind: 'token', token_id: 'tok_01JQ4M', subject: 'crm', reason: 'found in a log', by: 'quality', time: iso(Date.now() - 4e6), until: iso(Date.now() + 4e6) },
+    ];
+  }
+
+  /** write brings a written request before the agent. */
+  write() {
+    this.work = {
+      id: 'wrk_1', kind: 'email', state: 'open', queue: 'que_1', from: 'ana.kranjc@example.com', from_name: 'Ana Kranjc', subject: 'Where is my second parcel?',
+      text: 'Hello,\n\nthe first parcel of order 4711 came on Monday, the second has not come yet.\nCan you tell me when it will?\n\nAna Kranjc', queued: iso(), agent: 'agt_1', allowed: ['reply', 'close'], created: iso(), version: 2,
+    };
+    this.publish('work.changed', this.work);
+    this.setAgent({ state: 'busy', work_id: 'wrk_1' });
   }
 
   /** fill puts older recordings behind those there are. */
@@ -279,7 +314,7 @@ export class Mock {
   answer(method, path, body) {
     const url = new URL(path, 'http://mock');
     const at = url.pathname.replace('/v1/', '').split('/');
-    const key = `${method} ${at.map((x) => (/_/.test(x) && !/^wrapup/.test(x) ? '*' : x)).join('/')}`;
+    const key = `${method} ${at.map((x) => (/_/.test(x) ? '*' : x)).join('/')}`;
     this.log.push(`${method} ${path}`);
     switch (key) {
       case 'POST sessions': {
@@ -289,7 +324,7 @@ export class Mock {
       }
       case 'DELETE sessions/*': return [204, null];
       case 'POST token/refresh': return [200, { token: jwt(this.grants), expires: iso(Date.now() + 9e5) }];
-      case 'GET agents/me': return [200, { seq: this.seq, agent: this.agent, session: 'ses_1', offer: this.offer ?? undefined, call: this.agent.call_id ? this.call ?? undefined : undefined, recordings: this.recording ? [this.recording] : undefined, wrapup: this.wrapup ?? undefined }];
+      case 'GET agents/me': return [200, { seq: this.seq, agent: this.agent, session: 'ses_1', offer: this.offer ?? undefined, call: this.agent.call_id ? this.call ?? undefined : undefined, recordings: this.recording ? [this.recording] : undefined, wrapup: this.wrapup ?? undefined, work: this.work, records: this.records }];
       case 'POST agents/*/state':
         this.setAgent({ state: body.state, reason: body.reason });
         if (body.state === 'ready' && this.auto) setTimeout(() => this.agent.state === 'ready' && this.ring(), this.auto);
@@ -305,7 +340,24 @@ export class Mock {
         return [200, this.supervision];
       }
       case 'POST agents/me/preflight': return [200, this.agent];
-      case 'GET callbacks': case 'GET campaigns': case 'GET lists': case 'GET callbacks/entry-points': return [200, { items: [] }];
+      case 'GET callbacks': return [200, { items: (this.callbacks ?? []).filter((c) => !url.searchParams.get('number') || c.number === url.searchParams.get('number')) }];
+      case 'GET campaigns': return [200, { items: this.campaigns ?? [] }];
+      case 'GET callbacks/entry-points': return [200, { items: this.entryPoints ?? [] }];
+      case 'GET lists': case 'GET callbacks/slots': return [200, { items: [] }];
+      case 'GET targets': return [200, { items: this.wall().agents.map((a) => ({ kind: 'agent', id: a.id, label: a.name, state: a.state, free: a.state === 'ready' })) }];
+      case 'POST callbacks/*/assign': {
+        const c = this.callbacks.find((x) => x.id === at[1]);
+        Object.assign(c, { assignee: body.assignee, fallback_seconds: body.fallback_seconds });
+        return [200, c];
+      }
+      case 'GET revocations': return [200, { items: this.revocations ?? [] }];
+      case 'POST revocations':
+        this.revocations.unshift({ id: this.id('rvk'), kind: body.subject ? 'account' : 'token', subject: body.subject, token_id: body.token_id, reason: body.reason, by: 'quality', time: iso() });
+        return [201, this.revocations[0]];
+      case 'DELETE revocations/*': this.revocations = this.revocations.filter((r) => r.id !== at[1]); return [204, null];
+      case 'POST agents/me/station': this.setAgent({ state: this.agent.state, station: body.station === '' ? undefined : body.station }); return [200, this.agent];
+      case 'POST work/*/reply': this.work = undefined; this.setAgent({ state: 'ready', work_id: undefined }); return [200, {}];
+      case 'POST calls/*/callback': case 'POST calls/*/prefer': return [204, null];
       case 'GET calls': return [200, { items: [] }];
       case 'GET queues': return [200, { items: this.queues }];
       case 'GET reports': return [200, this.report(url.searchParams)];

@@ -1,7 +1,7 @@
 // Every screen of the desktop in a real browser, light and dark: a picture of each into dev/shots and the
 // accessibility rules of WCAG 2.2 AA over each. Fails on a violation, an error in the page's console or a
 // broken content security policy. Build first. CHROMIUM names another browser, SHOTS another folder,
-// ONLY some of the walks (office, office-dark, office-narrow, light, dark, narrow, supervisor).
+// ONLY some of the walks (office, office-dark, office-narrow, light, dark, narrow, supervisor, work, work-narrow).
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -180,6 +180,90 @@ async function office(colorScheme, viewport, name) {
   mock.close();
 }
 
+/** work walks through what an agent does without a call, and what is decided for others, by keyboard where a mouse would do. */
+async function work(viewport, name) {
+  const { mock, base, context, page, complain, id, on, shot } = await opened('light', viewport, name);
+  const press = async (x) => {
+    await x.focus();
+    await page.keyboard.press('Enter');
+  };
+  mock.busy();
+  mock.grants = ['agent:self', 'campaign:write'];
+  await page.goto(`${base}/#token=${jwt(mock.grants)}`);
+  await id('sound-done').click();
+  await id('record').waitFor(); // found again in the snapshot
+  await shot('31-record-after-reload');
+  await press(id('record-reschedule'));
+  await shot('32-record-reschedule');
+  await page.keyboard.press('Escape');
+  for (let i = 0; i < 5; i++) { // a dialog opens again at once
+    await press(id('tasks-callback'));
+    await id('callback-form').waitFor({ timeout: 1_000 }).catch(() => complain('the form does not open again'));
+    await press(id('callback-close'));
+  }
+  await press(id('callback-edit').first());
+  await shot('33-callback-form');
+  if ((await id('callback-fallback').inputValue()) !== '15') complain('the fallback of the callback is not shown');
+  await page.keyboard.press('Escape');
+  await press(id('campaign-finish'));
+  await id('campaign-sure').waitFor();
+  await shot('34-campaign-sure');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('s');
+  await id('station-number').fill('sip:maja@192.0.2.8');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-testid=station][data-station]:not([data-station=""])');
+  await shot('35-desk-phone');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('r');
+  await on('agent-state', 'ready');
+  mock.records = [];
+  mock.publish('record.changed', { id: 'rcd_1', state: 'closed', version: 9 });
+  mock.write();
+  await id('written').waitFor();
+  await id('written-reply').fill('Dear Ms Kranjc,\n\nit will be with you tomorrow.');
+  await shot('36-written');
+  await press(id('written-callback'));
+  await id('callback-form').waitFor();
+  if ((await id('callback-name').inputValue()) !== 'Ana Kranjc') complain('the callback is not for the sender');
+  await page.keyboard.press('Escape');
+  await press(id('written-send'));
+  await on('agent-state', 'ready');
+
+  await page.goto('about:blank');
+  await page.goto(`${base}/#token=${officeJwt()}`);
+  await press(id('page-callbacks'));
+  await id('callback').nth(3).waitFor();
+  await shot('37-callbacks');
+  await press(id('callback-give').first());
+  await id('assign-agent').fill('agt_3');
+  await shot('38-callback-give');
+  await press(id('assign-save'));
+  await page.waitForFunction(() => document.querySelector('[data-callback=cbk_0]')?.textContent?.includes('agt_3'));
+  await press(id('page-access'));
+  await id('access-row').nth(1).waitFor();
+  await shot('39-access');
+  await press(id('access-new'));
+  await id('access-value').fill('agt_9');
+  await shot('40-access-form');
+  await press(id('access-save'));
+  await id('access-row').nth(2).waitFor();
+  await press(id('access-enable').first());
+  await id('access-row').nth(2).waitFor({ state: 'detached' });
+  await press(id('page-wall'));
+  await id('wall-callback-courtesy').waitFor();
+  await shot('41-wall-waiting');
+  await press(id('wall-prefer'));
+  await id('wall-prefer-agent').selectOption({ index: 1 });
+  await shot('42-wall-prefer');
+  await press(id('wall-prefer-save'));
+  await press(id('wall-callback-voice'));
+  await press(id('wall-yes'));
+  for (const want of ['/prefer', '/callback']) if (!mock.log.some((l) => l.startsWith('POST') && l.endsWith(want))) complain(`nothing was asked: ${want}`);
+  await context.close();
+  mock.close();
+}
+
 async function walk(colorScheme, viewport, name) {
   const { mock, base, context, page, complain, id, on, shot } = await opened(colorScheme, viewport, name);
   mock.providers = [{ id: 'company', name: 'Example Ltd', path: '/v1/signin/company' }];
@@ -299,6 +383,8 @@ const walks = {
   dark: () => walk('dark', { width: 1440, height: 900 }, 'dark'),
   narrow: () => walk('light', { width: 360, height: 780 }, 'narrow'), // 1440 pixels at 400 %
   supervisor,
+  work: () => work({ width: 1440, height: 900 }, 'wide'),
+  'work-narrow': () => work({ width: 1024, height: 768 }, 'tablet'),
 };
 for (const w of process.env.ONLY?.split(' ') ?? Object.keys(walks)) await walks[w]();
 await browser.close();

@@ -14,6 +14,7 @@ import { ask, type Move } from './campaigns';
 import { api, fail, readState, token, watch } from './link';
 
 const SHOWN = 50;
+const SOUGHT = 200; // of everybody's, to find mine among them
 const SETTLE_MS = 300; // several events make one request
 
 export const callbacks = signal<Callback[]>([]);
@@ -33,19 +34,25 @@ export const message = signal<HTMLAudioElement | null>(null);
 
 /** refreshOutbound reads both lists. */
 export async function refreshOutbound(): Promise<void> {
-  if (!signedIn.value) return;
+  if (!signedIn.value) return; // the office has no desk
   try {
     const [c, m, e] = await Promise.all([
-      api.getCallbacks({ open: true, limit: SHOWN }),
+      api.getCallbacks({ open: true, limit: seesCallbacks.value ? SOUGHT : SHOWN }),
       api.getCampaigns(),
       api.getCallbacksEntryPoints(),
     ]);
-    callbacks.value = c.items;
+    callbacks.value = changesCallbacks.value || seesCallbacks.value ? c.items.filter(mine) : c.items;
     campaigns.value = m.items;
     entryPoints.value = e.items;
   } catch (err) {
     fail(err);
   }
+}
+
+/** mine says whether a callback is the agent's business: a token that sees all has a page for the rest. */
+function mine(c: Callback): boolean {
+  const me = state.value.me;
+  return c.assignee === me || c.agent === me || (c.assignee === undefined && (agent.value?.queues.includes(c.queue) ?? false));
 }
 
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -119,7 +126,10 @@ export const moveCallback = (id: string, r: CallbackRequest) => store(api.postCa
 export const cancelCallback = (id: string) => act(api.deleteCallback(id));
 export const dialCallback = (id: string) => act(api.postCallbackDial(id, {}));
 export const completeCallback = (id: string) => act(api.postCallbackComplete(id, {}));
-export const assignCallback = (id: string, assignee: string) => act(api.postCallbackAssign(id, assignee === '' ? {} : { assignee }));
+/** assignCallback gives a callback to an agent, alone for as many seconds (0: for ever), or with none back to its queue. */
+export const assignCallback = (id: string, assignee: string, alone: number) => store(api.postCallbackAssign(id, assignee === '' ? {} : { assignee, fallback_seconds: alone }));
+/** takeCallback is for oneself, or gives it back. */
+export const takeCallback = (id: string, mine: boolean) => act(api.postCallbackAssign(id, mine ? { assignee: state.value.me } : {}));
 export const moveCampaign = (id: string, to: Move) => act(ask(id, to));
 /** nextRecord asks for a record. Where it was asked for it is accepted already, and our audio joins its call. */
 export async function nextRecord(id: string): Promise<void> {

@@ -3,6 +3,7 @@
 import { batch, effect, signal } from '@preact/signals';
 import { Problem } from '../link/problem';
 import * as tokens from '../link/token';
+import { faults, none, type Faults } from '../model/faults';
 import { allows, queues } from '../model/grants';
 import { nothing } from '../model/state';
 import { admin, leavingOpen, notice, rules, signedIn, signingIn, state, wanted } from '../model/store';
@@ -63,7 +64,7 @@ export async function preflight(notifications: boolean): Promise<void> {
 }
 
 /** What a token that is no agent's may come for. */
-const office = ['config:read', 'config:write', 'recording:read', 'audit:read', 'supervise:wall', 'campaign:write', 'report:read', 'call-record:read', 'webhook:read'];
+const office = ['config:read', 'config:write', 'recording:read', 'audit:read', 'supervise:wall', 'campaign:write', 'report:read', 'call-record:read', 'webhook:read', 'callback:read', 'token:read'];
 
 /** administers starts the office with a token that is no agent's. */
 export function administers(t: string): boolean {
@@ -201,6 +202,17 @@ export async function setState(to: 'ready' | 'not_ready', reason?: string): Prom
 
 function isFree(s: AgentState | undefined): boolean {
   return s === undefined || s === 'ready' || s === 'not_ready' || s === 'offline';
+}
+
+/** station chooses where calls ring: a desk phone's number or address, or with none this browser; handover moves the call there too. */
+export async function station(to: string, handover: boolean): Promise<Faults> {
+  try {
+    const a = await api.postAgentStation('me', { station: to, ...(handover ? { handover } : {}) });
+    state.value = { ...state.value, agent: a };
+  } catch (err) {
+    return faults(Problem.of(err));
+  }
+  return none;
 }
 
 /** start forgets the wish once it has come true; called once. */

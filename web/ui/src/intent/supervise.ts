@@ -125,6 +125,13 @@ export async function takeOver(callID: string): Promise<void> {
   });
 }
 
+/** What can be done with a call that waits. */
+export const convertsWaiting = computed(() => allows(tokens.grants(token.value), 'callback:write'));
+export const prefersWaiting = computed(() => allows(tokens.grants(token.value), 'call:write'));
+/** callBack turns a waiting call into a callback that keeps its place; for voice the caller leaves a message first. */
+export const callBack = (callID: string, kind: 'courtesy' | 'voice') => act(() => api.postCallCallback(callID, { kind }));
+/** prefer lets a waiting call wait for one agent first. */
+export const prefer = (callID: string, agent: string) => act(() => api.postCallPrefer(callID, { agent }));
 export const endCall = (callID: string) => act(() => api.postCallForceEnd(callID));
 export const forceState = (agent: string, state: 'ready' | 'not_ready') => act(() => api.postAgentForceState(agent, state === 'ready' ? { state } : { state, reason: 'supervisor' }));
 export const forceWrapup = (agent: string) => act(() => api.postAgentForceWrapup(agent, {}));

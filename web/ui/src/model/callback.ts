@@ -1,7 +1,7 @@
 // What the form of a callback begins with. Pure.
 
 import { hidden, wall } from './format';
-import type { Call, Callback, CallbackRequest, CampaignRecord, ContactRef, DialRequest } from '../wire/wire';
+import type { Call, Callback, CallbackRequest, CampaignRecord, ContactRef, DialRequest, Work } from '../wire/wire';
 
 /** About is a contact a callback is made for. */
 export interface About {
@@ -12,11 +12,18 @@ export interface About {
   call?: string;
   /** The contact of a list it was found as, by which the server knows it too. */
   contact?: ContactRef;
+  /** What else it is about: what is typed is kept under it. */
+  key?: string;
 }
 
 /** aboutCall is the customer of a call. */
 export function aboutCall(c: Call): About {
   return { number: c.direction === 'inbound' ? c.from : c.to, name: c.from_name ?? '', queue: c.queue ?? '', call: c.id };
+}
+
+/** aboutWork is the sender of a written request; the number is for the agent to fill in, unless it came from one. */
+export function aboutWork(w: Work): About {
+  return { number: /^\+?[\d ().-]{7,}$/.test(w.from) ? w.from : '', name: w.from_name ?? w.from, queue: w.queue, key: w.id };
 }
 
 /**

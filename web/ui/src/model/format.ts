@@ -28,7 +28,7 @@ export function elapsed(since: string | undefined, now: number): number {
 export function mask(address: string): string {
   const user = address.replace(/^sips?:/, '').split(/[@;]/)[0] ?? '';
   const digits = user.replace(/\D/g, '');
-  if (digits.length <= 4) return user;
+  if (digits.length <= 4) return hidden(user) ? `••• ${digits}` : user;
   return `••• ${digits.slice(-4)}`;
 }
 

@@ -56,7 +56,7 @@ describe('format', () => {
     expect([seconds(undefined, 5), elapsed(undefined, 5), elapsed('1970-01-01T00:00:10Z', 9_000)]).toEqual([0, 0, 0]);
   });
   it.each([
-    ['+38641234567', '••• 4567'], ['sip:+38641234567@trunk.example;user=phone', '••• 4567'], ['1234', '1234'], ['alice', 'alice'], ['sips:alice@x', 'alice'], ['', ''],
+    ['+38641234567', '••• 4567'], ['sip:+38641234567@trunk.example;user=phone', '••• 4567'], ['1234', '1234'], ['alice', 'alice'], ['sips:alice@x', 'alice'], ['••••••••4567', '••• 4567'], ['', ''],
   ])('mask(%s) is %s', (address, want) => {
     expect(mask(address)).toBe(want);
   });

@@ -11,7 +11,7 @@ export const link = signal<LinkState>('closed');
 export const linkLostAt = signal<number | null>(null); // server time
 export const signedIn = signal(false);
 export const admin = signal(false); // the page is an administrator's
-export type Page = 'desk' | 'history' | 'wall' | 'campaigns' | 'reports' | 'records' | 'recordings' | 'audit' | 'webhooks' | 'config';
+export type Page = 'desk' | 'history' | 'wall' | 'callbacks' | 'access' | 'campaigns' | 'reports' | 'records' | 'recordings' | 'audit' | 'webhooks' | 'config';
 /** The page that is shown while there is no call; of those the token may see. */
 export const page = signal<Page>('desk');
 export const signingIn = signal(false);

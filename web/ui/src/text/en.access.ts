@@ -23,6 +23,26 @@ export const access = {
     signOut: 'Sign out',
   },
 
+  revocations: {
+    title: 'Access',
+    lead: 'What is listed here no longer comes in: sockets are closed at once, and the next request is refused.',
+    none: 'Nobody is kept out.',
+    refresh: 'Refresh',
+    new: 'Take access away',
+    formLead: 'A disabled account can be enabled again. A token that was taken back cannot be given back.',
+    what: 'Whose access',
+    of: { subject: 'An account: every token of an agent, person or program', token_id: 'One token, by its id', token: 'One token, itself' },
+    values: { subject: 'Agent, or name of the person or program', token_id: 'Id of the token (jti, or as in the audit log)', token: 'Token' },
+    issuer: 'Issuer whose token it is (empty: this server)',
+    reason: 'Reason',
+    yes: { subject: 'Disable account', token_id: 'Take token back', token: 'Take token back' },
+    no: 'Close',
+    kinds: { token: 'token taken back', account: 'account disabled' },
+    by: (who: string) => `by ${who}`,
+    until: 'forgotten',
+    enable: 'Enable account',
+  },
+
   webhooks: {
     title: 'Webhooks',
     lead: 'Events are posted to these addresses, signed, and tried again for a day when nobody takes them.',

@@ -2,7 +2,7 @@
 
 export const office = {
   pages: {
-    title: 'Pages', desk: 'Calls', history: 'My calls', wall: 'Supervision', campaigns: 'Campaigns', reports: 'Reports', records: 'Call records', recordings: 'Recordings', audit: 'Audit log', webhooks: 'Webhooks', config: 'Configuration',
+    title: 'Pages', desk: 'Calls', history: 'My calls', wall: 'Supervision', callbacks: 'Callbacks', access: 'Access', campaigns: 'Campaigns', reports: 'Reports', records: 'Call records', recordings: 'Recordings', audit: 'Audit log', webhooks: 'Webhooks', config: 'Configuration',
   },
 
   campaigns: {
@@ -58,6 +58,18 @@ export const office = {
     sureLead: 'It cannot be started again. Calls under way go on.',
     sureYes: 'End campaign',
     sureNo: 'Keep it',
+  },
+
+  callbacks: {
+    title: 'Callbacks',
+    queue: 'Queue',
+    assignee: 'Agent who calls',
+    number: 'Number',
+    over: 'Those that are over too',
+    any: 'any',
+    search: 'Search',
+    none: 'No callback is found.',
+    more: 'Show more',
   },
 
   lists: {
@@ -183,9 +195,12 @@ export const office = {
     alerts: 'Alerts',
     queues: (n: number) => `Queues (${n})`,
     waiting: (n: number) => `${n} waiting`,
+    prefer: { title: (who: string) => `Whom should ${who} wait for?`, lead: 'The call is offered to this agent first, when free, and to others as the queue says.', agent: 'Agent', yes: 'Wait for this agent' },
     confirm: {
       end: (who: string) => `End the call with ${who}?`, endLead: 'The call ends for everybody.',
       takeOver: (who: string) => `Take over the call with ${who}?`, takeOverLead: 'It becomes your call, and its agent goes into wrap-up.',
+      callBack: (who: string) => `Hang up on ${who} and call back?`,
+      callBackLead: { courtesy: 'The caller is told, and is called back when it is their turn.', voice: 'The caller leaves a message first, and is called back when it is their turn.' },
       signOut: (who: string) => `Sign ${who} out?`, signOutLead: 'At once, or as soon as nothing is open any more.',
       no: 'No, leave it',
     },

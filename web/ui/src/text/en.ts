@@ -301,6 +301,7 @@ export const text = {
     calls: (n: number) => `Calls (${n})`,
     agents: (n: number) => `Agents (${n})`,
     noCalls: 'There are no calls.',
+    prefer: 'Preferred agent…',
     actsOn: (who: string) => `What to do about ${who}`,
     states: {
       queued: 'Waiting', offered: 'Ringing', connecting: 'Connecting', connected: 'Talking', held: 'On hold', away: 'Agent lost',
@@ -308,7 +309,7 @@ export const text = {
       dialing: 'Dialling', transferring: 'Being transferred', outside: 'With a number outside', message: 'Leaving a message', diverted: 'Goes elsewhere',
     } as Record<string, string>,
     acts: {
-      monitor: 'Listen', coach: 'Coach', barge: 'Join', leave: 'Leave', takeOver: 'Take over', end: 'End call',
+      monitor: 'Listen', coach: 'Coach', barge: 'Join', leave: 'Leave', takeOver: 'Take over', end: 'End call', courtesy: 'Call back instead', voice: 'Take a message',
       ready: 'Make ready', notReady: 'Make not ready', wrapup: 'Into wrap-up', endWrapup: 'End wrap-up', signOut: 'Sign out',
     },
   },
@@ -466,6 +467,9 @@ export const text = {
     change: 'Change',
     take: 'Take for me',
     giveBack: 'Give back',
+    give: 'Give to…',
+    giveTo: (name: string) => `Who calls ${name}?`,
+    giveLead: 'Until it rings somewhere, a callback can be given to another agent, or to nobody in particular.',
     cancel: 'Cancel callback',
     states: {
       requested: 'not confirmed', scheduled: 'scheduled', waiting: 'waits', offered: 'rings', preview: 'before an agent', dialing: 'is being called',

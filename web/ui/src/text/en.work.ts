@@ -51,6 +51,18 @@ export const work = {
     popover: 'Request',
   },
 
+  station: {
+    title: 'Desk phone',
+    here: 'Calls ring in this browser.',
+    phone: (number: string) => `Calls ring at ${number}.`,
+    number: 'Number or SIP address',
+    handover: 'Move this call there too',
+    ring: 'Ring my phone',
+    back: 'Ring in the browser',
+    hereNow: 'From the next call on this browser rings.',
+    phoneNow: (number: string) => `From the next call on ${number} rings.`,
+  },
+
   leaving: {
     title: 'Sign-out is pending',
     lead: (why: string) => `You are signed out as soon as possible: ${why}.`,

@@ -4,8 +4,8 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { acting, type AuditSearch, entries, lookAudit, moreAudit, older, trouble } from '../../intent/library';
 import { text } from '../../text/en';
-import { Icon } from '../parts/icon';
-import { card, cls, primary } from '../parts/parts';
+import { card, cls } from '../parts/parts';
+import { SearchForm } from '../parts/search';
 import css from './library.module.css';
 
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
@@ -15,25 +15,13 @@ const t = text.audit;
 export function AuditPage() {
   const search = useSignal(everything);
   useEffect(() => { void lookAudit(everything); }, []);
-  const field = (name: keyof AuditSearch, extra: object = {}) => (
-    <label>{t[name]}<input type="text" value={search.value[name]} autocomplete="off" onInput={(e) => (search.value = { ...search.value, [name]: e.currentTarget.value })} data-testid={`audit-${name}`} {...extra} /></label>
-  );
   return (
     <section class={cls(card, css['library'])} aria-labelledby="audit" data-testid="audit">
       <h1 id="audit">{t.title}</h1>
-      <form
-        class={css['search']} role="search" aria-label={t.title}
-        onSubmit={(e) => {
-          e.preventDefault();
-          void lookAudit(search.value);
-        }}
-      >
-        {field('actor')}
-        {field('action', { list: 'audit-actions' })}
-        <datalist id="audit-actions">{Object.entries(t.actions).map(([code, words]) => <option key={code} value={code}>{words}</option>)}</datalist>
-        {field('object')}
-        <div class={css['buttons']}><button type="submit" class={primary} data-testid="audit-search"><Icon name="search" size={18} />{t.search}</button></div>
-      </form>
+      <SearchForm
+        name="audit" title={t.title} words={{ ...t, any: '' }} search={search} look={lookAudit}
+        fields={[{ name: 'actor' }, { name: 'action', options: Object.entries(t.actions).map(([id, name]) => ({ id, name })) }, { name: 'object' }]}
+      />
       <p role="alert" class={css['trouble']}>{trouble.value}</p>
       {entries.value.length === 0 ? <p role="status" class={css['soft']}>{t.none}</p> : (
         <div class={css['scroll']} role="region" aria-labelledby="audit" tabIndex={0}>

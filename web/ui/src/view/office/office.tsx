@@ -1,8 +1,10 @@
-// The pages beside the calls: an agent's own history, supervision, campaigns, reports, call records, recordings, the audit log, and for those
+// The pages beside the calls: an agent's own history, supervision, callbacks, campaigns, access, reports, call records, recordings, the audit log, and for those
 // without calls the configuration. Each is offered to whom the token lets see it.
 
 import { computed } from '@preact/signals';
 import { manages } from '../../intent/campaigns';
+import { seesAccess } from '../../intent/access';
+import { seesCallbacks } from '../../intent/outbound';
 import { seesAudit, seesConfig, seesRecordings } from '../../intent/library';
 import { seesRecords, seesReports } from '../../intent/reports';
 import { signOutOffice } from '../../intent/session';
@@ -10,6 +12,8 @@ import { may } from '../../intent/supervise';
 import { seesWebhooks } from '../../intent/webhooks';
 import { admin, type Page, page } from '../../model/store';
 import { text } from '../../text/en';
+import { AccessPage } from '../access/access';
+import { CallbacksPage } from '../callbacks/callbacks';
 import { CampaignsPage } from '../campaigns/campaigns';
 import { ConfigPage } from '../config/config';
 import { HistoryPage } from '../history/history';
@@ -28,12 +32,14 @@ const pages = computed<Page[]>(() => {
   const list: Page[] = admin.value ? [] : ['desk', 'history'];
   if (admin.value && seesConfig.value) list.push('config');
   if (may('wall')) list.push('wall');
+  if (seesCallbacks.value) list.push('callbacks');
   if (manages.value) list.push('campaigns');
   if (seesReports.value) list.push('reports');
   if (seesRecords.value) list.push('records');
   if (seesRecordings.value) list.push('recordings');
   if (seesAudit.value) list.push('audit');
   if (seesWebhooks.value) list.push('webhooks');
+  if (seesAccess.value) list.push('access');
   return list;
 });
 
@@ -59,6 +65,8 @@ export function OfficePage() {
   switch (pageShown.value) {
     case 'history': return <HistoryPage />;
     case 'wall': return <WallPage />;
+    case 'callbacks': return <CallbacksPage />;
+    case 'access': return <AccessPage />;
     case 'campaigns': return <CampaignsPage />;
     case 'reports': return <ReportsPage />;
     case 'records': return <RecordsPage />;

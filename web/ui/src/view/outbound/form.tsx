@@ -81,7 +81,7 @@ function OfCustomer({ number, edit }: { number: string; edit: (c: Callback) => v
 
 function Schedule({ callback, about, close }: { callback: Callback | null; about: About | undefined; close: () => void }) {
   const t = text.outbound;
-  const key = `callback.${callback?.id ?? about?.call ?? about?.number ?? 'new'}`;
+  const key = `callback.${callback?.id ?? about?.call ?? about?.key ?? about?.number ?? 'new'}`;
   const kept = useMemo(() => draft<CallbackRequest>(key), [key]);
   const start = useMemo(() => first(callback, about, queueChoices.value, here), [key]);
   // What the server does not show us it finds by what the callback is about, while nothing else is typed.
@@ -102,7 +102,7 @@ function Schedule({ callback, about, close }: { callback: Callback | null; about
     close();
   };
   return (
-    <form class={css['fields']} onSubmit={(e) => void save(e)} noValidate>
+    <form class={css['form']} onSubmit={(e) => void save(e)} noValidate>
       <Input
         label={secret === '' ? t.number : t.numberOr(secret)} name="number" type="tel" required={secret === ''} maxLength={30} placeholder={secret} value={r.number}
         set={(number) => set({ number })} fault={bad['number']} testid="callback-number"

@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { manages } from '../../intent/campaigns';
 import {
-  announced, assignCallback, callbacks, campaigns, cancelCallback, completeCallback, dialCallback, entryPoints, moveCampaign, nextRecord, playMessage, refreshOutbound,
+  announced, callbacks, campaigns, cancelCallback, completeCallback, dialCallback, entryPoints, moveCampaign, nextRecord, playMessage, refreshOutbound, takeCallback,
 } from '../../intent/outbound';
 import { mask } from '../../model/format';
 import { agent, queueName, state } from '../../model/store';
@@ -11,7 +11,7 @@ import { text } from '../../text/en';
 import type { Callback, Campaign } from '../../wire/wire';
 import { FinishSure } from '../campaigns/finish';
 import { Icon } from '../parts/icon';
-import { card, cls, danger, primary, quiet } from '../parts/parts';
+import { card, cls, primary, quiet } from '../parts/parts';
 import { moment, When } from '../parts/when';
 import { CallbackForm } from './form';
 import css from './outbound.module.css';
@@ -34,8 +34,10 @@ export function Callbacks() {
   );
 }
 
-function CallbackRow({ c, edit }: { c: Callback; edit: () => void }) {
+/** CallbackRow is a callback with what can be done about it. give is there for those who may give it to anybody. */
+export function CallbackRow({ c, edit, give, done }: { c: Callback; edit: () => void; give?: () => void; done?: () => void }) {
   const t = text.outbound;
+  const act = (doing: Promise<unknown>) => void doing.then(done);
   const may = (what: string) => c.allowed.includes(what);
   const due = c.next ?? c.start ?? c.queued;
   return (
@@ -47,12 +49,13 @@ function CallbackRow({ c, edit }: { c: Callback; edit: () => void }) {
         {c.attempts > 0 ? ` · ${t.attempts(c.attempts, c.limit)}` : ''}
       </div>
       <div class={css['buttons']}>
-        {c.recording !== undefined && <button class={quiet} onClick={() => void playMessage(c.id)} data-testid="callback-message"><Icon name="play" size={18} />{t.hear}</button>}
-        {may('dial') && c.agent === state.value.me && <button class={primary} onClick={() => void dialCallback(c.id)} data-testid="callback-dial">{t.dial}</button>}
-        {may('complete') && <button class={quiet} onClick={() => void completeCallback(c.id)} data-testid="callback-complete">{t.complete}</button>}
-        {(may('change') || may('reschedule')) && <button class={quiet} onClick={edit} data-testid="callback-edit">{t.change}</button>}
-        {may('assign') && <button class={quiet} onClick={() => void assignCallback(c.id, c.assignee === undefined ? state.value.me : '')}>{c.assignee === undefined ? t.take : t.giveBack}</button>}
-        {may('cancel') && <button class={danger} onClick={() => void cancelCallback(c.id)} data-testid="callback-cancel">{t.cancel}</button>}
+        {c.recording !== undefined && <button onClick={() => void playMessage(c.id)} data-testid="callback-message"><Icon name="play" size={18} />{t.hear}</button>}
+        {may('dial') && c.agent === state.value.me && <button class={primary} onClick={() => act(dialCallback(c.id))} data-testid="callback-dial">{t.dial}</button>}
+        {may('complete') && <button onClick={() => act(completeCallback(c.id))} data-testid="callback-complete">{t.complete}</button>}
+        {(may('change') || may('reschedule')) && <button onClick={edit} data-testid="callback-edit">{t.change}</button>}
+        {may('assign') && give !== undefined && <button onClick={give} data-testid="callback-give">{t.give}</button>}
+        {may('assign') && give === undefined && <button onClick={() => act(takeCallback(c.id, c.assignee === undefined))} data-testid="callback-take">{c.assignee === undefined ? t.take : t.giveBack}</button>}
+        {may('cancel') && <button onClick={() => act(cancelCallback(c.id))} data-testid="callback-cancel">{t.cancel}</button>}
       </div>
     </li>
   );
@@ -83,7 +86,7 @@ function CampaignRow({ c }: { c: Campaign }) {
       <div class={css['buttons']}>
         {ask && <button class={primary} disabled={agent.value?.state !== 'ready'} onClick={() => void nextRecord(c.id)} data-testid="campaign-next">{stopped ? t.goOn : t.next}</button>}
         {manages.value && (['start', 'pause', 'finish'] as const).filter((v) => c.allowed.includes(v)).map((v) => (
-          <button key={v} class={quiet} onClick={() => (v === 'finish' ? (sure.value = true) : void moveCampaign(c.id, v))} data-testid={`campaign-${v}`}>{t.moves[v]}</button>
+          <button key={v} onClick={() => (v === 'finish' ? (sure.value = true) : void moveCampaign(c.id, v))} data-testid={`campaign-${v}`}>{t.moves[v]}</button>
         ))}
       </div>
       {sure.value && <FinishSure name={c.setup.name} yes={() => void moveCampaign(c.id, 'finish')} close={() => (sure.value = false)} />}

@@ -42,7 +42,7 @@ export function RecordForm({ record, close }: { record: CampaignRecord; close: (
   };
   return (
     <Dialog title={t.reschedule} lead={t.saveLead} close={close} testid="record-form">
-      <form class={css['fields']} onSubmit={(e) => void save(e)} noValidate>
+      <form class={css['form']} onSubmit={(e) => void save(e)} noValidate>
         <Input label={t.date} name="date" type="date" required value={r.date} set={(date) => set({ date })} fault={bad['date']} testid="record-date" />
         <Input label={t.time} name="time" type="time" required value={r.time} set={(time) => set({ time })} fault={bad['time']} testid="record-time" />
         <Zone label={t.zone} value={r.zone ?? ''} set={(zone) => set({ zone })} fault={bad['zone']} testid="record-zone" />
@@ -51,7 +51,7 @@ export function RecordForm({ record, close }: { record: CampaignRecord; close: (
             {record.numbers.map((n, i) => <option key={i} value={String(i)}>{mask(n.number)} {n.medium ?? ''}</option>)}
           </select>
         </Field>
-        <fieldset class={css['fields']}>
+        <fieldset class={css['form']}>
           <legend>{t.newNumber}</legend>
           <Input label={t.number} name="add.number" type="tel" maxLength={20} value={add.number} set={(number) => set({ add: { ...add, number } })} fault={bad['add.number']} testid="record-add" />
           <Input label={t.medium} name="add.medium" type="text" maxLength={40} value={add.medium ?? ''} set={(medium) => set({ add: { ...add, medium } })} fault={bad['add.medium']} />

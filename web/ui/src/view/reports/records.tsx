@@ -10,7 +10,8 @@ import { page, queueName, state } from '../../model/store';
 import { text } from '../../text/en';
 import { type CallRecord, callOutcomeValues, directionValues } from '../../wire/wire';
 import { Icon } from '../parts/icon';
-import { card, cls, primary } from '../parts/parts';
+import { card, cls } from '../parts/parts';
+import { SearchForm } from '../parts/search';
 import css from '../library/library.module.css';
 import own from './reports.module.css';
 
@@ -22,45 +23,22 @@ export function RecordsPage() {
   const search = useSignal<RecordSearch>(anyRecord);
   const open = useSignal('');
   useEffect(() => { void look(anyRecord); }, []);
-  const set = (change: Partial<RecordSearch>) => (search.value = { ...search.value, ...change });
-  const field = (name: 'from' | 'till' | 'agent' | 'queue' | 'number' | 'disposition', extra: object = { type: 'text', autocomplete: 'off' }) => (
-    <label>{t[name]}<input value={search.value[name]} onInput={(e) => set({ [name]: e.currentTarget.value })} data-testid={`records-${name}`} {...extra} /></label>
-  );
   return (
     <section class={cls(card, css['library'])} aria-labelledby="records" data-testid="records">
       <h1 id="records">{t.title}</h1>
-      <form
-        class={css['search']} role="search" aria-label={t.title}
-        onSubmit={(e) => {
-          e.preventDefault();
-          void look(search.value);
-        }}
+      <SearchForm
+        name="records" title={t.title} words={t} search={search} look={look}
+        fields={[
+          { name: 'from', kind: 'date' }, { name: 'till', kind: 'date' }, { name: 'agent' }, { name: 'queue', options: state.value.queues }, { name: 'number', kind: 'tel' }, { name: 'disposition' },
+        ]}
+        choices={[
+          { name: 'direction', values: directionValues, word: (d) => text.history.ways[d] },
+          { name: 'outcome', values: callOutcomeValues, word: (o) => t.outcomes[o] },
+        ]}
       >
-        {field('from', { type: 'date' })}
-        {field('till', { type: 'date' })}
-        {field('agent')}
-        {field('queue', { type: 'text', autocomplete: 'off', list: 'records-queues' })}
-        <datalist id="records-queues">{state.value.queues.map((q) => <option key={q.id} value={q.id}>{q.name}</option>)}</datalist>
-        {field('number', { type: 'text', autocomplete: 'off', inputMode: 'tel' })}
-        {field('disposition')}
-        <label>{t.direction}
-          <select value={search.value.direction} onChange={(e) => set({ direction: e.currentTarget.value as RecordSearch['direction'] })} data-testid="records-direction">
-            <option value="">{t.any}</option>
-            {directionValues.map((d) => <option key={d} value={d}>{text.history.ways[d]}</option>)}
-          </select>
-        </label>
-        <label>{t.outcome}
-          <select value={search.value.outcome} onChange={(e) => set({ outcome: e.currentTarget.value as RecordSearch['outcome'] })} data-testid="records-outcome">
-            <option value="">{t.any}</option>
-            {callOutcomeValues.map((o) => <option key={o} value={o}>{t.outcomes[o]}</option>)}
-          </select>
-        </label>
-        <div class={cls(css['buttons'], own['wide'])}>
-          <button type="submit" class={primary} data-testid="records-search"><Icon name="search" size={18} />{t.search}</button>
-          {exportsRecords.value && <button type="button" disabled={busy.value} onClick={() => void saveRecords(search.value, 'csv')} data-testid="records-csv">{text.reports.csv}</button>}
-          {exportsRecords.value && <button type="button" disabled={busy.value} onClick={() => void saveRecords(search.value, 'json')} data-testid="records-json">{text.reports.json}</button>}
-        </div>
-      </form>
+        {exportsRecords.value && <button type="button" disabled={busy.value} onClick={() => void saveRecords(search.value, 'csv')} data-testid="records-csv">{text.reports.csv}</button>}
+        {exportsRecords.value && <button type="button" disabled={busy.value} onClick={() => void saveRecords(search.value, 'json')} data-testid="records-json">{text.reports.json}</button>}
+      </SearchForm>
       <p role="alert" class={css['trouble']}>{trouble.value}</p>
       <p role="status" class={css['soft']} data-testid="records-count">{busy.value ? t.looking : records.value.length === 0 ? t.none : t.count(records.value.length, next.value !== '')}</p>
       <ul class={css['list']}>{records.value.map((r) => <Row key={r.id} rec={r} opened={open.value === r.id} toggle={() => (open.value = open.value === r.id ? '' : r.id)} />)}</ul>

@@ -9,6 +9,7 @@ import { reportEveryValues, reportKindValues, type ReportRow } from '../../wire/
 import { Icon } from '../parts/icon';
 import { card, cls, primary } from '../parts/parts';
 import css from '../library/library.module.css';
+import line from '../parts/search.module.css';
 import own from './reports.module.css';
 
 const t = text.reports;
@@ -41,7 +42,7 @@ export function ReportsPage() {
     <section class={cls(card, css['library'])} aria-labelledby="reports" data-testid="reports">
       <h1 id="reports">{t.title}</h1>
       <form
-        class={css['search']} aria-label={t.title}
+        class={line['search']} aria-label={t.title}
         onSubmit={(e) => {
           e.preventDefault();
           void ask(form.value);

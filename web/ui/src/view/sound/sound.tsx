@@ -16,6 +16,7 @@ import { Dialog } from '../dialog';
 import { soundOpen } from '../keys';
 import { Icon } from '../parts/icon';
 import { card, cls, Meter, primary } from '../parts/parts';
+import { Station } from './station';
 import css from './sound.module.css';
 
 const KEY = 'cordboard.checked';
@@ -26,6 +27,7 @@ export function SoundDialog() {
   return (
     <Dialog title={text.sound.title} lead={text.sound.lead} close={() => (soundOpen.value = false)} testid="sound-dialog">
       <SoundCheck done={() => (soundOpen.value = false)} />
+      <Station />
     </Dialog>
   );
 }

@@ -3,14 +3,15 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { acting, alerts, endCall, forceSignOut, forceState, forceWrapup, leave, look, may, supervise, takeOver, takes, wall, watching } from '../../intent/supervise';
+import { callBack, convertsWaiting, prefer, prefersWaiting, acting, alerts, endCall, forceSignOut, forceState, forceWrapup, leave, look, may, supervise, takeOver, takes, wall, watching } from '../../intent/supervise';
 import { clock as write, elapsed, mask } from '../../model/format';
 import { admin, now, online, state } from '../../model/store';
 import { reason, text } from '../../text/en';
 import type { Agent, Queue, WallCall } from '../../wire/wire';
 import { Dialog } from '../dialog';
+import { Field } from '../parts/field';
 import { Icon } from '../parts/icon';
-import { card, cls, danger } from '../parts/parts';
+import { card, cls, danger, primary } from '../parts/parts';
 import css from './wall.module.css';
 
 /** Question is an act that is asked for twice. */
@@ -96,6 +97,7 @@ function CallRow({ c, agents, queues, ask }: { c: WallCall; agents: Agent[]; que
   const since = c.since ?? c.entered;
   const name = c.name ?? mask(c.number);
   const heard = spoken.has(c.state) && !own;
+  const preferring = useSignal(false);
   return (
     <li data-testid="wall-call" data-state={c.state} data-call={c.call_id}>
       <div class={css['row']}>
@@ -111,11 +113,43 @@ function CallRow({ c, agents, queues, ask }: { c: WallCall; agents: Agent[]; que
         {takes.value && heard && (
           <button data-testid="wall-takeover" disabled={off()} onClick={() => ask({ title: q.takeOver(name), lead: q.takeOverLead, yes: t.acts.takeOver, act: () => takeOver(c.call_id) })}>{t.acts.takeOver}</button>
         )}
+        {c.state === 'queued' && convertsWaiting.value && (['courtesy', 'voice'] as const).map((k) => (
+          <button key={k} data-testid={`wall-callback-${k}`} disabled={off()} onClick={() => ask({ title: q.callBack(name), lead: q.callBackLead[k], yes: t.acts[k], act: () => callBack(c.call_id, k) })}>{t.acts[k]}</button>
+        ))}
+        {c.state === 'queued' && prefersWaiting.value && <button data-testid="wall-prefer" disabled={off()} onClick={() => (preferring.value = true)}>{t.prefer}</button>}
         {may('end') && (
           <button data-testid="wall-end" class={danger} disabled={off()} onClick={() => ask({ title: q.end(name), lead: q.endLead, yes: t.acts.end, act: () => endCall(c.call_id) })}>{t.acts.end}</button>
         )}
       </div>
+      {preferring.value && <Prefer c={c} name={name} agents={agents} close={() => (preferring.value = false)} />}
     </li>
+  );
+}
+
+/** Prefer asks which agent a waiting call waits for first. */
+function Prefer({ c, name, agents, close }: { c: WallCall; name: string; agents: Agent[]; close: () => void }) {
+  const t = text.supervise.prefer;
+  const who = useSignal('');
+  const save = (e: Event) => {
+    e.preventDefault();
+    close();
+    void prefer(c.call_id, who.value);
+  };
+  return (
+    <Dialog title={t.title(name)} lead={t.lead} close={close} testid="wall-prefer-form">
+      <form onSubmit={save}>
+        <Field label={t.agent} name="agent">
+          <select required value={who.value} onChange={(e) => (who.value = e.currentTarget.value)} data-testid="wall-prefer-agent">
+            <option value="" />
+            {agents.filter((a) => c.queue === undefined || a.queues.includes(c.queue)).map((a) => <option key={a.id} value={a.id}>{a.name} ({text.states[a.state]})</option>)}
+          </select>
+        </Field>
+        <div class={css['acts']}>
+          <button class={primary} type="submit" disabled={who.value === ''} data-testid="wall-prefer-save">{t.yes}</button>
+          <button type="button" onClick={close}>{text.supervise.confirm.no}</button>
+        </div>
+      </form>
+    </Dialog>
   );
 }
 
