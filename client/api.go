@@ -253,7 +253,7 @@ func (c *Client) PostCallbacks(ctx context.Context, body wire.CallbackRequest, o
 	return one[wire.Callback](ctx, c, "POST", "/v1/callbacks", nil, object("application/json", body), opts)
 }
 
-// GetCallbacksEntryPoints: the numbers callbacks can be made from now.
+// GetCallbacksEntryPoints: the numbers callbacks can be made from now, and whether any can be planned.
 //
 // GET /v1/callbacks/entry-points; grant callback:read, or for one's own agent:self.
 func (c *Client) GetCallbacksEntryPoints(ctx context.Context, opts ...Option) (wire.EntryPointList, error) {

@@ -170,8 +170,8 @@ func (d *Desk) Slots(queue, date, zone string) ([]wire.Slot, error) {
 	return out, err
 }
 
-// EntryPoints are the numbers callbacks can be made from now.
-func (d *Desk) EntryPoints() (out []wire.EntryPoint) {
+// EntryPoints are the numbers callbacks can be made from now, and whether there will be any.
+func (d *Desk) EntryPoints() (out wire.EntryPointList) {
 	_ = d.read(func() { out = d.floor.EntryPoints(d.deps.Now()) })
 	return out
 }

@@ -509,9 +509,12 @@ func TestW113_W114_EntryPoints(t *testing.T) {
 	calling(t, nil, func(c *Config) { c.Callbacks.EntryPoints = nil }, func(t *testing.T, r *rig) {
 		_, err := r.PlanCallback(t.Context(), inHours(1), "ana", "ana")
 		r.fault(err, 422, "", "no_entry_point")
+		if l := r.EntryPoints(); l.Planning {
+			t.Errorf("%+v", l)
+		}
 	})
 	calling(t, nil, nil, func(t *testing.T, r *rig) {
-		if l := r.EntryPoints(); len(l) != 1 || l[0].Number != "0800" {
+		if l := r.EntryPoints(); len(l.Items) != 1 || l.Items[0].Number != "0800" || !l.Planning {
 			t.Errorf("active: %+v", l)
 		}
 		req := inHours(1)

@@ -23,7 +23,7 @@ func byDay(c *Config) {
 func TestW103_PlannedWhileNoEntryPointIsActive(t *testing.T) {
 	calling(t, map[string]string{"041555555": "answer", "041666666": "answer"}, byDay, func(t *testing.T, r *rig) {
 		went(18*time.Hour + 5*time.Minute)
-		if l := r.EntryPoints(); len(l) != 0 {
+		if l := r.EntryPoints(); len(l.Items) != 0 || !l.Planning {
 			t.Fatalf("%+v", l)
 		}
 		morning := inHours(16) // five past ten

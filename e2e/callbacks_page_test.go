@@ -155,3 +155,25 @@ func (s *server) upload(path, csv string) int {
 	_ = resp.Body.Close()
 	return resp.StatusCode
 }
+
+// TestW106_W108_CancelButtonOnTheCard: while the customer's telephone rings the card shows a button in place of its
+// state, which cancels the callback; the work after the call comes.
+func TestW106_W108_CancelButtonOnTheCard(t *testing.T) {
+	customer := newPhone(t, phoneOpts{user: "041000111", wav: toneFile(t, 500, 8000, 1, 60), codec: "PCMU/8000/1", rings: true})
+	s := newServer(t, fmt.Sprintf(trunkConfig, "out", customer.port)+entryPointConfig).start()
+	d := newDesktop(t, s, "alice", toneFile(t, 440, 48000, 1, 10))
+	var got wire.CallbackReceipt
+	s.call(http.MethodPost, "/v1/callbacks/trusted", wire.CallbackAsk{Number: "041000111", Name: "Cene Customer", Queue: "service"}, &got)
+	d.ready()
+	d.see("ring", patience)
+	d.click("accept")
+	d.see("call-callback-cancel", patience)
+	d.picture("callback-rings")
+	d.click("call-callback-cancel")
+	d.see("wrapup", patience)
+	var cb wire.Callback
+	s.call(http.MethodGet, "/v1/callbacks/"+got.ID, nil, &cb)
+	if cb.State != wire.CallbackCancelled || cb.Agent != "alice" || cb.Attempts != 1 {
+		t.Errorf("%+v", cb)
+	}
+}

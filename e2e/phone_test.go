@@ -39,6 +39,7 @@ type phoneOpts struct {
 	user  string
 	wav   string // 16 bit, mono (stereo for Opus), at the codec's rate; the call ends when it ends
 	codec string // "PCMU/8000/1", "G722/16000/1", "opus/48000/2"
+	rings bool   // until it is told to answer
 }
 
 // newPhone starts a baresip on free ports.
@@ -55,7 +56,11 @@ func newPhone(t *testing.T, o phoneOpts) *phone {
 	}
 	lo, hi := nextRTP()
 	config := fmt.Sprintf(baresipConfig, p.port, o.wav, rate, rate, channels, channels, lo, hi, ctl, p.dir)
-	account := fmt.Sprintf("<sip:%s@127.0.0.1:%d>;regint=0;answermode=auto;ptime=20;audio_codecs=%s\n", o.user, p.port, o.codec)
+	answer := "auto"
+	if o.rings {
+		answer = "manual"
+	}
+	account := fmt.Sprintf("<sip:%s@127.0.0.1:%d>;regint=0;answermode=%s;ptime=20;audio_codecs=%s\n", o.user, p.port, answer, o.codec)
 	for name, text := range map[string]string{"config": config, "accounts": account, "contacts": ""} {
 		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -19,13 +19,15 @@ func (f *Floor) entry(number string) (entryPoint, bool) {
 	return entryPoint{}, false
 }
 
-// EntryPoints are the entry points that are active at a moment.
-func (f *Floor) EntryPoints(now time.Time) []wire.EntryPoint {
-	out := []wire.EntryPoint{}
+// EntryPoints are the entry points that are active at a moment, and whether one will be.
+func (f *Floor) EntryPoints(now time.Time) wire.EntryPointList {
+	out := wire.EntryPointList{Items: []wire.EntryPoint{}}
 	for _, e := range f.entries {
 		if !e.Off && e.plan.Open(now) {
-			out = append(out, wire.EntryPoint{Number: e.Number, Name: e.Name})
+			out.Items = append(out.Items, wire.EntryPoint{Number: e.Number, Name: e.Name})
 		}
+		_, ok := e.plan.Next(now)
+		out.Planning = out.Planning || !e.Off && ok
 	}
 	return out
 }

@@ -31,7 +31,7 @@ type CallbackDesk interface {
 	Callbacks(by desk.CallbackFilter) []wire.Callback
 	CallbackMine(id, agentID string) bool
 	Slots(queue, date, zone string) ([]wire.Slot, error)
-	EntryPoints() []wire.EntryPoint
+	EntryPoints() wire.EntryPointList
 }
 
 // What people without a token may ask: per address and per number to be called, a burst and then one in so
@@ -60,7 +60,7 @@ func callbackRoutes() []Route {
 		},
 		{
 			Method: get, Pattern: "/v1/callbacks/entry-points", Grant: "callback:read", Own: "agent:self",
-			Summary: "The numbers callbacks can be made from now", Response: wire.EntryPointList{}, Statuses: []int{200, 503}, Handler: getEntryPoints,
+			Summary: "The numbers callbacks can be made from now, and whether any can be planned", Response: wire.EntryPointList{}, Statuses: []int{200, 503}, Handler: getEntryPoints,
 		},
 		{
 			Method: post, Pattern: "/v1/callbacks/requests", Public: true,
@@ -240,7 +240,9 @@ func getEntryPoints(q *request) error {
 	if err != nil {
 		return err
 	}
-	return q.reply(http.StatusOK, wire.EntryPointList{Items: list(d.EntryPoints())})
+	l := d.EntryPoints()
+	l.Items = list(l.Items)
+	return q.reply(http.StatusOK, l)
 }
 
 // strangers limits what people without a token may ask: by address, and by the number to be called.

@@ -109,8 +109,8 @@ func (outbound) Slots(string, string, string) ([]wire.Slot, error) {
 	return []wire.Slot{{Start: epoch, End: epoch.Add(time.Hour), Available: true}}, nil
 }
 
-func (outbound) EntryPoints() []wire.EntryPoint {
-	return []wire.EntryPoint{{Number: "0800", Name: "0800"}}
+func (outbound) EntryPoints() wire.EntryPointList {
+	return wire.EntryPointList{Items: []wire.EntryPoint{{Number: "0800", Name: "0800"}}, Planning: true}
 }
 
 func (outbound) MakeCampaign(context.Context, wire.CampaignRequest, string) (wire.Campaign, error) {

@@ -175,5 +175,7 @@ type EntryPoint struct {
 
 // EntryPointList is the entry points that are active now.
 type EntryPointList struct {
-	Items []EntryPoint `json:"items"`
+	// Planning: one will be active some time, so that callbacks can be planned.
+	Planning bool         `json:"planning"`
+	Items    []EntryPoint `json:"items"`
 }

@@ -46,7 +46,7 @@ export async function look(): Promise<void> {
       api.getCampaigns(),
       api.getLists(),
       api.getQueues(),
-      api.getCallbacksEntryPoints().catch(() => ({ items: [] })),
+      api.getCallbacksEntryPoints().catch(() => ({ items: [], planning: false })),
     ]);
     campaigns.value = c.items;
     lists.value = l.items;

@@ -20,6 +20,8 @@ const SETTLE_MS = 300; // several events make one request
 export const callbacks = signal<Callback[]>([]);
 export const campaigns = signal<Campaign[]>([]);
 export const entryPoints = signal<EntryPoint[]>([]);
+/** Whether callbacks can be planned, also while no entry point is active. */
+export const canSchedule = signal(false);
 export const slots = signal<Slot[]>([]);
 
 const grants = computed(() => tokens.grants(token.value));
@@ -44,6 +46,7 @@ export async function refreshOutbound(): Promise<void> {
     callbacks.value = changesCallbacks.value || seesCallbacks.value ? c.items.filter(mine) : c.items;
     campaigns.value = m.items;
     entryPoints.value = e.items;
+    canSchedule.value = e.planning;
   } catch (err) {
     fail(err);
   }

@@ -457,7 +457,7 @@ export const text = {
     schedule: 'Schedule a callback',
     refresh: 'Refresh callbacks and campaigns',
     noCallbacks: 'No callback waits.',
-    noEntryPoint: 'None can be scheduled now: no number to call from is active.',
+    noEntryPoint: 'None can be scheduled: there is no number to call from.',
     noCampaigns: 'No campaign.',
     mine: 'mine',
     attempts: (n: number, of: number) => `attempt ${n} of ${of}`,

@@ -409,7 +409,7 @@ export class Api {
     return this.send({ method: 'POST', path: '/v1/callbacks', body, type: 'application/json', answer: 'object' }, opt) as Promise<Callback>;
   }
 
-  /** The numbers callbacks can be made from now. `GET /v1/callbacks/entry-points; grant callback:read, or for one's own agent:self` */
+  /** The numbers callbacks can be made from now, and whether any can be planned. `GET /v1/callbacks/entry-points; grant callback:read, or for one's own agent:self` */
   getCallbacksEntryPoints(opt?: ApiOptions): Promise<EntryPointList> {
     return this.send({ method: 'GET', path: '/v1/callbacks/entry-points', answer: 'object' }, opt) as Promise<EntryPointList>;
   }

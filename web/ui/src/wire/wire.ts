@@ -255,6 +255,8 @@ export interface EntryPoint {
 
 /** EntryPointList is the entry points that are active now. */
 export interface EntryPointList {
+  /** Planning: one will be active some time, so that callbacks can be planned. */
+  planning: boolean;
   items: EntryPoint[];
 }
 

@@ -9,7 +9,7 @@ import { text } from '../../text/en';
 import { keypadOpen } from '../keys';
 import { Icon } from '../parts/icon';
 import { card, cls, danger, Key, Meter, primary } from '../parts/parts';
-import { entryPoints } from '../../intent/outbound';
+import { callbacks, cancelCallback, canSchedule } from '../../intent/outbound';
 import { CallbackButton } from '../outbound/outbound';
 import { Handling } from './handling';
 import { Keypad } from './keypad';
@@ -58,7 +58,7 @@ export function CallCard() {
             <Icon name="keypad" size={24} /><span>{t.keypad} <Key>K</Key></span>
           </button>
         )}
-        {(agent.value?.queues.length ?? 0) > 0 && entryPoints.value.length > 0 && <CallbackButton call={call.id} class={css['act']} />}
+        {(agent.value?.queues.length ?? 0) > 0 && canSchedule.value && <CallbackButton call={call.id} class={css['act']} />}
         {c.end.visible && (
           <button data-testid="hangup" class={cls(danger, css['act'])} onClick={() => void hangUp()} disabled={off || !c.end.enabled} aria-keyshortcuts="Shift+E">
             <Icon name="phoneOff" size={24} /><span>{t.hangUp} <Key>⇧E</Key></span>
@@ -127,6 +127,12 @@ function Status() {
   const t = text.call;
   if (phone.value === 'connecting') return <><Icon name="refresh" size={18} />{t.connecting}</>;
   if (phone.value === 'reconnecting') return <><Icon name="refresh" size={18} />{t.reconnecting}</>;
+  const called = callbacks.value.find((c) => c.call_id === state.value.call?.id && c.state === 'dialing');
+  if (called !== undefined) {
+    return called.allowed.includes('cancel')
+      ? <button class={danger} data-testid="call-callback-cancel" disabled={!online.value} onClick={() => void cancelCallback(called.id)}><Icon name="phoneOff" size={18} />{text.outbound.cancel}</button>
+      : <><Icon name="phone" size={18} />{t.ringing}</>;
+  }
   if (held.value) return <span class={css['held']} data-testid="held"><Icon name="hold" size={18} />{t.held}</span>;
   if (customerLeg.value?.hold.remote === true) return <><Icon name="hold" size={18} />{t.farHeld}</>;
   return <><Icon name="phone" size={18} />{t.connected}</>;

@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { calls, look, looking, next, trouble } from '../../intent/history';
-import { entryPoints } from '../../intent/outbound';
+import { canSchedule } from '../../intent/outbound';
 import { aboutCall } from '../../model/callback';
 import { clock as write, mask } from '../../model/format';
 import { now, queueName } from '../../model/store';
@@ -39,7 +39,7 @@ export function HistoryPage() {
                   <td>{queueName(c.queue)}</td>
                   <td>{c.answered === undefined ? '–' : write((c.ended === undefined ? now.value : Date.parse(c.ended)) - Date.parse(c.answered))}</td>
                   <td>{c.state === 'ended' ? (t.causes[c.cause ?? ''] ?? reason(c.cause ?? '')) : t.running}</td>
-                  <td>{entryPoints.value.length > 0 && <button class={quiet} onClick={() => (again.value = c)} aria-label={`${t.callBack}: ${c.from_name ?? mask(aboutCall(c).number)}`} data-testid="history-callback">{t.callBack}</button>}</td>
+                  <td>{canSchedule.value && <button class={quiet} onClick={() => (again.value = c)} aria-label={`${t.callBack}: ${c.from_name ?? mask(aboutCall(c).number)}`} data-testid="history-callback">{t.callBack}</button>}</td>
                 </tr>
               ))}
             </tbody>

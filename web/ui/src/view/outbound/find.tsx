@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import { found, findContacts, trouble } from '../../intent/contacts';
-import { entryPoints } from '../../intent/outbound';
+import { canSchedule } from '../../intent/outbound';
 import type { About } from '../../model/callback';
 import { mask } from '../../model/format';
 import { agent } from '../../model/store';
@@ -36,7 +36,7 @@ export function ContactSearch() {
             <div class={css['buttons']}>
               {m.numbers.map((n, i) => (
                 <button
-                  key={i} class={quiet} disabled={entryPoints.value.length === 0 || queue === ''} data-testid="contact-callback"
+                  key={i} class={quiet} disabled={!canSchedule.value || queue === ''} data-testid="contact-callback"
                   onClick={() => (about.value = { number: n.number, name: m.name, queue, contact: { list: m.list, row: m.row, index: i } })}
                 ><Icon name="clock" size={18} />{t.callBack} {mask(n.number)} {n.medium ?? ''}</button>
               ))}

@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { manages } from '../../intent/campaigns';
 import {
-  announced, callbacks, campaigns, cancelCallback, completeCallback, dialCallback, entryPoints, moveCampaign, nextRecord, playMessage, refreshOutbound, takeCallback,
+  announced, callbacks, campaigns, cancelCallback, canSchedule, completeCallback, dialCallback, moveCampaign, nextRecord, playMessage, refreshOutbound, takeCallback,
 } from '../../intent/outbound';
 import { mask } from '../../model/format';
 import { agent, queueName, state } from '../../model/store';
@@ -23,10 +23,10 @@ export function Callbacks() {
     <section class={cls(card, css['list'])} aria-labelledby="callbacks" data-testid="callbacks">
       <div class={css['head']}>
         <h2 id="callbacks">{t.callbacks}</h2>
-        {entryPoints.value.length > 0 && <button class={quiet} onClick={() => (form.value = 'new')} data-testid="callback-new">{t.schedule}</button>}
+        {canSchedule.value && <button class={quiet} onClick={() => (form.value = 'new')} data-testid="callback-new">{t.schedule}</button>}
         <button class={quiet} onClick={() => void refreshOutbound()} aria-label={t.refresh}><Icon name="refresh" size={18} /></button>
       </div>
-      {entryPoints.value.length === 0 && <p class={css['soft']}>{t.noEntryPoint}</p>}
+      {!canSchedule.value && <p class={css['soft']}>{t.noEntryPoint}</p>}
       {callbacks.value.length === 0 && <p class={css['soft']}>{t.noCallbacks}</p>}
       <ul>{callbacks.value.map((c) => <CallbackRow key={c.id} c={c} edit={() => (form.value = c)} />)}</ul>
       {form.value !== null && <CallbackForm callback={form.value === 'new' ? null : form.value} close={() => (form.value = null)} />}

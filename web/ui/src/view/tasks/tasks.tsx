@@ -2,7 +2,7 @@
 // folded, a ring stands at the bottom right.
 
 import { signal, useSignal } from '@preact/signals';
-import { callbacks, entryPoints } from '../../intent/outbound';
+import { callbacks, canSchedule } from '../../intent/outbound';
 import { seconds } from '../../model/format';
 import { kindOf, lines, who } from '../../model/offer';
 import { counted, found, PAGE } from '../../model/requests';
@@ -47,7 +47,7 @@ export function Tasks() {
     <section class={cls(card, css['tasks'])} aria-labelledby="tasks" data-testid="tasks" data-count={waiting.length}>
       <div class={css['head']}>
         <h2 id="tasks"><Icon name="bell" />{t.title}</h2>
-        {entryPoints.value.length > 0 && (agent.value?.queues.length ?? 0) > 0 && (
+        {canSchedule.value && (agent.value?.queues.length ?? 0) > 0 && (
           <button class={cls(quiet, css['plus'])} aria-haspopup="dialog" aria-label={text.outbound.schedule} title={text.outbound.schedule} data-testid="tasks-callback" onClick={() => (planning.value = true)}>+</button>
         )}
         <button class={quiet} aria-expanded={!folded.value} aria-label={folded.value ? t.unfold : t.fold} data-testid="tasks-fold" onClick={() => fold(!folded.value)}>
