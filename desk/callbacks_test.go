@@ -446,12 +446,16 @@ func TestW112_X15_G12_G16_FromEveryKindOfCall(t *testing.T) {
 	t.Run("a placed call", func(t *testing.T) {
 		calling(t, nil, nil, func(t *testing.T, r *rig) {
 			r.ready("ana")
+			if err := r.PlaceCall(t.Context(), "ana", wire.Call{ID: "call_out", To: "+38640"}, "ana"); err != nil {
+				t.Fatal(err)
+			}
 			c := wire.Call{
 				ID: "call_out", Direction: wire.Outbound, To: "+38640", State: wire.CallNew,
 				Legs: []wire.Leg{{ID: "leg_out", CallID: "call_out", Role: wire.RoleCustomer}},
 			}
 			r.plane.calls[c.ID] = &c
-			r.plane.bus.Publish("call.created", c.ID, "ana", c)
+			r.plane.bus.Publish("call.created", c.ID, "ana", wire.Call{ID: c.ID, Direction: c.Direction, To: c.To, State: c.State})
+			r.plane.bus.Publish("leg.answered", c.ID, "customer", wire.Leg{ID: "leg_out", CallID: c.ID, Role: wire.RoleCustomer})
 			synctest.Wait()
 			r.attach(c.ID, "ana")
 			r.is("ana", wire.AgentBusy, "")

@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { again, anyCallback, begin, busy, type CallbackSearch, found, look, more, next, trouble } from '../../intent/callbacks';
-import { changesCallbacks, entryPoints } from '../../intent/outbound';
+import { canSchedule, changesCallbacks } from '../../intent/outbound';
 import { state } from '../../model/store';
 import { text } from '../../text/en';
 import type { Callback } from '../../wire/wire';
@@ -41,7 +41,7 @@ export function CallbacksPage() {
         fields={[{ name: 'queue', options: state.value.queues }, { name: 'assignee' }, { name: 'number', kind: 'tel' }]}
         checks={[{ name: 'over', label: t.over }]}
       >
-        {changesCallbacks.value && entryPoints.value.length > 0 && <button type="button" class={primary} onClick={() => (form.value = 'new')} data-testid="callbacks-new">{text.outbound.schedule}</button>}
+        {changesCallbacks.value && canSchedule.value && <button type="button" class={primary} onClick={() => (form.value = 'new')} data-testid="callbacks-new">{text.outbound.schedule}</button>}
       </SearchForm>
       <p role="alert" class={css['trouble']}>{trouble.value}</p>
       {found.value.length === 0 && <p role="status" class={css['soft']}>{busy.value ? '' : t.none}</p>}

@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import { draft } from '../../intent/drafts';
-import { entryPoints } from '../../intent/outbound';
+import { canSchedule } from '../../intent/outbound';
 import { closeWork, sendReply } from '../../intent/written';
 import { aboutWork } from '../../model/callback';
 import { online, queueName, state } from '../../model/store';
@@ -36,7 +36,7 @@ export function Written() {
         </label>
         <div class={css['buttons']}>
           <button type="submit" class={primary} disabled={!online.value || typed.trim() === ''} data-testid="written-send"><Icon name="check" />{t.send}</button>
-          {entryPoints.value.length > 0 && <button type="button" class={quiet} aria-haspopup="dialog" onClick={() => (calling.value = true)} data-testid="written-callback"><Icon name="clock" />{text.outbound.callBack}</button>}
+          {canSchedule.value && <button type="button" class={quiet} aria-haspopup="dialog" onClick={() => (calling.value = true)} data-testid="written-callback"><Icon name="clock" />{text.outbound.callBack}</button>}
           <button type="button" class={quiet} disabled={!online.value} onClick={() => void closeWork().then((ok) => ok && kept.forget())} data-testid="written-close">{t.close}</button>
         </div>
       </form>
