@@ -99,7 +99,8 @@ type Source interface {
 // need not encode it again.
 type PayloadSource interface {
 	// Payload is the codec payload behind the last ReadFrame, or nil where there is none of exactly
-	// 20 ms (concealment, silence, another packet time). Borrowed until the next ReadFrame.
+	// 20 ms (concealment, silence, another packet time). Of G.711 it is the bytes behind the frame, however the
+	// packets were cut. Borrowed until the next ReadFrame.
 	Payload() (Codec, []byte)
 }
 
@@ -342,7 +343,13 @@ type Tapped struct {
 	RawIn      *pcm.Frame
 	RawCodec   Codec
 	RawPayload []byte
-	Muted      bool // the room does not hear this member now
+	// Sent is what the party's packets are in, 0 where none has come or nobody knows. Samples is the frame as it
+	// came where that is G.711: 20 ms of bytes nobody has changed, also of a voice that counts as silence. Where
+	// Processed, In is something else.
+	Sent      Codec
+	Samples   []byte
+	Processed bool // a processor ran
+	Muted     bool // the room does not hear this member now
 	Held       bool // the member is on hold
 	Level      uint8
 	// Voice: the member speaks, as noise suppression knows while it runs, as the level says otherwise. It begins

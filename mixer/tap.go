@@ -44,6 +44,7 @@ func (r *Room) report(p *plan, sc *scratch) {
 		sc.spoken[slot].n = 0
 		t.Kind, t.In, t.Level = sc.kinds[slot], &sc.frames[slot], sc.levels[slot]
 		t.Codec, t.Payload, t.Age = 0, nil, 0
+		t.Sent, t.Samples, t.Processed = 0, nil, false
 		if f.ager != nil {
 			t.Age = f.ager.Age()
 		}
@@ -62,6 +63,7 @@ func (r *Room) report(p *plan, sc *scratch) {
 		if f.payload != nil && len(f.processors) == 0 && t.Kind == media.Audio {
 			t.Codec, t.Payload = f.payload.Payload()
 		}
+		f.verbatim(t)
 		if !f.trust(t) {
 			r.doze.wake.Store(true)
 		}
@@ -81,6 +83,20 @@ func (r *Room) report(p *plan, sc *scratch) {
 		if f := &p.feeds[i]; f.taped && len(f.processors) > 0 {
 			sc.raw[f.slot] = pcm.Frame{}
 		}
+	}
+}
+
+// verbatim adds what the party sends, and the frame as it came where that is G.711.
+func (f *feed) verbatim(t *media.Tapped) {
+	t.Processed = len(f.processors) > 0
+	if f.relay == nil || f.payload == nil {
+		return
+	}
+	if t.Sent = f.relay.Codec(); t.Sent != media.PCMU && t.Sent != media.PCMA || t.Kind != media.Audio && t.Kind != media.Silence {
+		return
+	}
+	if c, payload := f.payload.Payload(); c == t.Sent && len(payload) == pcm.Rate8k.Samples() {
+		t.Samples = payload
 	}
 }
 

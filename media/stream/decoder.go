@@ -52,6 +52,7 @@ func (r *Receiver) giveBack() {
 		r.relays.mu.Unlock()
 	}
 	p.past, p.payload = past{}, nil
+	p.verbatim.forget()
 	clear(p.fifo)
 	if r.inband != nil {
 		*r.inband = inband{}

@@ -37,6 +37,7 @@ type playout struct {
 
 	payload      []byte
 	payloadCodec media.Codec
+	verbatim     verbatim
 	skipping     bool          // nobody is going to hear this frame
 	ago          time.Duration // how long ago it should have been
 
@@ -91,7 +92,8 @@ func (r *Receiver) Level() (level uint8, voice, ok bool) {
 	return r.said.level, r.said.voice, r.said.ok
 }
 
-// Payload is the payload behind the last frame where that was exactly one packet of 20 ms, unchanged.
+// Payload is the payload behind the last frame where that was exactly one packet of 20 ms, unchanged, or of G.711
+// the bytes of any packets.
 // Borrowed until the next ReadFrame.
 func (r *Receiver) Payload() (media.Codec, []byte) {
 	if r.payload == nil {
@@ -102,6 +104,7 @@ func (r *Receiver) Payload() (media.Codec, []byte) {
 
 // fill brings the fifo to a frame at this rate and says what the frame holds.
 func (r *Receiver) fill(rate pcm.Rate) media.Kind {
+	r.verbatim.begin(r.n, r.rate)
 	if rate != r.rate {
 		r.convert(rate)
 	}
@@ -123,6 +126,7 @@ func (r *Receiver) fill(rate pcm.Rate) media.Kind {
 				it = r.jb.Pop(now, r.queued())
 			}
 			k := r.play(&it, want)
+			r.verbatim.follow()
 			r.fade(&it)
 			items++
 			if k == media.Absent || r.kind == media.Absent || k == media.Concealed {
@@ -134,6 +138,9 @@ func (r *Receiver) fill(rate pcm.Rate) media.Kind {
 		if items != 1 {
 			r.payload = nil
 		}
+	}
+	if isLaw(r.verbatim.codec) && (r.payload == nil || isLaw(r.payloadCodec)) {
+		r.payload, r.payloadCodec = r.verbatim.frame(r.n, rate), r.verbatim.codec
 	}
 	return r.kind
 }
@@ -336,8 +343,11 @@ func (r *Receiver) decode(c media.Codec, it *jitter.Item, n int) media.Kind {
 	r.n += got
 	r.silent = pause && r.quiet // a refresh in a pause keeps it one
 	r.run, r.gap, r.heard = 0, false, true
-	if it.Duration == it.Clock/50 && !changed {
-		r.payload, r.payloadCodec = it.Payload, c
+	if !changed {
+		r.verbatim.whole(c, it.Payload)
+		if it.Duration == it.Clock/50 {
+			r.payload, r.payloadCodec = it.Payload, c
+		}
 	}
 	if r.gate.closed {
 		return media.Silence

@@ -85,9 +85,13 @@ func (r *Receiver) playRate() pcm.Rate {
 
 // pass lets n samples pass for a packet that is not decoded.
 func (r *Receiver) pass(c media.Codec, it *jitter.Item, n int) {
-	if by := int(int64(it.Adjust) * int64(r.rate) / int64(r.playout.clock)); by != 0 && n+by >= 0 {
+	by := int(int64(it.Adjust) * int64(r.rate) / int64(r.playout.clock))
+	if by != 0 && n+by >= 0 {
 		n += min(by, r.rate.Samples())
 		r.jb.Adjusted()
+	}
+	if by == 0 {
+		r.verbatim.whole(c, it.Payload)
 	}
 	r.past.add(c, it.Payload, false)
 	r.zeros(n)
