@@ -352,11 +352,11 @@ func (a *actor) recordingPolicy(asked *wire.RecordingPolicy) *wire.RecordingPoli
 	if asked == nil {
 		return a.call.RecordingPolicy
 	}
-	p := wire.RecordingPolicy{Parties: asked.Parties, Voice: asked.Voice, Copy: asked.Copy, CopyFormat: asked.CopyFormat, Rules: asked.Rules}
+	p := wire.RecordingPolicy{Parties: asked.Parties, Voice: asked.Voice, Copy: asked.Copy, CopyFormat: asked.CopyFormat, G711: asked.G711, Rules: asked.Rules}
 	if c := a.call.RecordingPolicy; c != nil {
 		p.Record = c.Record
 		p.Voice, p.Copy, p.Rules = cmp.Or(p.Voice, c.Voice), cmp.Or(p.Copy, c.Copy), cmp.Or(p.Rules, c.Rules)
-		p.CopyFormat = cmp.Or(p.CopyFormat, c.CopyFormat)
+		p.CopyFormat, p.G711 = cmp.Or(p.CopyFormat, c.CopyFormat), cmp.Or(p.G711, c.G711)
 		if len(p.Parties) == 0 {
 			p.Parties = c.Parties
 		}

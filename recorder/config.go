@@ -93,7 +93,7 @@ func Defaults() Config {
 			Mode: ArchiveAll, FallbackAfter: 30 * time.Second, Folder: "data/recordings",
 			S3: S3Config{Region: "us-east-1", PathStyle: true, TLS: true},
 		},
-		Policy: PolicyConfig{Record: RecordOn, Voice: VoiceProcessed, Copy: CopyStereo, Keep: Keep{Forever: true}},
+		Policy: PolicyConfig{Record: RecordOn, Voice: VoiceProcessed, Copy: CopyStereo, G711: wire.G711Samples, Keep: Keep{Forever: true}},
 		Keys:   KeysConfig{Transit: TransitConfig{Mount: "transit", Timeout: 3 * time.Second}},
 		Copy:   CopyConfig{Pauses: PauseSilence, CPUPercent: 25},
 	}

@@ -156,10 +156,8 @@ func (rec *Recording) tell(w wire.Recording) {
 func (rec *Recording) forget() {
 	rec.drain()
 	rec.endTurns()
-	for _, t := range rec.tracks {
-		if t != nil {
-			rec.keep(t.cut())
-		}
+	for _, t := range rec.files {
+		rec.keep(t.cut())
 	}
 	rec.frame = pcm.Frame{}
 }

@@ -37,12 +37,16 @@ func (rec *Recording) join(p Party) {
 		rec.tracks = append(rec.tracks, nil)
 	} else { // back again: the same track goes on
 		rec.parties[index].LegID, rec.parties[index].LeftMS = p.LegID, nil
-		if t := rec.tracks[index]; t != nil {
-			t.wire.LegID = p.LegID
+		for _, t := range rec.files {
+			if t.party == index {
+				t.wire.LegID = p.LegID
+			}
 		}
 	}
 	if rec.header.Rules.takes(p.Role) {
-		seats := append(slices.Clone(*rec.seats.Load()), seat{leg: p.LegID, party: index, raw: p.Voice == wire.VoiceRaw, past: &past{}})
+		seats := append(slices.Clone(*rec.seats.Load()), seat{
+			leg: p.LegID, party: index, raw: p.Voice == wire.VoiceRaw, keeps: rec.header.Rules.G711 != wire.G711Opus, past: &past{},
+		})
 		rec.seats.Store(&seats)
 	}
 	joined := rec.parties[index]

@@ -25,15 +25,18 @@ const (
 
 // Suffixes of a track's files.
 const (
-	trackSuffix  = ".ogg"
 	sealedSuffix = ".sealed" // behind the name of any file that is sealed
 	chainSuffix  = ".chain"
 )
 
+// manifestVersion is the version of the manifests that are written: 2 since tracks may hold samples of G.711. Those of
+// version 1 are read as well.
+const manifestVersion = 2
+
 // Manifest is the document of a finished recording: what the tracks are, when they were made and where
 // audio is missing, and why. It is written once, at the end.
 type Manifest struct {
-	Version     int                 `json:"version"` // 1
+	Version     int                 `json:"version"` // 1 or 2
 	Recording   wire.Recording      `json:"recording"`
 	Parties     []Joined            `json:"parties"`
 	PausePolicy string              `json:"pause_policy"` // "silence": gaps are silence in the tracks; "cut": pauses are left out
@@ -72,6 +75,7 @@ type Counters struct {
 	Dropped   uint64 `json:"dropped"`   // ticks lost because the ring or the disk was full
 	Reused    uint64 `json:"reused"`    // frames written as the party sent them
 	Encoded   uint64 `json:"encoded"`   // frames encoded here
+	Companded uint64 `json:"companded"` // frames of G.711 that had no samples as they came: stretched, shrunk or made up
 	Concealed uint64 `json:"concealed"` // frames lost on the way from the party, left to the decoder
 	Silent    uint64 `json:"silent"`    // frames of silence
 }
@@ -99,7 +103,7 @@ func ParseManifest(b []byte) (Manifest, error) {
 	if err := json.Unmarshal(b, &m); err != nil {
 		return m, fmt.Errorf("recorder: parse manifest: %w", err)
 	}
-	if m.Version != 1 {
+	if m.Version < 1 || m.Version > manifestVersion {
 		return m, fmt.Errorf("recorder: manifest version %d is not supported", m.Version)
 	}
 	if !id.Valid(id.Recording, m.Recording.ID) {
@@ -123,8 +127,11 @@ func ParseManifest(b []byte) (Manifest, error) {
 
 // ownObject reports whether a track is in a file of the name we give it.
 func ownObject(t wire.Track) bool {
-	return trackName(t.ID) && (t.Object == t.ID+trackSuffix || t.Object == t.ID+trackSuffix+sealedSuffix)
+	return trackName(t.ID) && (t.Object == ClearName(t) || t.Object == ClearName(t)+sealedSuffix)
 }
+
+// ClearName is the name of a track's file in clear.
+func ClearName(t wire.Track) string { return t.ID + trackSuffix(t.Codec) }
 
 // trackName reports whether s is a name we give to tracks: lower-case letters, digits and dashes.
 func trackName(s string) bool {

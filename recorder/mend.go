@@ -12,6 +12,7 @@ import (
 	"github.com/cordboard/cordboard/recorder/chain"
 	"github.com/cordboard/cordboard/recorder/ogg"
 	"github.com/cordboard/cordboard/recorder/seal"
+	"github.com/cordboard/cordboard/recorder/wave"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -30,26 +31,36 @@ func mendTrack(dir, recID string, t *wire.Track, limit int64, key *seal.Key) (Tr
 	if err != nil {
 		return TrackChain{}, fmt.Errorf("recorder: open track: %w", err)
 	}
-	var most uint64
+	most, samples := uint64(0), int64(-1)
 	if limit >= 0 {
 		if limit <= t.OffsetMS {
 			return TrackChain{}, errors.Join(f.Close(), os.Remove(path), removeIfThere(filepath.Join(dir, t.ID+chainSuffix)), errNoAudio)
 		}
 		most = uint64(limit-t.OffsetMS) * 48
+		samples = (limit - t.OffsetMS) * wave.Rate / 1000
 	}
 	m := mended{file: f}
-	if key == nil {
+	law := lawNamed(t.Codec)
+	switch {
+	case law != 0 && key == nil:
+		err = m.clearSamples(filepath.Join(dir, t.ID+chainSuffix), chainName(recID, *t), samples)
+	case law != 0:
+		err = m.sealedSamples(t.Object, key, samples)
+	case key == nil:
 		err = m.clear(most)
-	} else {
+	default:
 		err = m.sealed(t.Object, key, most)
 	}
-	if errors.Is(err, ogg.ErrNotOpus) {
+	if errors.Is(err, ogg.ErrNotOpus) || errors.Is(err, wave.ErrNotWave) {
 		return TrackChain{}, errors.Join(f.Close(), errNoAudio)
 	}
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return TrackChain{}, fmt.Errorf("recorder: mend track: %w", err)
 	}
 	t.DurationMS = max(0, int64(m.granule)-ogg.PreSkip) / (ogg.PacketDuration / pcm.Period.Milliseconds())
+	if law != 0 {
+		t.DurationMS = m.samples * 1000 / wave.Rate
+	}
 	if t.Bytes, t.SHA256, err = hashFile(path); err != nil {
 		return TrackChain{}, err
 	}
@@ -66,7 +77,8 @@ func removeIfThere(path string) error {
 // mended is a track whose end has been made whole.
 type mended struct {
 	file    *os.File
-	granule uint64 // of its last page
+	granule uint64 // of its last page, in Ogg
+	samples int64  // else
 	sizes   []int  // of its chunks
 	kept    int    // of those, how many were there before
 }
@@ -111,33 +123,10 @@ func (m *mended) clear(most uint64) error {
 // sealed mends a sealed track: whole chunks that can be opened are kept.
 func (m *mended) sealed(object string, key *seal.Key, most uint64) error {
 	opener := key.Opener(object)
-	in := bufio.NewReaderSize(m.file, chain.MaxChunk)
-	var plain []byte
-	var ends []int64 // in clear bytes
-	at := int64(0)
-	for {
-		head, err := in.Peek(seal.HeadSize)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		n, bad := seal.Size(head, len(m.sizes))
-		if bad != nil {
-			break
-		}
-		b, err := in.Peek(n)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if plain, _, bad = opener.Open(plain[:0], b, len(m.sizes)); bad != nil {
-			break
-		}
-		at += int64(len(plain))
-		m.sizes, ends = append(m.sizes, n), append(ends, at)
-		if _, err := in.Discard(n); err != nil {
-			return err
-		}
+	ends, _, err := m.openable(opener)
+	if err != nil {
+		return err
 	}
-	clear(plain)
 	r, err := seal.NewReader(m.file, opener, m.sizes, true)
 	if err != nil {
 		return err
@@ -166,6 +155,38 @@ func (m *mended) sealed(object string, key *seal.Key, most uint64) error {
 	m.sizes = append(m.sizes, len(end))
 	_, err = m.file.WriteAt(end, size)
 	return err
+}
+
+// openable finds the chunks that can be opened, up to the first that cannot, and where each ends in clear bytes. last
+// says that the last of them is the file's.
+func (m *mended) openable(opener *seal.Opener) (ends []int64, last bool, err error) {
+	in := bufio.NewReaderSize(m.file, chain.MaxChunk)
+	var plain []byte
+	defer func() { clear(plain) }()
+	at := int64(0)
+	for !last {
+		head, err := in.Peek(seal.HeadSize)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, false, err
+		}
+		n, bad := seal.Size(head, len(m.sizes))
+		if bad != nil {
+			break
+		}
+		b, err := in.Peek(n)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, false, err
+		}
+		if plain, last, bad = opener.Open(plain[:0], b, len(m.sizes)); bad != nil {
+			break
+		}
+		at += int64(len(plain))
+		m.sizes, ends = append(m.sizes, n), append(ends, at)
+		if _, err := in.Discard(n); err != nil {
+			return nil, false, err
+		}
+	}
+	return ends, last, nil
 }
 
 // rechain makes the chain of the mended track and compares it with what is left of the old one.

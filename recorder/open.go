@@ -15,8 +15,13 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-// trackType is the media type of a track (RFC 7845 section 9).
-const trackType = "audio/ogg; codecs=opus"
+// trackType is the media type of a track: Ogg Opus (RFC 7845 section 9), or samples of G.711 in a WAV file.
+func trackType(t wire.Track) string {
+	if lawNamed(t.Codec) != 0 {
+		return "audio/wav"
+	}
+	return "audio/ogg; codecs=opus"
+}
 
 // OpenTrack opens a track for reading, wherever the recording is: in the spool, also while it still grows
 // (then what is there now), or in an archive. The caller closes it. Errors are problems: 404 for an
@@ -38,7 +43,7 @@ func (r *Recorder) OpenTrack(ctx context.Context, recID, trackID string) (track 
 		return nil, 0, "", problem.NotFound("track", trackID)
 	}
 	track, size, err = r.openTrack(ctx, w, w.Tracks[i])
-	return track, size, trackType, err
+	return track, size, trackType(w.Tracks[i]), err
 }
 
 // Presign gives an address that reads a track, or the listening copy, from its store for a while. ok is false
@@ -55,7 +60,7 @@ func (r *Recorder) Presign(ctx context.Context, recID, trackID, name string) (ad
 		if i < 0 {
 			return "", expires, false, problem.NotFound("track", trackID)
 		}
-		object, contentType = w.Tracks[i].Object, trackType
+		object, contentType = w.Tracks[i].Object, trackType(w.Tracks[i])
 	}
 	for _, a := range r.nearest(w) {
 		p, can := a.(archive.Presigner)

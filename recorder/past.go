@@ -17,7 +17,7 @@ type past struct {
 
 // follow takes what is kept of the party in this tick.
 func (p *past) follow(kind form, in *pcm.Frame) {
-	if kind != formOpus && kind != formConceal || in == nil {
+	if kind != formOpus && kind != formSamples && kind != formConceal || in == nil {
 		p.kept = 0
 		return
 	}

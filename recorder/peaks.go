@@ -11,11 +11,9 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
-	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec"
 	"github.com/cordboard/cordboard/media/pcm"
 	"github.com/cordboard/cordboard/recorder/listen"
-	"github.com/cordboard/cordboard/recorder/ogg"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -140,11 +138,11 @@ const paceEvery = 50
 
 // trackPeaks decodes a track and returns the loudest sample of each step, 0 to 100 of full scale.
 func trackPeaks(ctx context.Context, f io.Reader, pace func(context.Context) error) ([]int, error) {
-	packets, err := ogg.NewPackets(f)
+	packets, err := listen.NewPackets(f)
 	if err != nil {
 		return nil, err
 	}
-	d, err := codec.NewDecoder(media.Opus)
+	d, err := codec.NewDecoder(packets.Codec)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +151,7 @@ func trackPeaks(ctx context.Context, f io.Reader, pace func(context.Context) err
 	buf := make([]int16, int(rate)*int(codec.MaxDuration/time.Millisecond)/1000)
 	step := int(rate) * int(peakStep/time.Millisecond) / 1000
 	values := []int{}
-	loudest, n := 0, -int(packets.Head.PreSkip)*int(rate)/48000
+	loudest, n := 0, -packets.Skip*int(rate)/48000
 	for at := 0; ; at++ {
 		p, err := packets.Next()
 		if errors.Is(err, io.EOF) {

@@ -26,6 +26,9 @@ type PolicyConfig struct {
 	// CopyFormat is the format of the listening copy: "opus", "wav", "flac"; "none": none until somebody asks for
 	// it; empty: as recorder.copy.format says.
 	CopyFormat wire.CopyFormat `toml:"copy_format"`
+	// G711 is "samples": the voice of a party that sends G.711 is kept as it came, in a WAV file, while no noise
+	// suppression or level control changes it; "opus": it is encoded, which takes less space and more CPU.
+	G711 wire.G711Mode `toml:"g711"`
 	// Keep is how long recordings are kept behind their end: "90d", "48h", "forever".
 	Keep Keep `toml:"keep"`
 }
@@ -114,6 +117,7 @@ func (c PolicyConfig) validate(key string, partial bool, bad badFunc) {
 			bad(key+"copy_format", "%w", err)
 		}
 	}
+	oneOf("g711", string(c.G711), "samples", "opus")
 	for _, p := range c.Parties {
 		if !p.Valid() {
 			bad(key+"parties", "%q is no role", p)
@@ -158,6 +162,7 @@ func (c Config) PolicyFor(queue string, call *wire.RecordingPolicy) PolicyConfig
 		if o.CopyFormat != "" {
 			p.CopyFormat = o.CopyFormat
 		}
+		set(&p.G711, o.G711)
 		if o.Keep != (Keep{}) {
 			p.Keep = o.Keep
 		}
@@ -168,7 +173,7 @@ func (c Config) PolicyFor(queue string, call *wire.RecordingPolicy) PolicyConfig
 		}
 	}
 	if call != nil {
-		over(PolicyConfig{Record: call.Record, Parties: call.Parties, Voice: call.Voice, Copy: call.Copy, CopyFormat: call.CopyFormat})
+		over(PolicyConfig{Record: call.Record, Parties: call.Parties, Voice: call.Voice, Copy: call.Copy, CopyFormat: call.CopyFormat, G711: call.G711})
 	}
 	return p
 }
@@ -180,5 +185,5 @@ func (r *Recorder) PolicyFor(queue string, call *wire.RecordingPolicy) PolicyCon
 
 // wire is the policy as a recording shows it.
 func (c PolicyConfig) wire() wire.RecordingPolicy {
-	return wire.RecordingPolicy{Record: c.Record, Parties: slices.Clone(c.Parties), Voice: c.Voice, Copy: c.Copy, CopyFormat: c.CopyFormat}
+	return wire.RecordingPolicy{Record: c.Record, Parties: slices.Clone(c.Parties), Voice: c.Voice, Copy: c.Copy, CopyFormat: c.CopyFormat, G711: c.G711}
 }

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +41,7 @@ type seat struct {
 	leg   string
 	party int
 	raw   bool // it takes the voice as it came
+	keeps bool // it takes G.711 as samples
 	past  *past
 }
 
@@ -88,7 +88,9 @@ type Recording struct {
 	wire       wire.Recording // without tracks
 	marks      marking
 	parties    []Joined
-	tracks     []*track // by party, nil before the first frame
+	tracks     []*track      // by party, the one it speaks into; nil before the first frame
+	files      []*track      // all of them, in the order of the parties
+	early      map[int]int64 // the first tick of parties of which it is not known yet what they send
 	counters   Counters
 	clock      ClockReading
 	started    bool
@@ -145,10 +147,9 @@ func (rec *Recording) write(now time.Time) {
 		return
 	}
 	rec.lastFlush = now
-	for _, t := range rec.tracks {
-		if t != nil {
-			rec.keep(t.out.Flush())
-		}
+	rec.attend()
+	for _, t := range rec.files {
+		rec.keep(t.out.Flush())
 	}
 	rec.spool.flush()
 }
@@ -200,18 +201,15 @@ func (rec *Recording) record(t tickRecord, full bool) {
 		return
 	}
 	for range t.blocks {
-		party, voiced, kind, detail, body := t.next()
-		tr := rec.tracks[party]
-		if tr == nil {
-			if tr = rec.openTrack(party); tr == nil {
-				continue
-			}
-		}
-		rec.speak(party, voiced)
-		if tr.next > rec.pos {
+		b := t.next()
+		rec.speak(b.party, b.voice)
+		tr := rec.tracks[b.party]
+		if tr != nil && tr.next > rec.pos {
 			continue // two legs of one agent in one tick: the first one wins
 		}
-		rec.keep(rec.put(tr, kind, detail, body))
+		if tr = rec.trackFor(b); tr != nil {
+			rec.keep(rec.put(tr, b))
+		}
 	}
 }
 
@@ -237,14 +235,17 @@ func (rec *Recording) step(t tickRecord, now time.Time) int64 {
 }
 
 // put writes one party's share of the tick.
-func (rec *Recording) put(t *track, kind form, detail int, body []int16) error {
+func (rec *Recording) put(t *track, b block) error {
 	c := &rec.counters
 	if err := t.fill(rec.pos, c); err != nil {
 		return err
 	}
-	switch kind {
+	if t.law != 0 {
+		return rec.putSamples(t, b)
+	}
+	switch b.kind {
 	case formOpus:
-		return t.reuse(payload(rec.scratch[:], body, detail), c)
+		return t.reuse(payload(rec.scratch[:], b.body, b.detail), c)
 	case formConceal:
 		if t.behind { // what is made up behind a pause is made of the pause
 			return t.silence(c)
@@ -254,10 +255,10 @@ func (rec *Recording) put(t *track, kind form, detail int, body []int16) error {
 		}
 		fallthrough
 	case formPCM:
-		samples(&rec.frame, body, detail)
+		samples(&rec.frame, b.body, b.detail)
 		return t.encode(&rec.frame, rec.scratch[:], c)
 	case formPrime:
-		samples(&rec.frame, body, detail)
+		samples(&rec.frame, b.body, b.detail)
 		return t.prime(&rec.frame, rec.scratch[:])
 	case formLost:
 		if !t.behind && (t.last == madeReused || t.last == madeMissing) && t.missing < maxMissing {
@@ -270,33 +271,6 @@ func (rec *Recording) put(t *track, kind form, detail int, body []int16) error {
 		return t.quiet(&rec.frame, rec.scratch[:], c)
 	}
 	return t.silence(c)
-}
-
-// openTrack begins a party's file with this tick.
-func (rec *Recording) openTrack(party int) *track {
-	p := &rec.parties[party]
-	w := wire.Track{
-		ID: string(p.Role) + "-" + strconv.Itoa(party+1), LegID: p.LegID, Role: p.Role, Agent: p.Agent,
-		Voice: p.Voice, Codec: "opus", OffsetMS: rec.ms(rec.pos),
-	}
-	if !trackName(w.ID) {
-		w.ID = "party-" + strconv.Itoa(party+1)
-	}
-	if p.Voice == wire.VoiceRaw {
-		w.ID += "-raw"
-	}
-	w.Object = w.ID + trackSuffix
-	if rec.key != nil {
-		w.Object += sealedSuffix
-	}
-	rec.note(entry{Kind: entryTrack, Track: &w}, false, nil)
-	t, err := newTrack(w, rec.header.ID, rec.pos, rec.spool, rec.key)
-	if err != nil {
-		rec.keep(err)
-		return nil
-	}
-	rec.tracks[party], p.Track = t, w.ID
-	return t
 }
 
 // overflow adds lost frames to the gaps; losses close to each other are one gap.
@@ -331,13 +305,10 @@ func (rec *Recording) snapshot() wire.Recording {
 		w.Gaps[rec.gap].LengthMS = rec.gapLength()
 	}
 	w.Tracks = []wire.Track{}
-	for _, t := range rec.tracks {
-		if t == nil {
-			continue
-		}
+	for _, t := range rec.files {
 		tw := t.wire
 		if tw.DurationMS == 0 {
-			tw.DurationMS = rec.ms(max(t.next, rec.pos+1) - t.start)
+			tw.DurationMS = rec.ms(rec.until(t) - t.start)
 		}
 		w.Tracks = append(w.Tracks, tw)
 	}
@@ -380,11 +351,9 @@ func (rec *Recording) finish(reason string) {
 		rec.gap = -1
 	}
 	rec.wire.PausedTill = nil
-	for _, t := range rec.tracks {
-		if t == nil {
-			continue
-		}
-		rec.keep(t.fill(rec.pos+1, &rec.counters))
+	rec.settleEarly()
+	for _, t := range rec.files {
+		rec.keep(t.fill(rec.until(t), &rec.counters))
 		rec.keep(t.close())
 		t.wire.DurationMS = rec.ms(t.next - t.start)
 	}
@@ -424,17 +393,15 @@ func (rec *Recording) conclude() error {
 		recording.Error = "" // the disk has taken everything by now
 	}
 	m := Manifest{
-		Version: 1, Recording: recording, Parties: slices.Clone(rec.parties), PausePolicy: rec.header.Policy,
+		Version: manifestVersion, Recording: recording, Parties: slices.Clone(rec.parties), PausePolicy: rec.header.Policy,
 		Rules: rec.header.Pauses, Markers: rec.markers(),
 		StopReason: rec.stopReason, Clock: rec.clock, Counters: rec.counters, Variables: maps.Clone(rec.wire.Variables),
 	}
 	if rec.key != nil {
 		m.Envelope = EnvelopeName
 	}
-	for _, t := range rec.tracks {
-		if t != nil {
-			m.Chains = append(m.Chains, TrackChain{Track: t.wire.ID, Object: t.wire.ID + chainSuffix, Head: t.chain.Head()})
-		}
+	for _, t := range rec.files {
+		m.Chains = append(m.Chains, TrackChain{Track: t.wire.ID, Object: t.wire.ID + chainSuffix, Head: t.chain.Head()})
 	}
 	rec.mu.Unlock()
 	m.Counters.Dropped = rec.dropped.Load()
@@ -453,10 +420,7 @@ func (rec *Recording) conclude() error {
 		rec.key.Wipe()
 	}
 	rec.wire = m.Recording
-	for _, t := range rec.tracks {
-		if t == nil {
-			continue
-		}
+	for _, t := range rec.files {
 		for _, w := range m.Recording.Tracks {
 			if w.ID == t.wire.ID {
 				t.wire = w

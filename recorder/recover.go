@@ -209,7 +209,7 @@ func replay(list iter.Seq[entry]) (leftover, error) {
 			if ownObject(t) && t.OffsetMS >= 0 {
 				l.tracks = append(l.tracks, t)
 				for i := range l.parties {
-					if l.parties[i].LegID == t.LegID && l.parties[i].Voice == t.Voice {
+					if l.parties[i].LegID == t.LegID && l.parties[i].Voice == t.Voice && l.parties[i].Track == "" {
 						l.parties[i].Track = t.ID
 					}
 				}
@@ -359,7 +359,7 @@ func (r *Recorder) recover(ctx context.Context, dir string) (Manifest, error) {
 		w.Gaps = append(w.Gaps, wire.Gap{Cause: "crash", OffsetMS: w.DurationMS, From: ended})
 	}
 	m := Manifest{
-		Version: 1, Recording: w, Parties: l.parties, PausePolicy: h.Policy, StopReason: "crash",
+		Version: manifestVersion, Recording: w, Parties: l.parties, PausePolicy: h.Policy, StopReason: "crash",
 		Rules: h.Pauses, Markers: inOrder(slices.DeleteFunc(l.markers, func(m wire.Marker) bool { return m.OffsetMS > w.DurationMS })),
 		Clock: ClockReading{Wall: h.Started, MonotonicNS: h.Monotonic}, Variables: h.Variables, Chains: chains,
 	}

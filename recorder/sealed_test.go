@@ -84,7 +84,7 @@ func TestRecordSealed(t *testing.T) {
 	r.run(t, rec, 100)
 	var s []int16
 	for limit := time.Now().Add(10 * time.Second); len(s) < 8000 && time.Now().Before(limit); time.Sleep(flushEvery / 5) {
-		if exists(filepath.Join(cfg.SpoolDir, rec.ID(), "customer-1"+trackSuffix+sealedSuffix)) {
+		if exists(filepath.Join(cfg.SpoolDir, rec.ID(), "customer-1.ogg"+sealedSuffix)) {
 			s = decodeGrowing(t, g.track(t, rec.ID(), "customer-1"))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/cordboard/cordboard/media/codec"
 	"github.com/cordboard/cordboard/media/pcm"
 	"github.com/cordboard/cordboard/recorder/ogg"
+	"github.com/cordboard/cordboard/recorder/wave"
 )
 
 // ringWords is the size of a recording's ring: 256 kB, 1.3 s of two parties at 48 kHz, 0.3 s of eight.
@@ -16,7 +17,7 @@ const ringWords = 128 << 10
 // A record of the ring is one tick: a header and one block per party that gave audio.
 //
 //	header: tick (4 words, low first), ticks dropped before (1), flags (1), blocks (1)
-//	block:  party and voiceBit (1), form (1), length in words (1), bytes or rate (1), words
+//	block:  party and voiceBit (1), form and law (1), length in words (1), bytes or rate (1), words
 const (
 	headWords  = 7
 	blockWords = 4
@@ -76,6 +77,14 @@ const (
 	formConceal                 // as formPCM, but made up for a lost packet
 	formLost                    // a packet that never came, of a party whose packets are taken: nothing follows
 	formPrime                   // as formPCM: a frame before this tick, kept as a payload then, to warm up an encoder with
+	formSamples                 // 20 ms of G.711 as it came
+)
+
+// The law of a block is in its form's word: media.PCMU or media.PCMA for a voice as it came of a party that sends
+// that, where its samples are to be kept; lawOpen where they would be, but nobody knows yet what it sends; else 0.
+const (
+	lawShift = 8
+	lawOpen  = media.Codec(0x7f)
 )
 
 // maxTapped bounds the members of one tick, twice what a room may hold.
@@ -98,7 +107,7 @@ func (rec *Recording) take(tick uint64, frames []media.Tapped, gated bool) {
 		for i := range frames {
 			for at := find(seats, frames[i].Member, i); at >= 0 && at < len(seats) && seats[at].leg == frames[i].Member; at++ {
 				f := seats[at].view(&frames[i])
-				need += blockWords + blockSize(&f) + seats[at].past.size(formOf(&f))
+				need += blockWords + blockSize(&f, seats[at].keeps) + seats[at].past.size(formOf(&f, seats[at].keeps))
 			}
 		}
 	}
@@ -129,17 +138,17 @@ func (rec *Recording) take(tick uint64, frames []media.Tapped, gated bool) {
 			for at := find(seats, frames[i].Member, i); at >= 0 && at < len(seats) && seats[at].leg == frames[i].Member; at++ {
 				s := &seats[at]
 				f := s.view(&frames[i])
-				kind := formOf(&f)
+				kind, law := formOf(&f, s.keeps), int16(lawOf(&f, s.keeps))<<lawShift
 				if rec.opened.stale(f.Age) {
 					kind = formAbsent
 				}
 				for k := range s.past.due(kind) {
-					out[n], out[n+1] = int16(s.party), int16(formPrime)
+					out[n], out[n+1] = int16(s.party), int16(formPrime)|law
 					n += writeSamples(out[n:], s.past.at(k))
 					blocks++
 				}
 				s.past.follow(kind, f.In)
-				out[n], out[n+1] = int16(s.party), int16(kind)
+				out[n], out[n+1] = int16(s.party), int16(kind)|law
 				if f.Voice && (at == 0 || seats[at-1].leg != s.leg) && kind != formAbsent {
 					out[n] |= voiceBit
 				}
@@ -163,7 +172,7 @@ func (rec *Recording) take(tick uint64, frames []media.Tapped, gated bool) {
 func (s *seat) view(f *media.Tapped) media.Tapped {
 	v := *f
 	if s.raw {
-		v.In, v.Codec, v.Payload = f.RawIn, f.RawCodec, f.RawPayload
+		v.In, v.Codec, v.Payload, v.Processed = f.RawIn, f.RawCodec, f.RawPayload, false
 	}
 	return v
 }
@@ -184,15 +193,17 @@ func find(seats []seat, leg string, near int) int {
 
 // formOf decides what is kept of a member's tick. An Opus payload of exactly the voice that the room hears,
 // the party's own or one that the room made for a listener, is kept as it is; what the room does not hear
-// is not kept.
-func formOf(f *media.Tapped) form {
+// is not kept. With keeps so is G.711 as it came, and nothing else then stands for it.
+func formOf(f *media.Tapped, keeps bool) form {
 	switch {
 	case f.Held || f.Muted || f.Kind == media.Absent:
 		return formAbsent
+	case keeps && !f.Processed && len(f.Samples) == wave.FrameSize:
+		return formSamples
 	case f.Kind == media.Silence:
 		return formPresent
 	}
-	if f.Codec == media.Opus && len(f.Payload) > 0 && len(f.Payload) <= codec.MaxPayload {
+	if f.Codec == media.Opus && !wave.Law(lawOf(f, keeps)) && len(f.Payload) > 0 && len(f.Payload) <= codec.MaxPayload {
 		if n, err := ogg.PacketSamples(f.Payload); err == nil && n == ogg.PacketDuration {
 			return formOpus
 		}
@@ -206,11 +217,26 @@ func formOf(f *media.Tapped) form {
 	return formPCM
 }
 
+// lawOf is the law of a member's tick.
+func lawOf(f *media.Tapped, keeps bool) media.Codec {
+	switch {
+	case !keeps || f.Processed:
+		return 0
+	case wave.Law(f.Sent):
+		return f.Sent
+	case f.Sent == 0 && f.Kind == media.Absent:
+		return lawOpen
+	}
+	return 0
+}
+
 // blockSize is the words writeBlock needs at most behind the block's head.
-func blockSize(f *media.Tapped) int {
-	switch formOf(f) {
+func blockSize(f *media.Tapped, keeps bool) int {
+	switch formOf(f, keeps) {
 	case formOpus:
 		return (len(f.Payload) + 1) / 2
+	case formSamples:
+		return (len(f.Samples) + 1) / 2
 	case formPCM, formConceal:
 		return len(f.In.Samples())
 	default:
@@ -224,20 +250,27 @@ func writeBlock(b []int16, kind form, f *media.Tapped) int {
 	case formPCM, formConceal:
 		return writeSamples(b, f.In)
 	case formOpus:
-		p, body := f.Payload, b[blockWords:]
-		n := (len(p) + 1) / 2
-		for i := 0; i+1 < len(p); i += 2 {
-			body[i/2] = int16(uint16(p[i]) | uint16(p[i+1])<<8)
-		}
-		if len(p)%2 == 1 {
-			body[n-1] = int16(p[len(p)-1])
-		}
-		b[2], b[3] = int16(n), int16(len(p))
-		return blockWords + n
+		return writeBytes(b, f.Payload)
+	case formSamples:
+		return writeBytes(b, f.Samples)
 	default:
 		b[2], b[3] = 0, 0
 		return blockWords
 	}
+}
+
+// writeBytes fills b behind the party and the form and returns the words of the whole block.
+func writeBytes(b []int16, p []byte) int {
+	body := b[blockWords:]
+	n := (len(p) + 1) / 2
+	for i := 0; i+1 < len(p); i += 2 {
+		body[i/2] = int16(uint16(p[i]) | uint16(p[i+1])<<8)
+	}
+	if len(p)%2 == 1 {
+		body[n-1] = int16(p[len(p)-1])
+	}
+	b[2], b[3] = int16(n), int16(len(p))
+	return blockWords + n
 }
 
 // writeSamples fills b behind the party and the form and returns the words of the whole block.
@@ -265,16 +298,39 @@ func readRecord(w []int16) tickRecord {
 	return t
 }
 
-// next takes the next block off the record.
-func (t *tickRecord) next() (party int, voice bool, kind form, detail int, body []int16) {
-	n := int(t.rest[2])
-	party, voice = int(t.rest[0]&^voiceBit), t.rest[0]&voiceBit != 0
-	kind, detail, body = form(t.rest[1]), int(t.rest[3]), t.rest[blockWords:blockWords+n]
-	t.rest = t.rest[blockWords+n:]
-	return party, voice, kind, detail, body
+// block is one party's share of a tick. Its body is in the ring.
+type block struct {
+	party  int
+	voice  bool
+	kind   form
+	law    media.Codec
+	detail int // bytes or rate
+	body   []int16
 }
 
-// payload unpacks n bytes of an Opus block into dst.
+// next takes the next block off the record.
+func (t *tickRecord) next() block {
+	n := int(t.rest[2])
+	b := block{
+		party: int(t.rest[0] &^ voiceBit), voice: t.rest[0]&voiceBit != 0,
+		kind: form(t.rest[1] & (1<<lawShift - 1)), law: media.Codec(t.rest[1] >> lawShift),
+		detail: int(t.rest[3]), body: t.rest[blockWords : blockWords+n],
+	}
+	t.rest = t.rest[blockWords+n:]
+	return b
+}
+
+// chooses reports whether the block says which of the party's tracks it is for. All others are for the one that the
+// block before was for.
+func (b block) chooses() bool {
+	switch b.kind {
+	case formOpus, formPCM, formConceal, formPrime, formSamples:
+		return true
+	}
+	return false
+}
+
+// payload unpacks a block of n bytes into dst.
 func payload(dst []byte, body []int16, n int) []byte {
 	dst = dst[:0]
 	for _, w := range body {

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"hash/crc32"
+	"strings"
 
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec"
@@ -9,6 +10,7 @@ import (
 	"github.com/cordboard/cordboard/recorder/chain"
 	"github.com/cordboard/cordboard/recorder/ogg"
 	"github.com/cordboard/cordboard/recorder/seal"
+	"github.com/cordboard/cordboard/recorder/wave"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
@@ -27,13 +29,26 @@ const (
 // maxMissing is how long a decoder is left to itself, a second; then the party is silent.
 const maxMissing = 50
 
-// track is one party's file. It belongs to the recording's lock.
+// container is the form of a track's file: pages of Ogg Opus or, of G.711 kept as it came, plain samples. Flush writes
+// out what is gathered, Close that and the end, Wipe overwrites the buffers.
+type container interface {
+	Flush() error
+	Close() error
+	Wipe()
+}
+
+// track is a file of one party. It belongs to the recording's lock.
 type track struct {
 	wire    wire.Track
-	start   int64 // first frame on the time line
-	next    int64 // the frame to be written next
+	party   int
+	law     media.Codec // of its samples; 0: it is Ogg Opus
+	start   int64       // first frame on the time line
+	next    int64       // the frame to be written next
 	file    *file
-	out     *ogg.Writer
+	out     container
+	ogg     *ogg.Writer  // out, or nil
+	wave    *wave.Writer // out, or nil
+	down    *downward    // brings samples to the file's rate and law; nil before there was need
 	sealer  *seal.Sealer // nil: the track is not sealed
 	chain   *chain.Writer
 	links   *file // the chain's
@@ -47,45 +62,65 @@ type track struct {
 	primed  bool // the encoder has been given the frames right before the next one
 }
 
-// newTrack opens a track whose first frame is start. With a key it is sealed.
-func newTrack(w wire.Track, recID string, start int64, s *spool, key *seal.Key) (*track, error) {
+// newTrack opens a track of a party, with samples in a law or, with none, in Ogg Opus, whose first frame is start. With
+// a key it is sealed.
+func newTrack(w wire.Track, party int, law media.Codec, recID string, start int64, s *spool, key *seal.Key) (*track, error) {
 	t := &track{
-		wire: w, start: start, next: start, spool: s, file: &file{name: w.Object},
-		chain: chain.NewWriter(chainName(recID, w)), links: &file{name: w.ID + chainSuffix, lazy: true},
+		wire: w, party: party, law: law, start: start, next: start, spool: s, file: &file{name: w.Object},
+		// Ogg has checksums of its own, and its chain can be made again; of samples the chain is all there is.
+		chain: chain.NewWriter(chainName(recID, w)), links: &file{name: w.ID + chainSuffix, lazy: law == 0},
 	}
 	if key != nil {
 		t.sealer = key.Sealer(w.Object, 0)
 	}
 	s.queueUp(job{to: t.links, data: t.chain.Title()})
+	comments := []string{"RECORDING=" + recID, "TRACK=" + w.ID}
 	var err error
-	t.out, err = ogg.NewWriter(t, crc32.ChecksumIEEE([]byte(recID+w.ID)),
-		ogg.Head{Channels: 1, PreSkip: ogg.PreSkip, InputRate: 48000},
-		[]string{"RECORDING=" + recID, "TRACK=" + w.ID}, 48000)
+	if law != 0 {
+		t.wave, err = wave.NewWriter(t.chunk, law, strings.Join(comments, " "))
+		t.out = t.wave
+		return t, err
+	}
+	t.ogg, err = ogg.NewWriter(t, crc32.ChecksumIEEE([]byte(recID+w.ID)),
+		ogg.Head{Channels: 1, PreSkip: ogg.PreSkip, InputRate: 48000}, comments, 48000)
+	t.out = t.ogg
 	return t, err
 }
 
 // chainName is the name a track has in its chain.
 func chainName(recID string, w wire.Track) string { return recID + "/" + w.Object }
 
-// Write hands a page to the spool, which is flushed by who flushes the page: one page is one chunk.
+// Write hands a page of Ogg to the spool: one page is one chunk.
 func (t *track) Write(page []byte) (int, error) {
+	if err := t.chunk(page, ogg.IsLast(page)); err != nil {
+		return 0, err
+	}
+	return len(page), nil
+}
+
+// chunk hands a chunk to the spool, which is flushed by who flushes the chunk. The last may be empty; it is written
+// where a seal goes around it.
+func (t *track) chunk(clear []byte, last bool) error {
 	var chunk []byte
-	if t.sealer == nil {
-		chunk = append(chunk, page...)
-	} else {
+	switch {
+	case t.sealer != nil:
 		var err error
-		if chunk, err = t.sealer.Seal(nil, page, ogg.IsLast(page)); err != nil {
-			return 0, err
+		if chunk, err = t.sealer.Seal(nil, clear, last); err != nil {
+			return err
 		}
+	case len(clear) == 0:
+		return nil
+	default:
+		chunk = append(chunk, clear...)
 	}
 	line, err := t.chain.Add(chunk)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	t.spool.queueUp(job{to: t.file, data: chunk})
 	t.spool.queueUp(job{to: t.links, data: line})
 	t.wire.Bytes += int64(len(chunk))
-	return len(page), nil
+	return nil
 }
 
 func (t *track) packet(p []byte, from made) error {
@@ -94,7 +129,7 @@ func (t *track) packet(p []byte, from made) error {
 	if from != madeMissing {
 		t.missing = 0
 	}
-	return t.out.Packet(p, ogg.PacketDuration)
+	return t.ogg.Packet(p, ogg.PacketDuration)
 }
 
 // fill writes silence up to, not including, frame pos.
@@ -109,6 +144,9 @@ func (t *track) fill(pos int64, c *Counters) error {
 
 func (t *track) silence(c *Counters) error {
 	c.Silent++
+	if t.law != 0 {
+		return t.samples(quietFrames[t.law][:], madeSilence)
+	}
 	return t.packet(ogg.Silence[:], madeSilence)
 }
 
@@ -167,7 +205,7 @@ func (t *track) encode(f *pcm.Frame, buf []byte, c *Counters) error {
 
 // prime gives the encoder a frame that has been written as a payload already, if it is about to take over.
 func (t *track) prime(f *pcm.Frame, buf []byte) error {
-	if t.last == madeOwn {
+	if t.last != madeReused && t.last != madeMissing { // the decoder has not heard it
 		return nil
 	}
 	if err := t.ready(f.Rate()); err != nil {
@@ -212,6 +250,7 @@ func (t *track) cut() error {
 	if t.enc != nil {
 		t.enc.Reset()
 	}
+	t.down.wipe()
 	t.last, t.behind, t.primed = madeSilence, true, false
 	return err
 }
@@ -225,5 +264,6 @@ func (t *track) close() error {
 		codec.PutEncoder(t.enc)
 		t.enc = nil
 	}
+	t.down.wipe()
 	return err
 }

@@ -336,9 +336,22 @@ func clearFolder(dir string, m Manifest) error {
 	return fmt.Errorf("%w: %q in %s", errUnlisted, unlisted, dir+leftSuffix)
 }
 
-// noTrack is the size up to which a file that a crash has left is not worth keeping for itself: the stream's
-// headers and less than a second of audio, whose line in the journal never got to the disk.
-const noTrack = 4 << 10
+// noTrack and noSamples are the sizes up to which a file of Ogg Opus or of samples that a crash has left is not worth
+// keeping for itself: the stream's headers and about a second of audio, whose line in the journal never got to the disk.
+const (
+	noTrack   = 4 << 10
+	noSamples = 9 << 10
+)
+
+// worthless is the size up to which a file of this name is no loss, -1 where it is no track.
+func worthless(name string) int64 {
+	for codec, limit := range map[string]int64{"opus": noTrack, "pcmu": noSamples} {
+		if track, _, ok := strings.Cut(name, trackSuffix(codec)); ok && ownObject(wire.Track{ID: track, Codec: codec, Object: name}) {
+			return limit
+		}
+	}
+	return -1
+}
 
 // unlistedTracks are the files in a recording's folder that hold audio, by their name and size, and are not in its
 // manifest.
@@ -352,8 +365,8 @@ func unlistedTracks(dir string, m Manifest) (list []string, err error) {
 		if whole, _, _, ok := parsePart(name); ok {
 			name = whole
 		}
-		track, _, ok := strings.Cut(name, trackSuffix)
-		if !ok || !ownObject(wire.Track{ID: track, Object: name}) ||
+		limit := worthless(name)
+		if limit < 0 ||
 			slices.ContainsFunc(m.Recording.Tracks, func(t wire.Track) bool { return t.Object == name }) {
 			continue
 		}
@@ -361,7 +374,7 @@ func unlistedTracks(dir string, m Manifest) (list []string, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("recorder: look for tracks: %w", err)
 		}
-		if st.Size() > noTrack {
+		if st.Size() > limit {
 			list = append(list, e.Name())
 		}
 	}

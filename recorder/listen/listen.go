@@ -66,7 +66,7 @@ func (f Format) Suffix() string {
 	return ".ogg"
 }
 
-// Track is one party's track, an Ogg Opus file.
+// Track is one party's track: Ogg Opus, or samples of G.711 in a WAV file.
 type Track struct {
 	Left     bool          // the customer's; all others go right
 	Offset   time.Duration // of its begin on the recording's time line
@@ -122,7 +122,7 @@ type sink interface {
 }
 
 // Make writes a copy of the tracks to w. Times are rounded to 20 ms. The error is ctx's, Pace's, w's, or that
-// of a track that cannot be opened or is no Ogg Opus; where a track is merely damaged there is silence.
+// of a track that cannot be opened or is of no form there is; where a track is merely damaged there is silence.
 func Make(ctx context.Context, w io.Writer, tracks []Track, o Options) (info Info, err error) {
 	if err := o.complete(); err != nil {
 		return Info{}, err
@@ -295,7 +295,7 @@ type source struct {
 	end     int64
 	rate    pcm.Rate
 	file    io.Closer
-	packets *ogg.Packets
+	packets *Packets
 	dec     codec.Decoder
 	buf     []int16 // decoded and not yet given
 	scratch []int16
@@ -309,18 +309,18 @@ func openSource(t Track, rate pcm.Rate) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := ogg.NewPackets(f)
+	p, err := NewPackets(f)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	d, err := codec.NewDecoder(media.Opus)
+	d, err := codec.NewDecoder(p.Codec)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	start := frames(t.Offset)
 	return &source{
 		left: t.Left, start: start, end: start + frames(t.Duration), at: start, rate: rate, file: f, packets: p, dec: d,
-		scratch: make([]int16, int(codec.MaxDuration/pcm.Period)*rate.Samples()), skip: int(p.Head.PreSkip) * int(rate) / 48000,
+		scratch: make([]int16, int(codec.MaxDuration/pcm.Period)*rate.Samples()), skip: p.Skip * int(rate) / 48000,
 	}, nil
 }
 
@@ -358,7 +358,7 @@ func (s *source) fill(n int) {
 		got, err := s.dec.Decode(s.scratch, p, s.rate)
 		if err != nil {
 			samples, err := ogg.PacketSamples(p)
-			if err != nil {
+			if err != nil || s.packets.Codec != media.Opus {
 				samples = ogg.PacketDuration
 			}
 			got = min(samples*int(s.rate)/48000, len(s.scratch))

@@ -64,7 +64,7 @@ func Export(ctx context.Context, a archive.Archive, folder string, trust Trust, 
 		return writeNew(files[len(files)-1], f)
 	}
 	for _, t := range w.Tracks {
-		err := write(t.ID+".ogg", func(out io.Writer) error {
+		err := write(recorder.ClearName(t), func(out io.Writer) error {
 			in, err := p.openClear(ctx, t, key)
 			if err != nil {
 				return err
@@ -97,7 +97,7 @@ func Export(ctx context.Context, a archive.Archive, folder string, trust Trust, 
 
 // openClear opens a track in clear.
 func (p place) openClear(ctx context.Context, t wire.Track, key *seal.Key) (io.ReadCloser, error) {
-	if key == nil && t.Object != t.ID+".ogg" {
+	if key == nil && t.Object != recorder.ClearName(t) {
 		return nil, bad{fmt.Errorf("%s is sealed, but the manifest has no envelope", t.Object)}
 	}
 	f, _, err := recorder.OpenClear(ctx, p.open, t, key, false)

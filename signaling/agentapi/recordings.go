@@ -134,7 +134,7 @@ func postRecording(q *request) error {
 	if err != nil {
 		return err
 	}
-	policy := wire.RecordingPolicy{Parties: in.Parties, Voice: in.Voice, Copy: in.Copy, CopyFormat: in.CopyFormat, Rules: in.Rules}
+	policy := wire.RecordingPolicy{Parties: in.Parties, Voice: in.Voice, Copy: in.Copy, CopyFormat: in.CopyFormat, G711: in.G711, Rules: in.Rules}
 	if !policy.Valid() {
 		return invalid("/rules", "out_of_range", "a value is none there is, or out of range")
 	}

@@ -15,6 +15,7 @@ var Enums = map[string][]string{
 	"VoiceMode":      values(VoiceProcessed, VoiceRaw, VoiceBoth),
 	"CopyMode":       values(CopyStereo, CopyMono),
 	"CopyFormat":     values(CopyOpus, CopyWAV, CopyFLAC, CopyNone),
+	"G711Mode":       values(G711Samples, G711Opus),
 	"AgentState":     values(AgentOffline, AgentNotReady, AgentReady, AgentReserved, AgentBusy, AgentWrapup, AgentSignoutPending),
 	"OfferState":     values(OfferOpen, OfferAccepted, OfferDeclined, OfferExpired, OfferWithdrawn),
 	"CampaignMode":   values(ModePreview, ModePushPreview, ModeProgressive, ModePredictive),

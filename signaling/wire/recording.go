@@ -42,6 +42,16 @@ const (
 	CopyNone CopyFormat = "none" // none is made until somebody asks for it, then Opus
 )
 
+// G711Mode says how the voice of a party that sends G.711 is recorded while no noise suppression or level control
+// changes it.
+type G711Mode string
+
+// G.711 modes.
+const (
+	G711Samples G711Mode = "samples" // its samples as they came, in a WAV file: 480 kB a minute
+	G711Opus    G711Mode = "opus"    // in Ogg Opus, as every other voice: 180 kB a minute
+)
+
 // RecordingPolicy says how a call is recorded; what is absent is as the queue has it. An empty list of parties
 // in a call's policy is as the queue has it, too.
 type RecordingPolicy struct {
@@ -51,6 +61,7 @@ type RecordingPolicy struct {
 	Copy    CopyMode   `json:"copy,omitempty"`
 	// CopyFormat is the format of the listening copy, absent as configured for all.
 	CopyFormat CopyFormat `json:"copy_format,omitempty"`
+	G711       G711Mode   `json:"g711,omitempty"`
 	// Rules are how it is paused and what the parties hear of it.
 	Rules *RecordingRules `json:"rules,omitempty"`
 }
@@ -62,6 +73,7 @@ type RecordingRequest struct {
 	Copy    CopyMode  `json:"copy,omitempty"`
 	// CopyFormat is the format of the listening copy.
 	CopyFormat CopyFormat `json:"copy_format,omitempty"`
+	G711       G711Mode   `json:"g711,omitempty"`
 	// Rules are how it is paused and what the parties hear of it.
 	Rules *RecordingRules `json:"rules,omitempty"`
 }
@@ -74,7 +86,8 @@ func (p RecordingPolicy) Valid() bool {
 		}
 	}
 	return (p.Rules == nil || p.Rules.Valid()) && among(p.Record, "", RecordOn, RecordOnDemand, RecordOff) && among(p.Voice, "", VoiceProcessed, VoiceRaw, VoiceBoth) &&
-		among(p.Copy, "", CopyStereo, CopyMono) && among(p.CopyFormat, "", CopyOpus, CopyWAV, CopyFLAC, CopyNone)
+		among(p.Copy, "", CopyStereo, CopyMono) && among(p.CopyFormat, "", CopyOpus, CopyWAV, CopyFLAC, CopyNone) &&
+		among(p.G711, "", G711Samples, G711Opus)
 }
 
 func among[T comparable](v T, list ...T) bool {

@@ -1011,6 +1011,11 @@ export const copyModeValues: readonly CopyMode[] = ["stereo", "mono"];
 export type CopyFormat = "opus" | "wav" | "flac" | "none";
 export const copyFormatValues: readonly CopyFormat[] = ["opus", "wav", "flac", "none"];
 
+/** G711Mode says how the voice of a party that sends G.711 is recorded while no noise suppression or level control
+ * changes it. */
+export type G711Mode = "samples" | "opus";
+export const g711ModeValues: readonly G711Mode[] = ["samples", "opus"];
+
 /** RecordingPolicy says how a call is recorded; what is absent is as the queue has it. An empty list of parties
  * in a call's policy is as the queue has it, too. */
 export interface RecordingPolicy {
@@ -1021,6 +1026,7 @@ export interface RecordingPolicy {
   copy?: CopyMode;
   /** CopyFormat is the format of the listening copy, absent as configured for all. */
   copy_format?: CopyFormat;
+  g711?: G711Mode;
   /** Rules are how it is paused and what the parties hear of it. */
   rules?: RecordingRules;
 }
@@ -1033,6 +1039,7 @@ export interface RecordingRequest {
   copy?: CopyMode;
   /** CopyFormat is the format of the listening copy. */
   copy_format?: CopyFormat;
+  g711?: G711Mode;
   /** Rules are how it is paused and what the parties hear of it. */
   rules?: RecordingRules;
 }
