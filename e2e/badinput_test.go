@@ -89,7 +89,7 @@ func TestBadArchive(t *testing.T) {
 			p.close()
 			waitFor(t, 10*time.Second, "the track in the spool or the folder", func() bool {
 				for name, b := range readTree(t, s.dir) {
-					if strings.HasSuffix(name, ".ogg") && len(b) > 1000 {
+					if (strings.HasSuffix(name, ".ogg") || strings.HasSuffix(name, ".wav")) && len(b) > 1000 {
 						return true
 					}
 				}

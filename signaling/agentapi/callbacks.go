@@ -116,7 +116,7 @@ func callbackRoutes() []Route {
 		},
 		{
 			Method: get, Pattern: "/v1/callbacks/{callback}/message", Grant: "callback:read", Own: "agent:self", Stream: true,
-			Summary: "The caller's voice message (Ogg Opus), with Range", Response: "audio/ogg", Statuses: []int{200, 206, 404, 416, 503}, Handler: getMessage,
+			Summary: "The caller's voice message, with Range", Response: "audio/ogg", Also: []string{"audio/wav"}, Statuses: []int{200, 206, 404, 416, 503}, Handler: getMessage,
 		},
 	}
 }

@@ -347,7 +347,7 @@ func baseRoutes() []Route {
 		},
 		{
 			Method: get, Pattern: "/v1/recordings/{recording}/tracks/{track}", Grant: "recording:listen", Own: "recording:listen:own", ByQueue: true, Stream: true, Query: []string{"download"},
-			Summary: "A track's audio, or the listening copy's (copy), with Range", Response: "audio/ogg", Statuses: []int{200, 206, 404, 409, 410, 416, 503}, Handler: getTrack,
+			Summary: "A track's audio, or the listening copy's (copy), with Range", Response: "audio/ogg", Also: []string{"audio/wav", "audio/flac"}, Statuses: []int{200, 206, 404, 409, 410, 416, 503}, Handler: getTrack,
 		},
 		{
 			Method: get, Pattern: "/v1/recordings/{recording}/markers", Grant: "recording:read", Own: "recording:read:own", ByQueue: true,

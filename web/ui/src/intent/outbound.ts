@@ -154,7 +154,7 @@ export async function playMessage(id: string): Promise<void> {
   message.value?.pause();
   if (message.value !== null) URL.revokeObjectURL(message.value.src);
   try {
-    const sound = new Audio(URL.createObjectURL(new Blob([await (await api.getCallbackMessage(id)).arrayBuffer()], { type: 'audio/ogg' })));
+    const sound = new Audio(URL.createObjectURL(await (await api.getCallbackMessage(id)).blob()));
     message.value = sound;
     await sound.play();
   } catch (err) {
