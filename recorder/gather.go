@@ -144,8 +144,8 @@ func relocate(d disk, dir, fallback string) (err error) {
 	return nil
 }
 
-// leave clears up behind relocate: the old folder and the parts.
-func leave(d disk, dir, fallback string) error {
+// clearMoved clears up behind relocate: the old folder and the parts.
+func clearMoved(d disk, dir, fallback string) error {
 	if err := d.SyncDir(filepath.Dir(dir)); err != nil { // a power cut might bring the old folder back
 		return fmt.Errorf("recorder: sync spool: %w", err)
 	}

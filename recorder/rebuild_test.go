@@ -156,7 +156,7 @@ func TestRebuildIsTriedAgain(t *testing.T) {
 		m.change(func() { m.away = true })
 		g = newMoodyRig(t, cfg, m)
 		time.Sleep(time.Minute)
-		if !g.Archives()[0].Rebuilding || m.walked() < 3 {
+		if !g.Archives()[0].Rebuilding || g.Stats().RebuildingArchives != 1 || m.walked() < 3 {
 			t.Errorf("with the archive away: %+v, %d walks", g.Archives()[0], m.walked())
 		}
 		// It comes back for long enough to take a recording, and goes again before it is looked through.
@@ -206,7 +206,7 @@ func TestRebuildIsTriedAgain(t *testing.T) {
 		before := m.walked()
 		g = newMoodyRig(t, cfg, m)
 		time.Sleep(20 * time.Minute)
-		if m.walked() != before || g.Archives()[0].Rebuilding {
+		if m.walked() != before || g.Archives()[0].Rebuilding || g.Stats().RebuildingArchives != 0 {
 			t.Errorf("looked through %d times more", m.walked()-before)
 		}
 		g.stop(t)

@@ -138,7 +138,7 @@ func (r *Recorder) recoverElsewhere(ctx context.Context, dir string, cause error
 	if err := relocate(r.disk, dir, fallback); err != nil {
 		return dir, Manifest{}, errors.Join(cause, err)
 	}
-	if err := leave(r.disk, dir, fallback); err != nil {
+	if err := clearMoved(r.disk, dir, fallback); err != nil {
 		r.log.Warn("clear spool failed", "recording", filepath.Base(dir), "cause", err)
 	}
 	r.log.Warn("recording moved to the fallback disk", "folder", fallback, "cause", cause)

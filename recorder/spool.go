@@ -452,7 +452,7 @@ func (s *spool) move() error {
 			f.parts = []segment{{path: filepath.Join(s.fallback, f.name)}}
 		}
 	}
-	if err := leave(s.disk, s.dir, s.fallback); err != nil {
+	if err := clearMoved(s.disk, s.dir, s.fallback); err != nil {
 		s.log.Warn("clear spool failed", "cause", err)
 	}
 	s.log.Warn("recording moved to the fallback disk", "folder", s.fallback)

@@ -15,6 +15,8 @@ type Stats struct {
 	CopiesWaiting   int           // listening copies that wait to be made
 	Encoded         uint64        // frames encoded here
 	FailingArchives int
+	// RebuildingArchives are still being looked through for recordings the index does not know.
+	RebuildingArchives int
 }
 
 // Stats counts. It may be called often.
@@ -43,6 +45,9 @@ func (r *Recorder) Stats() Stats {
 			s.FailingArchives++
 		}
 		u.mu.Unlock()
+		if r.learning.open(u.archive.Name()) {
+			s.RebuildingArchives++
+		}
 	}
 	if free, err := r.disk.Free(r.cfg.SpoolDir); err == nil {
 		s.FreeBytes = int64(free)
