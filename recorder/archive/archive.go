@@ -26,8 +26,8 @@ type Archive interface {
 	Name() string
 	// Check finds out whether objects could be stored now. The error is one clear sentence.
 	Check(ctx context.Context) error
-	// Put stores the file under key and verifies what was stored. It goes on with an upload that a
-	// crash has cut where it can, and returns at once when the object is already there.
+	// Put stores the file under key and reads back what was stored. It goes on with an upload that a
+	// crash has cut where it can, and stores nothing when the object is already there and is the file.
 	Put(ctx context.Context, key string, f File) error
 	// Open reads an object. The error is ErrNotFound where there is none.
 	Open(ctx context.Context, key string) (io.ReadSeekCloser, int64, error)
