@@ -39,6 +39,9 @@ type party struct {
 	hz     float64 // of what it says; negative: it sends nothing at all
 	secret bool
 	keys   []byte
+	down   bool     // the key that is being pressed is not let go
+	stuck  bool     // the network holds up what it sends,
+	queue  [][]byte // which is this
 	said   [][]byte // payloads
 	got    []gotten
 }
@@ -170,6 +173,32 @@ func (p *party) press(digits string) {
 	}
 }
 
+// begin presses a key and holds it until let is called. It returns when the server has been told of it.
+func (p *party) begin(digit byte) (let func()) {
+	p.mu.Lock()
+	p.keys, p.down = append(p.keys, digit), true
+	p.mu.Unlock()
+	time.Sleep(100 * time.Millisecond)
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.down = false
+	}
+}
+
+// stick has the network hold up what the party sends, until it is let through in a heap.
+func (p *party) stick(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stuck = on
+	if !on {
+		for _, pkt := range p.queue {
+			p.send(pkt)
+		}
+		p.queue = nil
+	}
+}
+
 // speak sends a packet each 20 ms, under the lock: who has changed the tone knows that no packet of the old one
 // comes later.
 func (p *party) speak(v *voice) {
@@ -187,11 +216,15 @@ func (p *party) speak(v *voice) {
 		if len(p.keys) > 0 {
 			key = p.keys[0]
 		}
-		pkt, payload, through := v.next(p.hz, key)
+		pkt, payload, through := v.next(p.hz, key, p.down)
 		if through {
 			p.keys = p.keys[1:]
 		}
-		if pkt != nil {
+		switch {
+		case pkt == nil:
+		case p.stuck:
+			p.queue = append(p.queue, bytes.Clone(pkt))
+		default:
 			p.send(pkt)
 		}
 		if p.secret && payload != nil {
@@ -247,6 +280,7 @@ type voice struct {
 	frame  pcm.Frame
 	enc    codec.Encoder
 	events [][]byte
+	held   int // packets more that a key takes because it is held down
 }
 
 func newVoice(t *testing.T, says talks) *voice {
@@ -276,8 +310,8 @@ func (v *voice) clock() uint32 {
 }
 
 // next is the packet of the next 20 ms, and its payload where that is voice. through says that the key has been
-// pressed and let go.
-func (v *voice) next(hz float64, key byte) (pkt, payload []byte, through bool) {
+// pressed and let go, which it is not while it is down.
+func (v *voice) next(hz float64, key byte, down bool) (pkt, payload []byte, through bool) {
 	if len(v.events) == 0 && key != 0 {
 		for k := 1; k <= 8; k++ {
 			e := []byte{byte(strings.IndexByte("0123456789*#ABCD", key)), 10, 0, 0}
@@ -291,10 +325,22 @@ func (v *voice) next(hz float64, key byte) (pkt, payload []byte, through bool) {
 	if len(v.events) > 0 {
 		v.seq++
 		pkt = v.events[0]
+		switch {
+		case len(v.events) > 3:
+			v.events = v.events[1:]
+		case down:
+			v.held++
+			pkt = bytes.Clone(pkt)
+			pkt[13] &^= 0x80
+			wirefmt.BigEndian.PutUint16(pkt[14:], uint16(int(v.clock())*(5+v.held)))
+		default:
+			wirefmt.BigEndian.PutUint16(pkt[14:], uint16(int(v.clock())*(6+v.held)))
+			v.events = v.events[1:]
+		}
 		wirefmt.BigEndian.PutUint16(pkt[2:], v.seq)
-		if v.events = v.events[1:]; len(v.events) == 0 {
-			v.ts += 8 * v.clock()
-			through = true
+		if len(v.events) == 0 {
+			v.ts += uint32(8+v.held) * v.clock()
+			v.held, through = 0, true
 		}
 		return pkt, nil, through
 	}

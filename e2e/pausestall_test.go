@@ -3,6 +3,7 @@ package e2e
 import (
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,7 +30,8 @@ func (c *stalled) say(hz float64, secret bool) {
 
 // TestPauseOverAStall: the server stands still for a second and a half. One call's pause ends meanwhile by its deadline,
 // another's has ended right before, and for a third one is asked meanwhile. What was said and keyed in the pauses waits
-// in sockets and jitter buffers then, and must not pass for what was said behind them.
+// in sockets and jitter buffers then, and must not pass for what was said behind them; nor must, in a fourth call, what
+// the network has held up for longer than a second.
 func TestPauseOverAStall(t *testing.T) {
 	stalls.start()
 	for try := 1; !pauseOverAStall(t); try++ {
@@ -41,12 +43,16 @@ func TestPauseOverAStall(t *testing.T) {
 
 func pauseOverAStall(t *testing.T) bool {
 	s := newServer(t, "").start()
-	calls := []*stalled{{name: "deadline"}, {name: "resumed"}, {name: "begun"}}
-	for i, c := range calls {
-		c.recorded = recordedRoom(t, s, []talks{talksPCMU, talksOpus}[i%2], true)
+	calls := []*stalled{{name: "deadline"}, {name: "resumed"}, {name: "begun"}, {name: "network"}}
+	for _, c := range calls {
+		says := talksPCMU // of which no packet has anything of the one before
+		if c.name == "resumed" {
+			says = talksOpus
+		}
+		c.recorded = recordedRoom(t, s, says, true)
 		c.look = &secrets{digits: []string{randomDigits(12)}}
 	}
-	deadline, resumed, begun := calls[0], calls[1], calls[2]
+	deadline, resumed, begun, network := calls[0], calls[1], calls[2], calls[3]
 	var w wire.Recording
 	pause := func(c *stalled, seconds int) {
 		t.Helper()
@@ -54,25 +60,46 @@ func pauseOverAStall(t *testing.T) bool {
 			t.Fatalf("pause: %d", st)
 		}
 	}
-	pause(resumed, 60)
-	resumed.say(hzSecret, true)
-	resumed.c.press(resumed.look.digits[0])
-	pause(deadline, 4)
-	till := *w.PausedTill
-	deadline.say(hzSecret, true)
-	deadline.c.press(deadline.look.digits[0][:9])
-	time.Sleep(time.Until(till.Add(-stallFor / 2)))
-
-	// The server stands still from here on.
-	resumed.say(hzAfter, false)
-	if st := s.call(http.MethodPost, "/v1/recordings/"+resumed.recID+"/resume", nil, nil); st != http.StatusOK {
-		t.Fatalf("resume: %d", st)
+	resume := func(c *stalled) {
+		t.Helper()
+		if st := s.call(http.MethodPost, "/v1/recordings/"+c.recID+"/resume", nil, nil); st != http.StatusOK {
+			t.Fatalf("resume: %d", st)
+		}
 	}
+	pause(resumed, 60)
+	pause(network, 60)
+	pause(deadline, 5)
+	till := *w.PausedTill
+	var keyed sync.WaitGroup
+	for c, digits := range map[*stalled]string{resumed: resumed.look.digits[0], network: network.look.digits[0], deadline: deadline.look.digits[0][:9]} {
+		c.say(hzSecret, true)
+		keyed.Go(func() { c.c.press(digits) })
+	}
+	keyed.Wait()
+
+	// The network stands still: the last words of a pause come long behind it.
+	network.c.stick(true)
+	stuck := time.Now()
+	time.Sleep(300 * time.Millisecond)
+	network.c.say(nothing, false)
+	network.a.say(hzAfter, false)
+	resume(network)
+	time.Sleep(time.Until(stuck.Add(stallFor)))
+	network.c.stick(false)
+	time.Sleep(200 * time.Millisecond)
+	network.c.say(hzAfter, false)
+	time.Sleep(time.Until(till.Add(-stallFor/2 - 200*time.Millisecond)))
+
+	// The server stands still from here on. A key that is pressed in a pause is let go in the stall.
+	resumed.say(hzAfter, false)
+	let := resumed.c.begin('5')
+	resume(resumed)
 	time.Sleep(rand.N(20 * time.Millisecond))
 	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	from := time.Now()
+	let()
 	asked := make(chan int, 1)
 	go func() {
 		st, _ := s.request(s.admin, http.MethodPost, "/v1/recordings/"+begun.recID+"/pause", wire.PauseRequest{MaxSeconds: 60}, nil)
@@ -100,11 +127,9 @@ func pauseOverAStall(t *testing.T) bool {
 		return w.State == wire.RecordingActive
 	})
 	begun.say(hzAfter, false)
-	if st := s.call(http.MethodPost, "/v1/recordings/"+begun.recID+"/resume", nil, nil); st != http.StatusOK {
-		t.Fatalf("resume: %d", st)
-	}
+	resume(begun)
 	ran(time.Second)
-	look := &secrets{} // of all three, for one look through the memory
+	look := &secrets{} // of all, for one look through the memory
 	for _, c := range calls {
 		c.look.said(c.c)
 		c.look.said(c.a)
@@ -115,6 +140,7 @@ func pauseOverAStall(t *testing.T) bool {
 	for _, f := range look.memory(t, s.cmd.Process.Pid) {
 		t.Errorf("a second after the pauses, in memory: %s", f)
 	}
+	ran(2 * time.Second) // on a busy machine what was said behind the pauses takes its time, too
 	for _, c := range calls {
 		if st := s.call(http.MethodPost, "/v1/calls/"+c.callID+"/end", nil, nil); st != http.StatusNoContent {
 			t.Errorf("end: %d", st)
