@@ -2,9 +2,7 @@ package agentapi
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -247,7 +245,7 @@ func getEntryPoints(q *request) error {
 
 // strangers limits what people without a token may ask: by address, and by the number to be called.
 func (q *request) strangers(number string) error {
-	for _, key := range []string{"ip:" + remoteIP(q.r), "number:" + strings.Map(digitsOnly, number)} {
+	for _, key := range []string{"ip:" + q.household(), "number:" + strings.Map(digitsOnly, number)} {
 		if strings.HasSuffix(key, ":") {
 			continue
 		}
@@ -265,20 +263,6 @@ func digitsOnly(r rune) rune {
 		return -1
 	}
 	return r
-}
-
-// remoteIP is the peer's address; of IPv6 the /64, which one household has.
-func remoteIP(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	a, err := netip.ParseAddr(host)
-	if err != nil || a.Unmap().Is4() {
-		return host
-	}
-	p, _ := a.WithZone("").Prefix(64) // an IPv6 address has 128 bits
-	return p.String()
 }
 
 func postCallbackRequest(q *request) error {

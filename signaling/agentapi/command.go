@@ -68,6 +68,7 @@ func (s *Server) command(c *socket, cmd wire.Command) *wire.Reply {
 	if err != nil {
 		s.fail(rec, &http.Request{Method: cmd.Method, URL: &url.URL{Path: cmd.Path}}, err)
 	} else {
+		r.RemoteAddr = c.from
 		func() {
 			defer s.recovered(rec, r)
 			s.serveAPI(rec, r)

@@ -29,6 +29,9 @@ type Config struct {
 	Sockets int `toml:"sockets"`
 	// RTPAllow are the networks plain RTP legs may send to, besides loopback.
 	RTPAllow []netip.Prefix `toml:"rtp_allow"`
+	// TrustedProxies are the networks of reverse proxies whose X-Forwarded-For says where a request comes from; empty:
+	// it comes from who connects.
+	TrustedProxies []netip.Prefix `toml:"trusted_proxies"`
 	// Prompts is the folder of recorded announcements that can be played by name; empty: none.
 	Prompts string `toml:"prompts"`
 }
@@ -37,7 +40,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Listen: ":8080", Origins: []string{}, TokenLife: 24 * time.Hour, RateLimit: 50, Burst: 100, Sockets: 20,
-		RTPAllow: []netip.Prefix{},
+		RTPAllow: []netip.Prefix{}, TrustedProxies: []netip.Prefix{},
 	}
 }
 
@@ -74,6 +77,11 @@ func (c Config) Validate() error {
 	for _, p := range c.RTPAllow {
 		if !p.IsValid() {
 			bad("rtp_allow", "holds an empty network")
+		}
+	}
+	for _, p := range c.TrustedProxies {
+		if !p.IsValid() || p.Bits() == 0 {
+			bad("trusted_proxies", "%v is no network of proxies: whoever is in it says where requests come from", p)
 		}
 	}
 	return errors.Join(errs...)

@@ -1,7 +1,6 @@
 package agentapi
 
 import (
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -27,15 +26,6 @@ func (q *request) audit(action string, w wire.Recording, detail map[string]strin
 		return e
 	}
 	return nil
-}
-
-// from is the address of the client, "" for a command over the event socket of a test.
-func (q *request) from() string {
-	host, _, err := net.SplitHostPort(q.r.RemoteAddr)
-	if err != nil {
-		return q.r.RemoteAddr
-	}
-	return host
 }
 
 // outcome audits what came of something that was asked for, with why it was refused; done "" leaves it to the

@@ -73,7 +73,7 @@ func (q *request) signIn() (SignIn, error) {
 	if q.s.deps.SignIn == nil {
 		return nil, problem.New(http.StatusNotFound, "no_provider", "there are no providers to sign in with here (auth.providers)")
 	}
-	if wait, ok := q.s.signInLimits.take(remoteIP(q.r)); !ok {
+	if wait, ok := q.s.signInLimits.take(q.household()); !ok {
 		e := problem.New(http.StatusTooManyRequests, "rate_limited", "too many people sign in from here at once")
 		e.RetryAfter = int(wait/time.Second) + 1
 		return nil, e

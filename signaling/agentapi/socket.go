@@ -48,6 +48,7 @@ const closeGoingAway = int(websocket.StatusGoingAway)
 type socket struct {
 	s     *Server
 	conn  *websocket.Conn
+	from  string // the client's address
 	ctx   context.Context
 	stop  context.CancelCauseFunc
 	out   chan []byte
@@ -105,7 +106,7 @@ func getEvents(q *request) error {
 	// The request's context ends with this handler, which is as long as the socket lives.
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(q.ctx()))
 	c := &socket{
-		s: s, conn: conn, ctx: ctx, stop: stop, out: make(chan []byte, queueFrames),
+		s: s, conn: conn, from: q.from(), ctx: ctx, stop: stop, out: make(chan []byte, queueFrames),
 		todo: make(chan wire.Command, queueCommands), fresh: make(chan struct{}, 1),
 	}
 	defer stop(nil)
