@@ -383,4 +383,7 @@ func (k *checker) rest() {
 	if k.Limits.Calls < 0 {
 		k.add("/limits/calls", "out_of_range", "limits: calls must not be negative")
 	}
+	if n := k.Limits.ConfigVersions; n < 0 || n > 1000 { // 0 stands for the default
+		k.add("/limits/config_versions", "out_of_range", "limits: config_versions is 1 to 1000")
+	}
 }

@@ -183,6 +183,9 @@ func (c Config) withDefaults() Config {
 	c.Handling = c.Handling.withDefaults()
 	orElse(&c.OfferPause, 30*time.Second)
 	orElse(&c.Limits.RetryAfter, 5*time.Second)
+	if c.Limits.ConfigVersions == 0 {
+		c.Limits.ConfigVersions = 30
+	}
 	orElse(&c.SignoutLimit, 60*time.Second)
 	if c.OfferAlarm == 0 {
 		c.OfferAlarm = 5

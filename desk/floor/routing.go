@@ -112,6 +112,8 @@ type Limits struct {
 	Calls int `toml:"calls" json:"calls,omitempty"` // at once, inbound and outbound
 	// RetryAfter is what who is refused is told.
 	RetryAfter Duration `toml:"retry_after" json:"retry_after,omitzero"`
+	// ConfigVersions is how many saved configurations are kept, 1 to 1000.
+	ConfigVersions int `toml:"config_versions" json:"config_versions,omitempty"`
 }
 
 // retry is RetryAfter in whole seconds, at least 1.

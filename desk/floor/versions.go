@@ -15,11 +15,8 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-// versionLimit is how many saved configurations are kept, sizeLimit how large one may be as JSON.
-const (
-	versionLimit = 30
-	sizeLimit    = 1 << 20
-)
+// sizeLimit is how large a configuration may be as JSON; so many that are kept are in memory and in the state's log.
+const sizeLimit = 1 << 20
 
 // Saved is one configuration that was saved through the API. Versions count from 1; version 0 is that of
 // the configuration file.
@@ -120,9 +117,9 @@ func (in Reconfigure) step(f *Floor) error {
 	last, _ := f.state.latest()
 	v := Saved{Version: max(last.Version, f.version) + 1, At: f.now, Actor: in.Actor, Note: in.Note, Config: cfg}
 	put(f, key{KindConfig, strconv.Itoa(v.Version)}, f.state.Configs, any(v))
-	if old := v.Version - versionLimit; old > 0 {
-		if _, there := f.state.Configs[strconv.Itoa(old)]; there {
-			put(f, key{KindConfig, strconv.Itoa(old)}, f.state.Configs, nil)
+	for id, old := range f.state.Configs {
+		if old.Version <= v.Version-cfg.Limits.ConfigVersions {
+			put(f, key{KindConfig, id}, f.state.Configs, nil)
 		}
 	}
 	f.version = v.Version

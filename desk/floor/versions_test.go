@@ -69,6 +69,7 @@ func TestReconfigureLive(t *testing.T) {
 }
 
 func TestVersionsOutliveRestartAndAreBounded(t *testing.T) {
+	versionLimit := DefaultConfig().Limits.ConfigVersions
 	p := newPlay(t, stageConfig())
 	for i := range versionLimit + 3 {
 		cfg := stageConfig()
@@ -103,6 +104,33 @@ func TestVersionsOutliveRestartAndAreBounded(t *testing.T) {
 	}
 	if f.Config().Queues[0].Priority != 10 || f.Version() != versionLimit+4 {
 		t.Errorf("rolled back to %d, version %d", f.Config().Queues[0].Priority, f.Version())
+	}
+}
+
+// With fewer to keep the older ones go at the next save, and what is out of range is refused.
+func TestFewerVersionsAreKept(t *testing.T) {
+	p := newPlay(t, stageConfig())
+	for i := range 6 {
+		cfg := stageConfig()
+		cfg.Queues[0].Priority = i + 1
+		if i == 5 {
+			cfg.Limits.ConfigVersions = 2
+		}
+		p.do(Reconfigure{Config: cfg, Base: i, Actor: "adm"})
+	}
+	var kept []int
+	for _, v := range p.Versions() {
+		kept = append(kept, v.Version)
+	}
+	if !slices.Equal(kept, []int{6, 5, 0}) {
+		t.Errorf("kept %v", kept)
+	}
+	for _, n := range []int{-1, 1001} {
+		cfg := stageConfig()
+		cfg.Limits.ConfigVersions = n
+		if e := problem.As(p.try(Reconfigure{Config: cfg, Base: 6})); e.Status != 422 || e.Fields[0].Pointer != "/limits/config_versions" {
+			t.Errorf("%d: %+v", n, e)
+		}
 	}
 }
 

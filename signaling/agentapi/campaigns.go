@@ -148,7 +148,12 @@ func postList(q *request) error {
 	if q.contentType() != typeCSV {
 		return unsupported(typeCSV)
 	}
-	l, err := d.AddList(q.ctx(), q.r.URL.Query().Get("name"), q.r.Body)
+	var l wire.ContactListing
+	name := q.r.URL.Query().Get("name")
+	err = q.administer(act{"list.add", "list.added", "", some("name", name)}, func() (string, error) {
+		l, err = d.AddList(q.ctx(), name, q.r.Body)
+		return l.ID, err
+	})
 	var tooBig *http.MaxBytesError
 	if errors.As(err, &tooBig) {
 		return problem.New(http.StatusRequestEntityTooLarge, "body_too_large", "a list is at most %d bytes long", maxList)
@@ -191,7 +196,9 @@ func getContacts(q *request) error {
 func deleteList(q *request) error {
 	d, err := q.desk()
 	if err == nil {
-		err = d.DropList(q.ctx(), q.path("list"))
+		err = q.administer(act{"list.delete", "list.deleted", q.path("list"), nil}, func() (string, error) {
+			return "", d.DropList(q.ctx(), q.path("list"))
+		})
 	}
 	if err != nil {
 		return err
@@ -206,7 +213,9 @@ func postBar(q *request) error {
 	}
 	d, err := q.desk()
 	if err == nil {
-		err = d.Bar(q.ctx(), in.Numbers, true)
+		err = q.administer(act{"do_not_call.add", "do_not_call.added", "", numbersOf(in.Numbers)}, func() (string, error) {
+			return "", d.Bar(q.ctx(), in.Numbers, true)
+		})
 	}
 	if err != nil {
 		return err
@@ -228,7 +237,10 @@ func getBar(q *request) error {
 func deleteBar(q *request) error {
 	d, err := q.desk()
 	if err == nil {
-		err = d.Bar(q.ctx(), []string{q.path("number")}, false)
+		number := []string{q.path("number")}
+		err = q.administer(act{"do_not_call.remove", "do_not_call.removed", "", numbersOf(number)}, func() (string, error) {
+			return "", d.Bar(q.ctx(), number, false)
+		})
 	}
 	if err != nil {
 		return err
@@ -245,7 +257,11 @@ func postCampaign(q *request) error {
 	if err != nil {
 		return err
 	}
-	c, err := d.MakeCampaign(q.ctx(), in, q.actor())
+	var c wire.Campaign
+	err = q.administer(act{"campaign.create", "campaign.created", "", campaignOf(in)}, func() (string, error) {
+		c, err = d.MakeCampaign(q.ctx(), in, q.actor())
+		return c.ID, err
+	})
 	if err != nil {
 		return err
 	}
@@ -301,8 +317,21 @@ func putCampaign(q *request) error {
 	if err != nil {
 		return err
 	}
-	return q.replyCampaign(d.ChangeCampaign(q.ctx(), cid, in, q.actor()))
+	var c wire.Campaign
+	err = q.administer(act{"campaign.change", "campaign.changed", cid, campaignOf(in)}, func() (string, error) {
+		c, err = d.ChangeCampaign(q.ctx(), cid, in, q.actor())
+		return "", err
+	})
+	return q.replyCampaign(c, err)
 }
+
+// campaignOf is what the audit log has of a campaign's setup.
+func campaignOf(r wire.CampaignRequest) map[string]string {
+	return some("name", r.Name, "mode", string(r.Mode), "list", r.List, "queue", r.Queue)
+}
+
+// moved says what a campaign is after a move.
+var moved = map[string]string{"start": "started", "pause": "paused", "finish": "finished"}
 
 func moveCampaign(to string) func(*request) error {
 	return func(q *request) error {
@@ -310,7 +339,12 @@ func moveCampaign(to string) func(*request) error {
 		if err != nil {
 			return err
 		}
-		return q.replyCampaign(d.MoveCampaign(q.ctx(), cid, to, q.actor()))
+		var c wire.Campaign
+		err = q.administer(act{"campaign." + to, "campaign." + moved[to], cid, nil}, func() (string, error) {
+			c, err = d.MoveCampaign(q.ctx(), cid, to, q.actor())
+			return "", err
+		})
+		return q.replyCampaign(c, err)
 	}
 }
 

@@ -83,7 +83,10 @@ func putDeskConfig(q *request) error {
 	if in.Check {
 		a, err = d.CheckConfig(c)
 	} else {
-		a, err = d.SaveConfig(q.ctx(), c, in.Base, in.Note, q.actor())
+		err = q.administer(act{"config.save", "config.saved", strconv.Itoa(in.Base + 1), some("base", strconv.Itoa(in.Base), "note", in.Note)}, func() (string, error) {
+			a, err = d.SaveConfig(q.ctx(), c, in.Base, in.Note, q.actor())
+			return strconv.Itoa(a.Saved.Version), err
+		})
 	}
 	if err != nil {
 		return err
@@ -126,7 +129,11 @@ func postDeskRollBack(q *request) error {
 	if err != nil {
 		return err
 	}
-	a, err := d.RollBackConfig(q.ctx(), in.Version, in.Base, q.actor())
+	var a wire.DeskConfigAnswer
+	err = q.administer(act{"config.roll_back", "config.rolled_back", strconv.Itoa(in.Base + 1), some("base", strconv.Itoa(in.Base), "to", strconv.Itoa(in.Version))}, func() (string, error) {
+		a, err = d.RollBackConfig(q.ctx(), in.Version, in.Base, q.actor())
+		return strconv.Itoa(a.Saved.Version), err
+	})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/cordboard/cordboard/internal/problem"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -108,7 +109,12 @@ func postWebhook(q *request) error {
 		return invalid("/url", "required", "say where to")
 	}
 	return replyWebhook(q, http.StatusCreated, func(w Webhooks, _ string) (wire.WebhookSecret, error) {
-		s, err := w.Create(q.ctx(), in, q.actor())
+		var s wire.WebhookSecret
+		err := q.administer(act{"webhook.create", "webhook.created", "", some("to", placeOf(in.URL), "events", strings.Join(in.Events, " "))}, func() (string, error) {
+			var err error
+			s, err = w.Create(q.ctx(), in, q.actor())
+			return s.Webhook.ID, err
+		})
 		if err == nil {
 			q.header("Location", "/v1/webhooks/"+s.Webhook.ID)
 		}
@@ -121,13 +127,38 @@ func patchWebhook(q *request) error {
 	if err := q.decode(&in); err != nil {
 		return err
 	}
-	return replyWebhook(q, http.StatusOK, func(w Webhooks, id string) (wire.Webhook, error) { return w.Change(q.ctx(), id, in) })
+	return replyWebhook(q, http.StatusOK, func(w Webhooks, id string) (h wire.Webhook, err error) {
+		return h, q.administer(act{"webhook.change", "webhook.changed", id, changeOf(in)}, func() (string, error) {
+			h, err = w.Change(q.ctx(), id, in)
+			return "", err
+		})
+	})
+}
+
+// changeOf says what of a webhook is to change.
+func changeOf(p wire.WebhookPatch) map[string]string {
+	out := map[string]string{}
+	if p.URL != nil {
+		out["to"] = placeOf(*p.URL)
+	}
+	if p.Events != nil {
+		out["events"] = strings.Join(*p.Events, " ")
+	}
+	if p.Enabled != nil {
+		out["enabled"] = strconv.FormatBool(*p.Enabled)
+	}
+	if p.Description != nil {
+		out["description"] = "changed"
+	}
+	return out
 }
 
 func deleteWebhook(q *request) error {
 	w, err := q.webhooks()
 	if err == nil {
-		err = w.Delete(q.ctx(), q.path("webhook"))
+		err = q.administer(act{"webhook.delete", "webhook.deleted", q.path("webhook"), nil}, func() (string, error) {
+			return "", w.Delete(q.ctx(), q.path("webhook"))
+		})
 	}
 	if err != nil {
 		return err
@@ -140,8 +171,15 @@ func postWebhookRotate(q *request) error {
 	if err := q.decode(&in); err != nil {
 		return err
 	}
-	return replyWebhook(q, http.StatusOK, func(w Webhooks, id string) (wire.WebhookSecret, error) {
-		return w.Rotate(q.ctx(), id, in.KeepSeconds)
+	return replyWebhook(q, http.StatusOK, func(w Webhooks, id string) (s wire.WebhookSecret, err error) {
+		keep := ""
+		if in.KeepSeconds != nil {
+			keep = strconv.Itoa(*in.KeepSeconds)
+		}
+		return s, q.administer(act{"webhook.rotate", "webhook.rotated", id, some("keep_seconds", keep)}, func() (string, error) {
+			s, err = w.Rotate(q.ctx(), id, in.KeepSeconds)
+			return "", err
+		})
 	})
 }
 
