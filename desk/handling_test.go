@@ -128,27 +128,67 @@ func TestW27_W29_W30_W95_W96_Hold(t *testing.T) {
 	})
 }
 
+// What telephones signal by themselves shows in what the desk says of the call, that moment: the hold of an agent's desk
+// phone is the agent's hold, that of the customer's telephone is none of the agent's, and who hangs up is gone. (A REFER is
+// declined by the trunk: TestReferIsDeclined of siptrunk.)
 func TestW28_X4_HoldAndHangupOfThePhoneShow(t *testing.T) {
-	bubble(t, func(t *testing.T, r *rig) {
-		r.ready("ana")
-		call, _ := r.talk("ana")
-		far := func(on bool) {
+	cfg := testConfig()
+	cfg.Agents[0].Station = "200"
+	configured(t, cfg, func(t *testing.T, r *rig) {
+		r.ready("ana", "bor")
+		call := r.ring("100")
+		phone := "leg_" + r.offered("ana").ID
+		held := func(leg string, on bool) {
+			t.Helper()
 			typ := map[bool]string{true: "leg.held", false: "leg.resumed"}[on]
-			if err := r.plane.leg("leg_"+call, typ, "customer", func(l *wire.Leg) { l.Hold.Remote = on }); err != nil {
+			if err := r.plane.leg(leg, typ, "customer", func(l *wire.Leg) { l.Hold.Remote = on }); err != nil {
 				t.Fatal(err)
 			}
 			went(0)
 		}
-		far(true)
-		if h := r.handled(call); h.State != "connected" || !h.Controls["ana"].End.Enabled {
-			t.Fatalf("the far side's hold is none of ours: %+v", h)
+		shows := func(state, seat string) {
+			t.Helper()
+			all := r.events("call.handling_changed")
+			if last := all[len(all)-1]; last.Data.(wire.Handling).State != state || !last.Time.Equal(time.Now().UTC()) && time.Since(last.Time) > 500*time.Millisecond {
+				t.Fatalf("desktops are told %s at %s, want %s", last.Data.(wire.Handling).State, last.Time, state)
+			}
+			if h := r.handled(call); h.State != state || h.Controls["ana"].End.Enabled != (state == "connected") {
+				t.Fatalf("%+v", h)
+			}
+			r.seat("leg_"+call, seat)
 		}
-		far(false)
-		start := time.Now()
-		r.end("leg_"+call, "hangup")
+		if err := r.plane.leg(phone, "leg.answered", "customer", func(l *wire.Leg) { l.State = wire.LegConnected }); err != nil {
+			t.Fatal(err)
+		}
+		went(time.Minute)
+		r.is("ana", wire.AgentBusy, "")
+		held(phone, true)
+		shows("held", "main held")
+		went(time.Minute)
+		held(phone, false)
+		shows("connected", "main")
+		went(time.Minute)
+		before := len(r.events("call.handling_changed"))
+		held("leg_"+call, true)
+		held("leg_"+call, false)
+		if n := len(r.events("call.handling_changed")); n != before {
+			t.Fatal("the customer's own hold passes for the agent's")
+		}
+		// With somebody asked the desk says who waits, whatever a telephone does.
+		r.consult(call, "ana", wire.TargetAgent, "bor")
+		r.answers(call, "bor")
+		held(phone, true)
+		if h := r.handled(call); h.State != "consulting" {
+			t.Fatalf("%+v", h)
+		}
+		r.seat("leg_"+call, "main held")
+		held(phone, false)
+		r.ok(r.EndConsult(t.Context(), call, "ana", "ana"))
+		at := time.Now().UTC()
+		r.end(phone, "hangup") // a BYE of the desk phone
 		r.is("ana", wire.AgentWrapup, "")
-		if d := time.Since(start); d > 500*time.Millisecond {
-			t.Fatalf("seen after %v", d)
+		if e := r.events("wrapup.started"); len(e) != 1 || e[0].Time.Sub(at) > 500*time.Millisecond {
+			t.Fatalf("seen late: %+v", e)
 		}
 	})
 }
@@ -604,7 +644,7 @@ func TestW13_W14_W15_W16_W17_W20_Ring(t *testing.T) {
 	}
 }
 
-func TestW87_W89_W90_W91_W92_W93_W94_X11_X12_Variables(t *testing.T) {
+func TestW87_W89_W90_W91_W92_W93_X11_X12_Variables(t *testing.T) {
 	cfg := testConfig()
 	for n, typ := range map[string]wire.VariableType{"case": "text", "sum": "number", "born": "date", "vip": "yes_no", "pin": "text"} {
 		d := variable(n)

@@ -125,10 +125,10 @@ func (d *desktop) picture(name string) {
 	}
 }
 
-// TestW5_W7_W13_W14_W17_W21_W23_W88_X8_TheRingAndAMissedOne: a ring says what it is about, without the secure variable and
+// TestW5_W7_W13_W14_W17_W21_W23_W88_W94_X8_TheRingAndAMissedOne: a ring says what it is about, without the secure variable and
 // with the number but for four digits, and what happens at zero; a missed one is explained, and one key is back to
 // ready, where the same call rings again.
-func TestW5_W7_W13_W14_W17_W21_W23_W88_X8_TheRingAndAMissedOne(t *testing.T) {
+func TestW5_W7_W13_W14_W17_W21_W23_W88_W94_X8_TheRingAndAMissedOne(t *testing.T) {
 	s := unhurried(t, newServer(t, `[desk.handling]
 mask_numbers = true
 variables = [
@@ -210,6 +210,25 @@ variables = [
 		var v wire.Variable
 		return s.call(http.MethodGet, "/v1/calls/"+o.CallID+"/variables/case", nil, &v) == http.StatusOK && v.Value == "471112"
 	})
+	d.gone("var-case-save", patience)
+
+	// Reverting brings back what is saved, and nothing was stored on the way.
+	d.fill("var-case", "99")
+	d.see("var-case-revert", patience)
+	d.click("var-case-revert")
+	d.gone("var-case-save", patience)
+	if got := d.value("var-case"); got != "471112" {
+		t.Errorf("reverted to %q", got)
+	}
+	var v wire.Variable
+	if st := s.call(http.MethodGet, "/v1/calls/"+o.CallID+"/variables/case", nil, &v); st != http.StatusOK || v.Value != "471112" || v.Version != 3 {
+		t.Errorf("stored: %d, %+v", st, v)
+	}
+	d.reload()
+	d.see("var-case", patience)
+	if got := d.value("var-case"); got != "471112" || d.has("var-case-save") {
+		t.Errorf("what was reverted is back after a reload: %q", got)
+	}
 }
 
 // TestR7_R9_R10_R13_R17_W98_U4_U5_G36_G37_G38_WrapupOnThePage: reasons are searched, both times come from the server, time

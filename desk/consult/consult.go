@@ -57,8 +57,20 @@ func (k Consult) Usable() bool { return k.EntryPoint() || k.State != wire.Consul
 // Apart reports whether agent and asked party talk on a side of their own.
 func (k Consult) Apart() bool { return !k.Merge && !k.Transfer }
 
+// Allowed names what the agent who asks may do with the consult now.
+func (k Consult) Allowed() []string {
+	out := []string{"end_consult"}
+	if k.Usable() {
+		out = append(out, "conference", "transfer")
+	}
+	if k.State == wire.ConsultAnswered && k.Apart() {
+		out = append(out, "swap")
+	}
+	return out
+}
+
 func (k Consult) refuse(what string) error {
-	return problem.Conflict("consult_wrong_state", string(k.State), nil, "the consult is %s: cannot %s", k.State, what)
+	return problem.Conflict("consult_wrong_state", string(k.State), k.Allowed(), "the consult is %s: cannot %s", k.State, what)
 }
 
 // Ring says that the target was reached: an offer rings at an agent, or the number rings.

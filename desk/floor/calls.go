@@ -396,6 +396,9 @@ func (f *Floor) finish(c contact.Contact, code string) {
 	f.command(OpEnd, c.ID, "", code)
 }
 
+// farSide is who holds or resumes by signalling: a telephone, by a re-INVITE.
+const farSide = "customer"
+
 func (in LegHeld) step(f *Floor) error {
 	c, ok := f.state.Contacts[in.Leg.CallID]
 	if !ok || in.Actor == Actor || !c.InHand() {
@@ -405,10 +408,15 @@ func (in LegHeld) step(f *Floor) error {
 		f.arrange(c) // during a consult or conference the desk says who waits (W33, W60)
 		return nil
 	}
-	// The far side's own hold is none of the agent's.
-	if in.Leg.ID == c.Customer && c.State == contact.Connected && c.Parked != in.Leg.Hold.Local {
+	switch {
+	case c.State != contact.Connected:
+	case in.Leg.ID == c.Customer && c.Parked != in.Leg.Hold.Local: // the far side's own hold is none of the agent's
 		c.Parked = in.Leg.Hold.Local
 		f.setContact(c)
+	case in.Leg.ID == c.Leg && c.Parked != in.Leg.Hold.Remote && in.Actor == farSide: // the agent's desk phone says what the button would
+		c.Parked = in.Leg.Hold.Remote
+		f.setContact(c)
+		f.arrange(c)
 	}
 	return nil
 }

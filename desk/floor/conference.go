@@ -44,7 +44,7 @@ func (f *Floor) add(in Confer) error {
 	}
 	t, err := f.resolve(c, in.Kind, in.Target)
 	if err == nil {
-		err = full(c, f.parties(c))
+		err = f.full(c)
 	}
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func (in StartConsult) step(f *Floor) error {
 	}
 	t, err := f.resolve(c, in.Kind, in.Target)
 	if err == nil {
-		err = full(c, f.parties(c))
+		err = f.full(c)
 	}
 	if err != nil {
 		return err
@@ -339,5 +339,5 @@ func (f *Floor) notInConsult(c contact.Contact) error {
 	if _, asking := f.consultOf(c.ID); !asking {
 		return nil
 	}
-	return problem.Conflict("consult_open", f.stateOf(c), nil, "call %s has a consult open", c.ID)
+	return problem.Conflict("consult_open", f.stateOf(c), f.allowed(c), "call %s has a consult open", c.ID)
 }

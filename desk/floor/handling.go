@@ -314,12 +314,18 @@ func (f *Floor) touchedCalls() []string {
 	return slices.Compact(calls)
 }
 
+// allowed names what the agent in control may do with a call now.
+func (f *Floor) allowed(c contact.Contact) []string {
+	return controls.Allowed(controls.For(f.view(c, c.Agent)))
+}
+
 // full refuses another party on a call that has as many as can be.
-func full(c contact.Contact, n int) error {
+func (f *Floor) full(c contact.Contact) error {
+	n := f.parties(c)
 	if n < conference.Limit {
 		return nil
 	}
-	e := problem.Conflict("conference_full", "full", nil, "call %s has %d participants already", c.ID, conference.Limit)
+	e := problem.Conflict("conference_full", "full", f.allowed(c), "call %s has %d participants already", c.ID, conference.Limit)
 	e.CallID, e.Limit, e.Use = c.ID, conference.Limit, n
 	return e
 }

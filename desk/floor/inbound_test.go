@@ -131,9 +131,24 @@ func TestS17_W25_NothingIsAnsweredByItself(t *testing.T) {
 	if s := p.state(call); s != contact.Offered {
 		t.Fatalf("without a word from the agent the call is %s", s)
 	}
-	o := p.talk("ana")
-	if o.Created.IsZero() || p.state(call) != contact.Connected {
-		t.Fatalf("accepted: %+v, %s", o, p.state(call))
+	p.do(Accept{Offer: p.Offers("ana")[0].ID, Actor: "ana"})
+	p.pass(time.Second)
+	p.do(LegAnswered{wire.Leg{ID: "leg_ana", CallID: call, Role: wire.RoleAgent, Agent: "ana"}})
+	shown := told[wire.Handling](p, "call.handling_changed") // what the pane and its timer are drawn from
+	h := shown[len(shown)-1]
+	i := slices.IndexFunc(h.Participants, func(x wire.Participant) bool { return x.Agent == "ana" })
+	if h.CallID != call || h.State != "connected" || i < 0 || h.Participants[i].Since == nil || !h.Participants[i].Since.Equal(p.at) {
+		t.Fatalf("no timer from %s: %+v", p.at, h)
+	}
+	p.pass(time.Minute)
+	if h, _ = p.Handling(call); !h.Participants[i].Since.Equal(p.at.Add(-time.Minute)) {
+		t.Fatalf("the timer begins anew: %+v", h.Participants[i])
+	}
+	c := h.Controls["ana"]
+	for name, x := range map[string]wire.Control{"hold": c.Hold, "mute": c.Mute, "keypad": c.Keypad, "end": c.End, "consult": c.Consult, "transfer": c.Transfer, "recording": c.Recording} {
+		if !x.Visible || !x.Enabled {
+			t.Errorf("no control %s: %+v", name, x)
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ func (f *Floor) resolve(c contact.Contact, kind wire.TargetKind, name string) (t
 			return t, badTarget("/target", "on_the_call", "this agent is on the call already")
 		}
 		if !a.Free() {
-			return t, problem.Conflict("target_not_available", string(a.Visible()), nil, "agent %s is %s", name, a.Visible())
+			return t, problem.Conflict("target_not_available", string(a.Visible()), a.Allowed(), "agent %s is %s", name, a.Visible())
 		}
 		t.agent = a
 	case wire.TargetQueue:
