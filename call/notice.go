@@ -14,8 +14,17 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-// consentLimit is how long a recording waits for its announcement to end, whatever happens to it.
+// consentLimit is how much longer than its length a recording waits for its announcement to end, whatever happens to
+// it.
 const consentLimit = 2 * time.Minute
+
+// consentTime is how long a recording waits for an announcement at most.
+func consentTime(clip media.Source) time.Duration {
+	if c, ok := clip.(interface{ Length() time.Duration }); ok {
+		return c.Length() + consentLimit
+	}
+	return consentLimit
+}
 
 // notices is what the parties hear of being recorded. It belongs to the call's goroutine.
 type notices struct {
@@ -61,7 +70,7 @@ func (a *actor) notify(ctx context.Context, r recorder.Rules, clip media.Source)
 		return nil
 	}
 	if r.ConsentWhen == wire.ConsentBefore {
-		if _, err := a.rec.Pause(ctx, recorder.PauseRequest{Owner: recorder.OwnerConsent, Max: consentLimit, By: "server", Reason: "consent"}); err != nil {
+		if _, err := a.rec.Pause(ctx, recorder.PauseRequest{Owner: recorder.OwnerConsent, Max: consentTime(clip), By: "server", Reason: "consent"}); err != nil {
 			return err
 		}
 	}

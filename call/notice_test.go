@@ -10,6 +10,7 @@ import (
 	"github.com/cordboard/cordboard/internal/testaudio"
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/codec/g711"
+	"github.com/cordboard/cordboard/media/pcm"
 	"github.com/cordboard/cordboard/media/prompt"
 	"github.com/cordboard/cordboard/recorder"
 	"github.com/cordboard/cordboard/signaling/wire"
@@ -146,6 +147,20 @@ func TestConsentBefore(t *testing.T) {
 			c.shows("behind the announcement", tc.state, tc.left)
 		})
 	}
+}
+
+// TestConsentTime: a long announcement is waited for to its end.
+func TestConsentTime(t *testing.T) {
+	long := prompt.NewPCM(make([]int16, 8000*300), pcm.Rate8k, false)
+	if d := consentTime(long); d != 5*time.Minute+consentLimit {
+		t.Errorf("of 5 minutes: %v", d)
+	}
+	if d := consentTime(newClip()); d != consentLimit {
+		t.Errorf("of unknown length: %v", d)
+	}
+	b := newBenchOf(t, DefaultConfig(), func(c *recorder.Config) { consentBefore(&c.Rules) })
+	b.SetPrompt(func(string) (media.Source, error) { return long, nil })
+	recordedCall(t, b).shows("at the start", wire.RecordingPaused, 5*time.Minute+consentLimit)
 }
 
 // TestConsentAtStart: the announcement is played while the recording runs.

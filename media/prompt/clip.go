@@ -1,6 +1,8 @@
 package prompt
 
 import (
+	"time"
+
 	"github.com/cordboard/cordboard/media"
 	"github.com/cordboard/cordboard/media/pcm"
 )
@@ -29,6 +31,11 @@ func NewPCM(samples []int16, rate pcm.Rate, loop bool) *Clip {
 
 // Rate implements media.Source.
 func (c *Clip) Rate() pcm.Rate { return c.rate }
+
+// Length is how long a clip that does not loop is.
+func (c *Clip) Length() time.Duration {
+	return time.Duration(len(c.samples)) * time.Second / time.Duration(c.rate)
+}
 
 // Done implements Source.
 func (c *Clip) Done() bool { return len(c.samples) == 0 || !c.loop && c.at >= len(c.samples) }
