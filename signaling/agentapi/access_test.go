@@ -181,6 +181,10 @@ func TestSignInAtAProvider(t *testing.T) {
 		if err != nil || c.Agent != "alice" || c.Profile != "sales" || c.Until == 0 || c.Expires().Sub(c.IssuedAt.Time) > 24*time.Hour {
 			t.Errorf("%+v %v", c, err)
 		}
+		w = f.ask("", "POST", "/v1/signin/token", "", "Cookie", cookie, "Sec-Fetch-Site", "same-origin", "Origin", "http://example.com")
+		if p := problemOf(t, w); p.Status != 401 || p.Code != "signin_expired" {
+			t.Errorf("handed over twice: %+v", p)
+		}
 		// The session has the profile, and the token that comes of it the same end.
 		w = f.ask(tok.Token, "POST", "/v1/sessions", `{}`)
 		var ses wire.SessionAnswer

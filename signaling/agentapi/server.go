@@ -48,6 +48,7 @@ type Server struct {
 	replays      *replays
 	legs         *legTable
 	plays        plays
+	handovers    handovers
 	frames       *frameCache
 	stats        *counters
 	metrics      http.Handler

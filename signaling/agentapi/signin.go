@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/problem"
@@ -58,6 +59,33 @@ func signInRoutes() []Route {
 			Response: wire.Token{}, Statuses: []int{200, 401, 403, 404}, Handler: postSignInToken,
 		},
 	}
+}
+
+// handovers remembers which tokens this server has handed over to a page, for as long as their cookies are good: each
+// is handed over once, also to who has kept the cookie. On another node such a cookie is good once more, within its
+// minute.
+type handovers struct {
+	mu sync.Mutex
+	at map[string]time.Time // by the token's id
+}
+
+// first reports whether a token is handed over for the first time, and remembers it.
+func (h *handovers) first(token string, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, at := range h.at {
+		if now.Sub(at) > 2*handoverTime { // the cookie has run out by its own time, whatever the clocks
+			delete(h.at, id)
+		}
+	}
+	if _, again := h.at[token]; again {
+		return false
+	}
+	if h.at == nil {
+		h.at = map[string]time.Time{}
+	}
+	h.at[token] = now
+	return true
 }
 
 func getSignIn(q *request) error {
@@ -182,6 +210,9 @@ func postSignInToken(q *request) error {
 	c, err := q.s.believe(token)
 	if err != nil {
 		return err
+	}
+	if !q.s.handovers.first(c.ID, q.s.now()) {
+		return unauthorized("signin_expired", "this sign-in has been handed over already")
 	}
 	return q.reply(http.StatusOK, wire.Token{Token: token, Expires: c.Expires().UTC()})
 }
