@@ -16,6 +16,7 @@ type recordCmd struct {
 	common
 	Server  string `help:"Server to record with." enum:"cordboard,janus,rtpengine" default:"cordboard"`
 	Of      string `help:"What is recorded: rooms of eight (mix), calls of PCMU and Opus (bridge), of Opus on both sides (opus), of PCMU on both (pcmu)." enum:"mix,bridge,opus,pcmu" default:"mix"`
+	G711    string `help:"How G.711 is recorded." name:"g711" enum:"samples,opus" default:"samples"`
 	Rooms   int    `help:"Rooms, or calls." default:"5"`
 	Talkers int    `help:"Parties of a room that speak." default:"1"`
 }
@@ -25,7 +26,7 @@ func (c *recordCmd) Run(ctx context.Context) error { return execute(ctx, c.commo
 func (c *recordCmd) trials() []trial {
 	on := trial{
 		server: c.Server, label: c.Server + ", recording", rooms: c.Rooms, codecs: slices.Repeat([]string{"opus"}, 8), talkers: c.Talkers,
-		record: true, complexity: 5, sampleRate: 48000,
+		record: true, g711: c.G711, complexity: 5, sampleRate: 48000,
 	}
 	switch c.Of {
 	case "bridge":
@@ -41,7 +42,7 @@ func (c *recordCmd) trials() []trial {
 func (c *recordCmd) result() report.Result {
 	r := report.Result{
 		Name: fmt.Sprintf("record-%s", c.Of), Scenario: "record", Title: fmt.Sprintf("recording on over off, %d 8-party rooms", c.Rooms),
-		Load: map[string]any{"of": c.Of, "rooms": c.Rooms, "talkers": c.Talkers},
+		Load: map[string]any{"of": c.Of, "rooms": c.Rooms, "talkers": c.Talkers, "g711": c.G711},
 	}
 	if c.Of == "bridge" {
 		r.Title = fmt.Sprintf("recording on over off, %d PCMU to Opus calls", c.Rooms)
@@ -49,6 +50,10 @@ func (c *recordCmd) result() report.Result {
 	switch c.Of {
 	case "opus", "pcmu":
 		r.Title = fmt.Sprintf("recording on over off, %d %s calls", c.Rooms, c.Of)
+	}
+	if c.Of == "pcmu" && c.G711 != "opus" {
+		r.Name += "-samples"
+		r.Title += ", kept as samples"
 	}
 	if c.Server != "cordboard" {
 		r.Name += "-" + c.Server
@@ -65,7 +70,7 @@ func (c *recordCmd) measure(ctx context.Context, b *bench, r *report.Result) err
 	return c.beyond(b, r)
 }
 
-// beyond puts down what recording costs more than what its encoder does all by itself.
+// beyond puts down what recording costs more than what its encoder does all by itself, if there is any.
 func (c *recordCmd) beyond(b *bench, r *report.Result) error {
 	if len(r.Summaries) != 2 || r.Summaries[0].RecEncodes == nil || r.Summaries[0].CPU == nil || r.Summaries[1].CPU == nil {
 		return nil

@@ -26,6 +26,7 @@ type trial struct {
 	talkers int
 	webrtc  bool
 	record  bool
+	g711    string // how G.711 is recorded; empty: as by default
 	net     load.Options
 	fec     int
 	// probe measures the delay after the CPU time, tone the bad frames.
@@ -80,7 +81,7 @@ func (b *bench) voice(codec string, fec int) (*load.Voices, error) {
 }
 
 func (b *bench) start(ctx context.Context, t trial) (peer.Server, error) {
-	cfg := peer.Config{Core: serverCore, Dir: b.dir, Record: t.record, Complexity: t.complexity, SampleRate: t.sampleRate, Binary: b.binary}
+	cfg := peer.Config{Core: serverCore, Dir: b.dir, Record: t.record, G711: t.g711, Complexity: t.complexity, SampleRate: t.sampleRate, Binary: b.binary}
 	var s peer.Server
 	var err error
 	switch t.server {

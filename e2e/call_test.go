@@ -78,6 +78,9 @@ func TestFirstCall(t *testing.T) {
 				if tr.Role == wire.RoleAgent {
 					want = spoken
 				}
+				if tr.Role == wire.RoleCustomer && (tr.Codec != "pcmu" || tr.Object != "customer-1.wav") {
+					t.Errorf("track of the customer, who sends mu-law: %+v", tr)
+				}
 				if c, _ := likeness(t, want, voice); c < 0.9 {
 					t.Errorf("track of the %s: correlation %.3f with what was said, want 0.9", tr.Role, c)
 				}

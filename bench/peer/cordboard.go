@@ -19,7 +19,7 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-// cordboardConfig lets everybody in: what is looked for is where audio suffers, not where we refuse. It takes: folder, HTTP port, SIP port, WebRTC port, whether the desk works, the spool.
+// cordboardConfig lets everybody in: what is looked for is where audio suffers, not where we refuse. It takes: folder, HTTP port, SIP port, WebRTC port, whether the desk works, the spool, what becomes of G.711.
 const cordboardConfig = `shutdown_limit = "0s"
 key_dir = "%[1]s/keys"
 audit_dir = "%[1]s/audit"
@@ -38,6 +38,8 @@ max_late = 1.0
 dir = "%[1]s/store"
 [recorder]
 spool_dir = "%[6]s"
+[recorder.policy]
+g711 = "%[7]s"
 [recorder.archive]
 folder = "%[1]s/archive"
 [webrtc]
@@ -95,7 +97,7 @@ func StartCordboard(ctx context.Context, cfg Config, desk bool) (*Cordboard, err
 		return nil, fmt.Errorf("peer: folder for cordboard: %w", err)
 	}
 	file := filepath.Join(dir, "cordboard.toml")
-	text := fmt.Sprintf(cordboardConfig, dir, ports[0], ports[1], ports[2], desk, cmp.Or(cfg.Spool, filepath.Join(dir, "spool")))
+	text := fmt.Sprintf(cordboardConfig, dir, ports[0], ports[1], ports[2], desk, cmp.Or(cfg.Spool, filepath.Join(dir, "spool")), cmp.Or(cfg.G711, "samples"))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("peer: configuration of cordboard: %w", err)
 	}

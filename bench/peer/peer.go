@@ -24,6 +24,7 @@ type Config struct {
 	Core       int
 	Dir        string // for its files; the caller removes it
 	Record     bool
+	G711       string // how G.711 is recorded, "samples" or "opus"; empty: samples
 	Spool      string // a folder with recordings of a crash; empty: one of its own
 	Complexity int    // of the Opus encoders, where the server can be told
 	SampleRate int    // of the mix, where the server can be told
