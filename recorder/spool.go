@@ -435,31 +435,6 @@ func (s *spool) settle() error {
 	return nil
 }
 
-// move makes all files whole in the fallback's folder, as their own disk does not take it. Everything lasts. It is
-// called from a job and may be called again.
-func (s *spool) move() error {
-	if err := relocate(s.disk, s.dir, s.fallback); err != nil {
-		return err
-	}
-	for _, f := range s.files {
-		if f.f != nil {
-			if err := f.f.Close(); err != nil { // it has just been synced
-				s.log.Warn("spool close failed", "cause", err)
-			}
-			f.f = nil
-		}
-		if len(f.parts) > 0 {
-			f.parts = []segment{{path: filepath.Join(s.fallback, f.name)}}
-		}
-	}
-	if err := clearMoved(s.disk, s.dir, s.fallback); err != nil {
-		s.log.Warn("clear spool failed", "cause", err)
-	}
-	s.log.Warn("recording moved to the fallback disk", "folder", s.fallback)
-	s.dir, s.fallback = s.fallback, ""
-	return nil
-}
-
 // begin marks what a sync of the whole disk that begins now will make last; it reports false when there is
 // nothing.
 func (s *spool) begin() bool {
