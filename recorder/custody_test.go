@@ -3,17 +3,20 @@ package recorder
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"path"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"github.com/cordboard/cordboard/internal/event"
 	"github.com/cordboard/cordboard/media/pcm"
 	"github.com/cordboard/cordboard/recorder/archive"
 	"github.com/cordboard/cordboard/recorder/archive/archivetest"
@@ -108,7 +111,7 @@ func TestEraseGoesOn(t *testing.T) {
 	g.stop(t)
 	s.Start(t)
 	audited := make(chan wire.AuditEntry, 10)
-	r, err := New(g.cfg, Deps{Bus: g.bus, Log: g.log, Audit: func(e wire.AuditEntry) { audited <- e }})
+	r, err := New(g.cfg, Deps{Bus: g.bus, Log: g.log, Audit: func(e wire.AuditEntry) error { audited <- e; return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,5 +260,41 @@ func TestHoldLock(t *testing.T) {
 	}
 	if err := l.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRetentionIsAudited: what is kept no longer is not deleted before that is written down.
+func TestRetentionIsAudited(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	cfg.Policy.Keep = Keep{For: time.Second}
+	bus := event.New(64, 1, time.Now)
+	entries, full := make(chan wire.AuditEntry, 10), make(chan struct{}, 100)
+	var works atomic.Bool
+	r, err := New(cfg, Deps{Bus: bus, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Audit: func(e wire.AuditEntry) error {
+		if !works.Load() {
+			full <- struct{}{}
+			return errors.New("no space left on device")
+		}
+		entries <- e
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.hurry = 0.02
+	g := runRig(t, r, bus, cfg)
+	w := g.make1(t)
+	for range 3 { // it is tried again
+		<-full
+	}
+	if x, err := g.Get(w.ID); err != nil || x.State != wire.RecordingStored {
+		t.Errorf("%+v, %v", x, err)
+	}
+	works.Store(true)
+	awaitTrue(t, "retention", func() bool { _, err := g.Get(w.ID); return err != nil })
+	for _, want := range []string{"recording.delete_asked", "recording.deleted"} {
+		if e := <-entries; e.Action != want || e.Object != w.ID || e.Actor != "server" || e.Detail["reason"] != "retention" {
+			t.Errorf("audited %+v, want %s", e, want)
+		}
 	}
 }

@@ -183,7 +183,7 @@ func (r *Recorder) forget(w ward, removed int) error {
 	r.publish("recording.deleted", w.Delete.By, wire.Recording{
 		ID: w.Recording, CallID: w.Delete.CallID, State: wire.RecordingDeleting, Tracks: []wire.Track{}, Gaps: []wire.Gap{},
 	})
-	r.audit(wire.AuditEntry{
+	r.outcome(wire.AuditEntry{
 		Actor: w.Delete.By, Action: "recording.deleted", Object: w.Recording, CallID: w.Delete.CallID,
 		Detail: map[string]string{"reason": w.Delete.Reason},
 	})
@@ -246,8 +246,9 @@ const (
 // keepHouse deletes what is kept no longer and finishes what was decided and could not be done at once.
 func (r *Recorder) keepHouse(ctx context.Context) {
 	later := make(map[string]time.Time) // recordings that are not to be tried before
+	noted := make(map[string]bool)      // recordings whose retention is in the audit log
 	for ctx.Err() == nil {
-		wait := r.houseRound(ctx, later)
+		wait := r.houseRound(ctx, later, noted)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
@@ -259,7 +260,7 @@ func (r *Recorder) keepHouse(ctx context.Context) {
 }
 
 // houseRound is one look and tells when to look again.
-func (r *Recorder) houseRound(ctx context.Context, later map[string]time.Time) time.Duration {
+func (r *Recorder) houseRound(ctx context.Context, later map[string]time.Time, noted map[string]bool) time.Duration {
 	now := r.now()
 	wait := houseEvery
 	soon := func(recID string, err error) {
@@ -267,8 +268,9 @@ func (r *Recorder) houseRound(ctx context.Context, later map[string]time.Time) t
 			later[recID] = now.Add(lockedRetry)
 			return
 		}
-		later[recID] = now.Add(houseRetry)
-		wait = min(wait, houseRetry)
+		retry := time.Duration(float64(houseRetry) * r.hurry)
+		later[recID] = now.Add(retry)
+		wait = min(wait, retry)
 		r.log.Warn("decision about a recording not carried out yet", "recording", recID, "cause", err)
 	}
 	for _, w := range r.custody.open() {
@@ -304,7 +306,19 @@ func (r *Recorder) houseRound(ctx context.Context, later map[string]time.Time) t
 		if h, d := r.custody.marks(recID); h || d {
 			continue
 		}
-		if _, err := r.Delete(ctx, recID, "server", "retention"); err != nil && ctx.Err() == nil {
+		if !noted[recID] { // what cannot be written down is not done
+			e := wire.AuditEntry{Actor: "server", Action: "recording.delete_asked", Object: recID, Detail: map[string]string{"reason": "retention"}}
+			if err := r.audit(e); err != nil {
+				soon(recID, err)
+				continue
+			}
+			noted[recID] = true
+		}
+		done, err := r.Delete(ctx, recID, "server", "retention")
+		if done {
+			delete(noted, recID)
+		}
+		if err != nil && ctx.Err() == nil {
 			later[recID] = now.Add(lockedRetry)
 			r.log.Warn("recording kept beyond its time", "recording", recID, "cause", err)
 		}

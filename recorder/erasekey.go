@@ -130,8 +130,9 @@ func (r *Recorder) takeKeys(ctx context.Context, w ward) (found bool, err error)
 	r.deciding.Lock()
 	defer r.deciding.Unlock()
 	given := w.Erase.At
-	if w = r.custody.get(w.Recording); w.Erase == nil { // somebody else has done it, or been refused
-		return true, nil
+	folder := w.Erase.Folder
+	if w = r.custody.get(w.Recording); w.Erase == nil { // the house was quicker
+		return r.erasedBy(ctx, folder, given)
 	}
 	taken, err := r.takeAll(ctx, w)
 	_, saved := r.custody.change(w.Recording, func(w *ward) error {
@@ -156,11 +157,29 @@ func (r *Recorder) takeKeys(ctx context.Context, w ward) (found bool, err error)
 		return false, nil
 	}
 	r.log.Info("recording key erased", "recording", w.Recording, "by", w.Erase.By)
-	r.audit(wire.AuditEntry{
+	r.outcome(wire.AuditEntry{
 		Actor: w.Erase.By, Action: "recording.key_erased", Object: w.Recording, CallID: w.Erase.CallID,
 		Detail: map[string]string{"reason": w.Erase.Reason},
 	})
 	return true, nil
+}
+
+// erasedBy tells what came of an order given at this time and carried out by somebody else: as takeKeys does.
+func (r *Recorder) erasedBy(ctx context.Context, folder string, given time.Time) (found bool, err error) {
+	left := false
+	for _, a := range r.archives {
+		taken, err := takenBy(ctx, a, folder, given)
+		if err != nil || taken {
+			return taken, err
+		}
+		if _, err := a.Stat(ctx, folder+EnvelopeName); err == nil {
+			left = true
+		}
+	}
+	if left {
+		return false, errRefused
+	}
+	return false, nil
 }
 
 // takeAll takes the key out of all archives and tells out of how many.

@@ -194,7 +194,7 @@ func TestRecordDeleteGoesOn(t *testing.T) {
 	}
 	g.stop(t)
 	s.Start(t)
-	r, err := New(cfg, Deps{Bus: g.bus, Log: g.log, Audit: func(e wire.AuditEntry) { audited = append(audited, e) }})
+	r, err := New(cfg, Deps{Bus: g.bus, Log: g.log, Audit: func(e wire.AuditEntry) error { audited = append(audited, e); return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

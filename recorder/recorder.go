@@ -45,8 +45,9 @@ type Deps struct {
 	Bus *event.Bus
 	Log *slog.Logger
 	Now func() time.Time
-	// Audit is told of what happens to recordings without anybody's asking; it may be nil.
-	Audit func(wire.AuditEntry)
+	// Audit writes down what happens to recordings without anybody's asking, and what came of what was asked for. It
+	// returns when the entry is on disk; it may be nil.
+	Audit func(wire.AuditEntry) error
 	// Busy says that the machine has no time for listening copies; it may be nil.
 	Busy func() bool
 }
@@ -57,7 +58,7 @@ type Recorder struct {
 	bus      *event.Bus
 	log      *slog.Logger
 	wall     func() time.Time
-	audit    func(wire.AuditEntry)
+	audit    func(wire.AuditEntry) error
 	born     time.Time
 	uptime   func() time.Duration // since born
 	archives []archive.Archive
@@ -112,7 +113,7 @@ func newRecorder(cfg Config, deps Deps, archives []archive.Archive) *Recorder {
 	}
 	r.copies = listen.NewWorker(maxCopies, float64(cfg.Copy.CPUPercent)/100, deps.Busy)
 	if r.audit == nil {
-		r.audit = func(wire.AuditEntry) {}
+		r.audit = func(wire.AuditEntry) error { return nil }
 	}
 	r.uptime = func() time.Duration { return time.Since(r.born) }
 	if r.wall == nil {
@@ -133,6 +134,13 @@ func (r *Recorder) now() time.Time { return r.wall().UTC().Truncate(time.Millise
 func (r *Recorder) publish(typ, actor string, w wire.Recording) {
 	if r.bus != nil {
 		r.bus.Publish(typ, w.CallID, actor, w)
+	}
+}
+
+// outcome audits what was done. That it was asked for is in the log already.
+func (r *Recorder) outcome(e wire.AuditEntry) {
+	if err := r.audit(e); err != nil {
+		r.log.Error("audit entry not written", "action", e.Action, "recording", e.Object, "cause", err)
 	}
 }
 

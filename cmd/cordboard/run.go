@@ -282,10 +282,9 @@ func (n *node) buildSignaling() error {
 }
 
 // writeAudit writes down what happened to a recording by itself.
-func (n *node) writeAudit(e wire.AuditEntry) {
-	if _, err := n.audit.Write(e); err != nil {
-		n.log.Error("audit entry not written", "action", e.Action, "recording", e.Object, "cause", err)
-	}
+func (n *node) writeAudit(e wire.AuditEntry) error {
+	_, err := n.audit.Write(e)
+	return err
 }
 
 // plainLeg opens a plain RTP leg for the API.

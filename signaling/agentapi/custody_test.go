@@ -38,11 +38,10 @@ func recorded(t *testing.T, change func(*recorder.Config)) (*fixture, wire.Recor
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := recorder.New(cfg, recorder.Deps{Log: slog.New(slog.DiscardHandler), Audit: func(e wire.AuditEntry) {
+	r, err := recorder.New(cfg, recorder.Deps{Log: slog.New(slog.DiscardHandler), Audit: func(e wire.AuditEntry) error {
 		e.From, e.Token = "the recorder", "none"
-		if _, err := log.Write(e); err != nil {
-			t.Error(err)
-		}
+		_, err := log.Write(e)
+		return err
 	}})
 	if err != nil {
 		t.Fatal(err)
