@@ -475,6 +475,9 @@ func getMessage(q *request) error {
 				return err
 			}
 			defer track.Close()
+			if err := q.auditPlay(rec, t.ID, false); err != nil {
+				return err
+			}
 			q.header("Content-Type", contentType)
 			q.status = http.StatusOK
 			http.ServeContent(q.w, q.r, "", time.Time{}, track)

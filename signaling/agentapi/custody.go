@@ -75,6 +75,13 @@ func (p *plays) first(key string, now time.Time) bool {
 	return true
 }
 
+// forget takes a play back.
+func (p *plays) forget(key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.since, key)
+}
+
 // auditPlay audits that somebody hears a track, or takes it home.
 func (q *request) auditPlay(w wire.Recording, track string, download bool) error {
 	action := "recording.played"
@@ -85,7 +92,11 @@ func (q *request) auditPlay(w wire.Recording, track string, download bool) error
 	if !q.s.plays.first(key, q.s.now()) {
 		return nil
 	}
-	return q.audit(action, w, map[string]string{"track": track})
+	err := q.audit(action, w, map[string]string{"track": track})
+	if err != nil { // the next one is no further request for what was not given out
+		q.s.plays.forget(key)
+	}
+	return err
 }
 
 // suffixes are the ends of file names by media type.

@@ -318,6 +318,7 @@ func TestRecordAuditFails(t *testing.T) {
 		{"POST", path + "/erase", ""},
 		{"DELETE", path, ""},
 		{"GET", path + "/tracks/customer-1", ""},
+		{"GET", path + "/tracks/customer-1", ""}, // no further request of a play that was refused
 		{"GET", path + "/tracks/copy?download=1", ""},
 	}
 	for _, try := range tries {
