@@ -345,7 +345,7 @@ func (c *Client) PostCallbackDial(ctx context.Context, callback string, body wir
 	return one[wire.Callback](ctx, c, "POST", "/v1/callbacks/"+escape(callback)+"/dial", nil, object("application/json", body), opts)
 }
 
-// GetCallbackMessage: the caller's voice message (Ogg Opus), with Range.
+// GetCallbackMessage: the caller's voice message, with Range.
 //
 // GET /v1/callbacks/{callback}/message; grant callback:read, or for one's own agent:self.
 // The caller closes the body of the response.

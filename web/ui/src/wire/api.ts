@@ -464,7 +464,7 @@ export class Api {
     return this.send({ method: 'POST', path: `/v1/callbacks/${e(callback)}/dial`, body, type: 'application/json', answer: 'object' }, opt) as Promise<Callback>;
   }
 
-  /** The caller's voice message (Ogg Opus), with Range. `GET /v1/callbacks/{callback}/message; grant callback:read, or for one's own agent:self` */
+  /** The caller's voice message, with Range. `GET /v1/callbacks/{callback}/message; grant callback:read, or for one's own agent:self` */
   getCallbackMessage(callback: string, opt?: ApiOptions): Promise<Response> {
     return this.send({ method: 'GET', path: `/v1/callbacks/${e(callback)}/message`, answer: 'response' }, opt) as Promise<Response>;
   }
