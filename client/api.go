@@ -468,6 +468,13 @@ func (c *Client) PostCallConsultSwap(ctx context.Context, call string, opts ...O
 	return one[wire.Handling](ctx, c, "POST", "/v1/calls/"+escape(call)+"/consult/swap", nil, nil, opts)
 }
 
+// PostCallContact: keep the customer of a call as a contact of the campaign stage they have called.
+//
+// POST /v1/calls/{call}/contact; grant campaign:write, or for one's own agent:self.
+func (c *Client) PostCallContact(ctx context.Context, call string, body wire.ContactRequest, opts ...Option) (wire.ContactMatch, error) {
+	return one[wire.ContactMatch](ctx, c, "POST", "/v1/calls/"+escape(call)+"/contact", nil, object("application/json", body), opts)
+}
+
 // PostCallDrop: take a participant out.
 //
 // POST /v1/calls/{call}/drop; grant leg:control, or for one's own leg:control:own.

@@ -1,9 +1,12 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/cordboard/cordboard/desk/callback"
@@ -86,6 +89,35 @@ func (d *Desk) Bar(ctx context.Context, numbers []string, on bool) error {
 		return err
 	}
 	return d.contacts.Bar(ctx, out, on)
+}
+
+// KeepContact keeps who has called a campaign stage for new customers in the stage's own list. agentID is the agent who does
+// it, "" for a program; 403 for one who is not of the stage.
+func (d *Desk) KeepContact(ctx context.Context, number, agentID string, r wire.ContactRequest) (wire.ContactMatch, error) {
+	var faults callback.Faults
+	faults.Text("/name", r.Name, 1, callback.MaxText)
+	faults.Text("/note", r.Note, 0, callback.MaxText)
+	var stage floor.Stage
+	var known bool
+	if closed := d.read(func() { stage, known = d.floor.Stage(r.Stage) }); closed != nil {
+		return wire.ContactMatch{}, closed
+	}
+	if !known {
+		faults.Add("/stage", "unknown", "there is no campaign stage %s", r.Stage)
+	}
+	if err := faults.Err(); err != nil {
+		return wire.ContactMatch{}, err
+	}
+	if agentID != "" && !slices.Contains(stage.Agents, agentID) {
+		return wire.ContactMatch{}, problem.New(http.StatusForbidden, "forbidden", "agent %s is not of campaign stage %s", agentID, stage.ID)
+	}
+	row := contacts.Row{Name: r.Name, Numbers: []wire.ContactNumber{{Number: number}}}
+	if r.Note != "" {
+		row.Fields = map[string]string{"note": r.Note}
+	}
+	list, name := id.List+"_stage_"+stage.ID, cmp.Or(stage.Name, stage.ID)
+	at, err := d.contacts.Keep(ctx, list, name, []string{"name", "number", "note"}, row, d.deps.Now())
+	return wire.ContactMatch{List: list, ListName: name, Row: at, Name: row.Name, Numbers: row.Numbers, Fields: row.Fields}, err
 }
 
 // SearchContacts finds contacts of the lists by words of their name or digits of their numbers. It does not wait.

@@ -9,9 +9,9 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-// TestW84_PauseAndCaptureOnThePage: the agent sees, and a screen reader says, whether the call is recorded, for how long
+// TestW25_W84_PauseAndCaptureOnThePage: with the answer the timer starts and the controls are there. The agent sees, and a screen reader says, whether the call is recorded, for how long
 // the recording is paused, and that the customer keys something in: how many keys, and nowhere on the page which.
-func TestW84_PauseAndCaptureOnThePage(t *testing.T) {
+func TestW25_W84_PauseAndCaptureOnThePage(t *testing.T) {
 	s := unhurried(t, newServer(t, ""), "1m").start()
 	p := newPhone(t, phoneOpts{user: "caller", wav: toneFile(t, 500, 8000, 1, 90), codec: "PCMU/8000/1"})
 	d := newDesktop(t, s, "alice", toneFile(t, 440, 48000, 1, 10))
@@ -20,6 +20,10 @@ func TestW84_PauseAndCaptureOnThePage(t *testing.T) {
 	d.see("ring", patience)
 	d.press("a")
 	d.see("call-card", patience)
+	for _, control := range []string{"mute", "hold", "keypad", "hangup", "handling"} { // the pane of the call, and its timer
+		d.see(control, patience)
+	}
+	d.until("the timer runs", `/^0:0[1-9]$|^0:[1-5][0-9]$/.test(document.querySelector('`+testid("call-timer")+`')?.innerText ?? '')`)
 	shows := func(state string) {
 		t.Helper()
 		d.until("the recording is "+state, `document.querySelector('`+testid("rec-state")+`')?.dataset.state === '`+state+`'`)

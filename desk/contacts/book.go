@@ -93,6 +93,9 @@ func (b *Book) apply(e entry) {
 	case e.Of != "":
 		if l := b.lists[e.Of]; l != nil {
 			l.rows = append(l.rows, e.Rows...)
+			if l.done { // one that grows: see Keep
+				l.Contacts = len(l.rows)
+			}
 		}
 	case e.Done != "":
 		if l := b.lists[e.Done]; l != nil {
@@ -146,6 +149,26 @@ func (b *Book) Add(ctx context.Context, id, name string, p Parsed, now time.Time
 	err := b.write(ctx, entry{Done: id})
 	l.Errors = p.Errors
 	return l, err
+}
+
+// Keep puts a contact at the end of a list, which comes to be with its first one. The answer is the row, from 1.
+func (b *Book) Keep(ctx context.Context, id, name string, columns []string, row Row, now time.Time) (int, error) {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	l, err := b.List(id)
+	if err != nil {
+		fresh := wire.ContactListing{ID: id, Name: name, Columns: columns, Created: now.UTC().Truncate(time.Millisecond)}
+		if err := b.write(ctx, entry{List: &fresh}); err != nil {
+			return 0, err
+		}
+		if err := b.write(ctx, entry{Done: id}); err != nil {
+			return 0, err
+		}
+	}
+	if l.Contacts >= MaxRows {
+		return 0, problem.New(422, "list_full", "a list has at most %d contacts", MaxRows)
+	}
+	return l.Contacts + 1, b.write(ctx, entry{Of: id, Rows: []Row{row}})
 }
 
 // Drop forgets a list.

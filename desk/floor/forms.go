@@ -15,3 +15,9 @@ func (f *Floor) openForm(c contact.Contact, actor string) {
 		CallID: c.ID, Agent: c.Agent, Stage: c.Stage, Number: c.From, New: f.stages[c.Stage].Kind == StageNew,
 	})
 }
+
+// Stage is a campaign stage by its id.
+func (f *Floor) Stage(stageID string) (Stage, bool) {
+	s, ok := f.stages[stageID]
+	return s, ok
+}

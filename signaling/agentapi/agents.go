@@ -56,7 +56,7 @@ var deskOnly = []string{
 
 // deskOfCall are the last words of the paths below /v1/calls/{call} that only a contact centre has.
 var deskOfCall = []string{
-	"prefer", "handling", "hold", "resume", "consult", "end", "swap", "conference", "exit", "drop", "transfer", "callback",
+	"prefer", "handling", "hold", "resume", "consult", "end", "swap", "conference", "exit", "drop", "transfer", "callback", "contact",
 	"monitor", "coach", "barge", "takeover", "force-end",
 }
 

@@ -29,6 +29,7 @@ type CampaignDesk interface {
 	AddList(ctx context.Context, name string, csv io.Reader) (wire.ContactListing, error)
 	Lists() []wire.ContactListing
 	SearchContacts(text string, limit int) []wire.ContactMatch
+	KeepContact(ctx context.Context, number, agentID string, r wire.ContactRequest) (wire.ContactMatch, error)
 	// Contact is a row of a list, from 1; 404 for one there is not.
 	Contact(list string, row int) (wire.ContactMatch, error)
 	DropList(ctx context.Context, id string) error
@@ -64,6 +65,11 @@ func campaignRoutes() []Route {
 			Method: get, Pattern: "/v1/contacts", Act: "search", Grant: "contact:read", Own: "agent:self", Query: []string{"text", "limit"},
 			Summary:  "Contacts of the lists by words of their name or three digits of a number",
 			Response: wire.ContactMatches{}, Statuses: []int{200, 422, 503}, Handler: getContacts,
+		},
+		{
+			Method: post, Pattern: "/v1/calls/{call}/contact", Act: "campaign_change", Grant: "campaign:write", Own: "agent:self",
+			Summary: "Keep the customer of a call as a contact of the campaign stage they have called",
+			Request: wire.ContactRequest{}, Response: wire.ContactMatch{}, Statuses: []int{201, 404, 422, 503}, Handler: postContact,
 		},
 		{
 			Method: patch, Pattern: "/v1/records/{record}", Act: "campaign_change", Grant: "campaign:write", Own: "agent:self",
@@ -191,6 +197,30 @@ func getContacts(q *request) error {
 	}
 	found := list(hiddenDigits(d.SearchContacts(text, mostFound), text))
 	return q.reply(http.StatusOK, wire.ContactMatches{Items: found[:min(n, len(found))]})
+}
+
+func postContact(q *request) error {
+	var in wire.ContactRequest
+	if err := q.decode(&in); err != nil {
+		return err
+	}
+	d, err := q.desk()
+	if err != nil {
+		return err
+	}
+	c, err := q.callFor(q.mayRead)
+	if err != nil {
+		return err
+	}
+	number := c.From
+	if c.Direction == wire.Outbound {
+		number = c.To
+	}
+	m, err := d.KeepContact(q.ctx(), number, q.onBehalf(), in)
+	if err != nil {
+		return err
+	}
+	return q.reply(http.StatusCreated, m)
 }
 
 func deleteList(q *request) error {

@@ -107,6 +107,7 @@ var matrix = []struct{ route, roles, act string }{
 	{"GET /v1/lists", "-yy", ""},
 	{"DELETE /v1/lists/{list}", "-yy", ""},
 	{"GET /v1/contacts", "ooy", "search"},
+	{"POST /v1/calls/{call}/contact", "oyy", "campaign_change"},
 	{"PATCH /v1/records/{record}", "oyy", "campaign_change"},
 	{"POST /v1/do-not-call", "-yy", ""},
 	{"GET /v1/do-not-call/{number}", "-yy", ""},

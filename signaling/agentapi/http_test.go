@@ -87,6 +87,8 @@ func TestProblems(t *testing.T) {
 		{"noise suppression beyond its range", admin, "PATCH", leg, `{"denoise":{"in":101}}`, "", 422, "invalid_field", "/denoise"},
 		{"missing field", admin, "POST", "/v1/calls", `{}`, "", 422, "invalid_field", "/to"},
 		{"header injection", admin, "POST", "/v1/calls", `{"to":"1","from_name":"a\r\nX: y"}`, "", 400, "control_character", "/from_name"},
+		{"NUL in a text of several lines", admin, "POST", "/v1/work", `{"kind":"email","queue":"main","from":"a@b","text":"a\n\u0000"}`, "", 400, "control_character", "/text"},
+		{"line break in a subject", admin, "POST", "/v1/work", `{"kind":"email","queue":"main","from":"a@b","subject":"a\nb","text":"a"}`, "", 400, "control_character", "/subject"},
 		{"NUL in a map's key", admin, "POST", "/v1/calls", `{"to":"1","variables":{"a\u0000":"b"}}`, "", 400, "control_character", "/variables/a\x00"},
 		{"unknown state", admin, "POST", "/v1/agents/bob/state", `{"state":"asleep"}`, "", 422, "invalid_field", "/state"},
 		{"too long", admin, "POST", "/v1/calls", `{"to":"` + strings.Repeat("1", 1025) + `"}`, "", 422, "invalid_field", "/to"},

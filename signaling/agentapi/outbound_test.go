@@ -163,6 +163,10 @@ func (outbound) Lists() []wire.ContactListing {
 	return []wire.ContactListing{{ID: "lst_01", Name: "Spring", Columns: []string{"number"}, Created: epoch}}
 }
 
+func (outbound) KeepContact(_ context.Context, number, _ string, r wire.ContactRequest) (wire.ContactMatch, error) {
+	return wire.ContactMatch{List: "lst_stage_" + r.Stage, ListName: r.Stage, Row: 1, Name: r.Name, Numbers: []wire.ContactNumber{{Number: number}}}, nil
+}
+
 func (outbound) SearchContacts(string, int) []wire.ContactMatch {
 	return []wire.ContactMatch{{List: "lst_01", ListName: "Spring", Row: 1, Name: "Ana Kranjc", Numbers: []wire.ContactNumber{{Number: theNumber}}}}
 }
@@ -233,6 +237,7 @@ func outboundExamples() []example {
 		{route: "GET /v1/lists", path: "/v1/lists", status: 200},
 		{route: "GET /v1/contacts", path: "/v1/contacts?text=kranjc&limit=10", status: 200},
 		{route: "GET /v1/contacts", path: "/v1/contacts?text=k", status: 422},
+		{route: "POST /v1/calls/{call}/contact", path: "/v1/calls/" + callID + "/contact", body: `{"stage":"new","name":"Ana Kranjc","note":"asked for a quote"}`, status: 201},
 		{route: "PATCH /v1/records/{record}", path: r, body: `{"name":"Ana Kranjc","fields":{"plan":"gold"}}`, contentType: typeMerge, status: 200},
 		{route: "DELETE /v1/lists/{list}", path: "/v1/lists/lst_01", status: 204},
 		{route: "POST /v1/do-not-call", path: "/v1/do-not-call", body: `{"numbers":["041000001"]}`, status: 204},
@@ -246,7 +251,7 @@ func outboundExamples() []example {
 		{route: "POST /v1/campaigns/{campaign}/next", path: m + "/next", status: 200},
 		{route: "GET /v1/campaigns/{campaign}/records", path: m + "/records", status: 200},
 		{route: "GET /v1/records/{record}", path: r, status: 200},
-		{route: "POST /v1/work", path: "/v1/work", body: `{"kind":"email","queue":"main","from":"ana@example.com","subject":"My order","text":"Where is it?"}`, status: 201},
+		{route: "POST /v1/work", path: "/v1/work", body: `{"kind":"email","queue":"main","from":"ana@example.com","subject":"My order","text":"Hello,\n\nwhere is it?"}`, status: 201},
 		{route: "GET /v1/work", path: "/v1/work?queue=main", status: 200},
 		{route: "GET /v1/work/{work}", path: "/v1/work/" + workID, status: 200},
 		{route: "GET /v1/work/{work}", path: "/v1/work/wrk_no", status: 404},

@@ -152,9 +152,9 @@ func (c *checker) object(t reflect.Type, v any, at string, depth int) {
 		c.bad(&c.wrong, at, "wrong_type", "must be an object")
 		return
 	}
-	known := make(map[string]reflect.Type)
+	known := make(map[string]field)
 	for _, f := range fieldsOf(t) {
-		known[f.name] = f.typ
+		known[f.name] = f
 	}
 	names := make([]string, 0, len(m))
 	for name := range m {
@@ -162,12 +162,15 @@ func (c *checker) object(t reflect.Type, v any, at string, depth int) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		ft, ok := known[name]
-		if !ok {
+		f, ok := known[name]
+		switch {
+		case !ok:
 			c.bad(&c.rules, at+"/"+escape(name), "unknown_field", "is not a field here")
-			continue
+		case f.lines:
+			c.lines(m[name], at+"/"+name)
+		default:
+			c.check(f.typ, m[name], at+"/"+name, depth+1)
 		}
-		c.check(ft, m[name], at+"/"+name, depth+1)
 	}
 }
 
@@ -193,6 +196,18 @@ func (c *checker) text(t reflect.Type, v any, at string) {
 	}
 	if values, ok := enumOf(t); ok && s != "" && !slices.Contains(values, s) {
 		c.bad(&c.rules, at, "unknown_value", "must be one of %s", strings.Join(values, ", "))
+	}
+}
+
+// lines is a text of several lines, which goes into no header: line breaks and tabs may stand in it, and how long it may be
+// says who takes it.
+func (c *checker) lines(v any, at string) {
+	s, ok := v.(string)
+	switch {
+	case !ok:
+		c.bad(&c.wrong, at, "wrong_type", "must be a string")
+	case strings.ContainsFunc(s, func(r rune) bool { return (r < ' ' && r != '\n' && r != '\r' && r != '\t') || r == 0x7f }):
+		c.bad(&c.wrong, at, "control_character", "holds a control character")
 	}
 }
 
@@ -232,6 +247,7 @@ type field struct {
 	name     string
 	typ      reflect.Type
 	optional bool // omitempty
+	lines    bool // text of several lines
 }
 
 // fieldsOf lists the JSON fields of a struct type, those of embedded structs too.
@@ -249,7 +265,7 @@ func fieldsOf(t reflect.Type) []field {
 		if name == "" {
 			name = f.Name
 		}
-		out = append(out, field{name, f.Type, strings.Contains(opts, "omitempty")})
+		out = append(out, field{name, f.Type, strings.Contains(opts, "omitempty"), f.Tag.Get("text") == "lines"})
 	}
 	return out
 }

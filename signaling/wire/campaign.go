@@ -188,6 +188,13 @@ type RowError struct {
 	Detail string `json:"detail"`
 }
 
+// ContactRequest keeps the customer of a call as a contact of a campaign stage for new customers.
+type ContactRequest struct {
+	Stage string `json:"stage"` // as record.opened said it
+	Name  string `json:"name"`
+	Note  string `json:"note,omitempty"`
+}
+
 // ContactMatch is a contact of a list that a search has found.
 type ContactMatch struct {
 	List     string            `json:"list"`

@@ -30,7 +30,7 @@ type WorkRequest struct {
 	From     string   `json:"from"` // an address or an account, as the agent is to see it
 	FromName string   `json:"from_name,omitempty"`
 	Subject  string   `json:"subject,omitempty"`
-	Text     string   `json:"text"`
+	Text     string   `json:"text" text:"lines"`  // of several lines, at most 20,000 characters
 	Priority int      `json:"priority,omitempty"` // among written requests, the greater first
 	// ClientRef is the sender's own name for it.
 	ClientRef string `json:"client_ref,omitempty"`
@@ -65,5 +65,5 @@ type WorkList struct {
 
 // WorkReply is what an agent answers.
 type WorkReply struct {
-	Text string `json:"text"`
+	Text string `json:"text" text:"lines"` // of several lines, at most 20,000 characters
 }

@@ -51,6 +51,14 @@ export const work = {
     popover: 'Request',
   },
 
+  customer: {
+    fresh: 'New customer',
+    known: 'Customer who calls back',
+    nothing: 'No record of this number is shown.',
+    note: 'Note',
+    stored: 'Kept as a contact.',
+  },
+
   station: {
     title: 'Desk phone',
     here: 'Calls ring in this browser.',

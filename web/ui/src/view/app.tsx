@@ -15,6 +15,7 @@ import { helpOpen, keypadOpen, listen, soundOpen } from './keys';
 import { Leaving, LinkBanner, Notice } from './notice';
 import { Office, OfficePage, pageShown } from './office/office';
 import { Messages } from './messages/messages';
+import { CustomerRecord } from './outbound/customer';
 import { ContactSearch } from './outbound/find';
 import { Callbacks, Campaigns } from './outbound/outbound';
 import { RecordCards } from './outbound/recordcard';
@@ -51,6 +52,7 @@ function Desktop() {
           <Notice />
           <Leaving />
           <RecordCards />
+          <CustomerRecord />
           {shown.value === 'ring' && <Ring />}
           {shown.value === 'call' && <CallCard />}
           {shown.value === 'wrapup' && <Wrapup key={state.value.wrapup?.id} />}

@@ -32,7 +32,9 @@ import type {
   ConsultRequest,
   ContactListing,
   ContactLists,
+  ContactMatch,
   ContactMatches,
+  ContactRequest,
   DeadLetterList,
   DeleteRequest,
   DeskConfig,
@@ -537,6 +539,11 @@ export class Api {
   /** Talk to the other side: the customer, or who is asked. `POST /v1/calls/{call}/consult/swap; grant leg:control, or for one's own leg:control:own` */
   postCallConsultSwap(call: string, opt?: ApiOptions): Promise<Handling> {
     return this.send({ method: 'POST', path: `/v1/calls/${e(call)}/consult/swap`, answer: 'object' }, opt) as Promise<Handling>;
+  }
+
+  /** Keep the customer of a call as a contact of the campaign stage they have called. `POST /v1/calls/{call}/contact; grant campaign:write, or for one's own agent:self` */
+  postCallContact(call: string, body: ContactRequest, opt?: ApiOptions): Promise<ContactMatch> {
+    return this.send({ method: 'POST', path: `/v1/calls/${e(call)}/contact`, body, type: 'application/json', answer: 'object' }, opt) as Promise<ContactMatch>;
   }
 
   /** Take a participant out. `POST /v1/calls/{call}/drop; grant leg:control, or for one's own leg:control:own` */

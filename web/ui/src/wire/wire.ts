@@ -456,6 +456,14 @@ export interface RowError {
   detail: string;
 }
 
+/** ContactRequest keeps the customer of a call as a contact of a campaign stage for new customers. */
+export interface ContactRequest {
+  /** as record.opened said it */
+  stage: string;
+  name: string;
+  note?: string;
+}
+
 /** ContactMatch is a contact of a list that a search has found. */
 export interface ContactMatch {
   list: string;
@@ -2455,6 +2463,7 @@ export interface WorkRequest {
   from: string;
   from_name?: string;
   subject?: string;
+  /** of several lines, at most 20,000 characters */
   text: string;
   /** among written requests, the greater first */
   priority?: number;
@@ -2492,6 +2501,7 @@ export interface WorkList {
 
 /** WorkReply is what an agent answers. */
 export interface WorkReply {
+  /** of several lines, at most 20,000 characters */
   text: string;
 }
 

@@ -1,5 +1,6 @@
 // Who is on the call and what can be done about it. Every button comes from the server's control matrix.
 
+import type { ComponentChildren } from 'preact';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { complete, drop, endConsult, exit, merge, reach, search, swap, targets, type Reach } from '../../intent/handling';
@@ -7,7 +8,7 @@ import { mask } from '../../model/format';
 import { online, state } from '../../model/store';
 import { text } from '../../text/en';
 import type { Control, Participant, TargetKind } from '../../wire/wire';
-import { primary } from '../parts/parts';
+import { cls, primary } from '../parts/parts';
 import css from './handling.module.css';
 
 export function Handling() {
@@ -22,18 +23,16 @@ export function Handling() {
     );
   const choose = (how: Reach) => () => (choosing.value = choosing.value === how ? null : how);
   const pending = h.consult !== undefined;
+  const dropper = (p: Participant) => p.role === 'conference' && p.leg_id !== undefined && button('drop', t.drop(who(p)), c.drop, () => drop(p.leg_id ?? ''));
   return (
     <section class={css['handling']} aria-label={t.title} data-testid="handling" data-state={h.state}>
       <p role="status" class={css['state']} data-testid="handling-state">{t.states[h.state] ?? h.state}</p>
-      <ul class={css['people']}>
-        {h.participants.map((p) => (
-          <li key={p.leg_id ?? p.agent ?? p.number} data-testid={`party-${p.role}`}>
-            <span>{who(p)}</span>
-            <span class={css['soft']}>{t.roles[p.role]}{p.held ? `, ${t.held}` : ''}{p.leg_id === undefined ? `, ${t.noVoice}` : ''}</span>
-            {p.role === 'conference' && p.leg_id !== undefined && button('drop', t.drop(who(p)), c.drop, () => drop(p.leg_id ?? ''))}
-          </li>
-        ))}
-      </ul>
+      {pending ? (
+        <div class={css['panes']}>
+          <People title={t.mainPane} testid="pane-main" here={h.consult?.active === 'main'} list={h.participants.filter((p) => p.role !== 'consulted')} drop={dropper} />
+          <People title={t.consultPane} testid="pane-consult" here={h.consult?.active === 'consult'} list={h.participants.filter((p) => p.role === 'consulted')} drop={dropper} />
+        </div>
+      ) : <People list={h.participants} drop={dropper} />}
       <div class={css['buttons']} role="group" aria-label={t.title}>
         {button('consult', t.consult, c.consult, choose('consult'))}
         {button('add', t.add, c.add, choose('conference'))}
@@ -46,6 +45,33 @@ export function Handling() {
       </div>
       {choosing.value !== null && <Choose how={choosing.value} done={() => (choosing.value = null)} />}
     </section>
+  );
+}
+
+interface Pane {
+  title?: string;
+  testid?: string;
+  here?: boolean; // whom the agent talks to
+  list: Participant[];
+  drop: (p: Participant) => ComponentChildren;
+}
+
+/** People are those on a call; during a consult they stand in two panes, the customer's and the consulted party's. */
+function People({ title, testid, here = false, list, drop }: Pane) {
+  const t = text.handling;
+  return (
+    <div class={cls(title !== undefined && css['pane'], here && css['here'])} data-testid={testid} data-here={here}>
+      {title !== undefined && <h3>{title}{here ? `: ${t.here}` : ''}</h3>}
+      <ul class={css['people']}>
+        {list.map((p) => (
+          <li key={p.leg_id ?? p.agent ?? p.number} data-testid={`party-${p.role}`}>
+            <span>{who(p)}</span>
+            <span class={css['soft']}>{t.roles[p.role]}{p.held ? `, ${t.held}` : ''}{p.leg_id === undefined ? `, ${t.noVoice}` : ''}</span>
+            {drop(p)}
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 
