@@ -350,6 +350,7 @@ export class Mock {
         Object.assign(c, { assignee: body.assignee, fallback_seconds: body.fallback_seconds });
         return [200, c];
       }
+      case 'POST calls/*/contact': return [201, { list: 'lst_stage_new', list_name: 'New customers', row: 1, name: body.name, numbers: [] }];
       case 'GET revocations': return [200, { items: this.revocations ?? [] }];
       case 'POST revocations':
         this.revocations.unshift({ id: this.id('rvk'), kind: body.subject ? 'account' : 'token', subject: body.subject, token_id: body.token_id, reason: body.reason, by: 'quality', time: iso() });

@@ -230,6 +230,21 @@ async function work(viewport, name) {
   await press(id('written-send'));
   await on('agent-state', 'ready');
 
+  mock.ring();
+  await on('screen', 'ring');
+  if (await id('customer').count() > 0) complain('a form is open before anybody has accepted');
+  await page.keyboard.press('a');
+  await on('phone-state', 'connected');
+  mock.publish('record.opened', { call_id: mock.call.id, agent: 'agt_1', stage: 'new', number: mock.call.from, new: true }, mock.call.id);
+  await id('customer-name').fill('Ana Kranjc');
+  await id('customer-note').fill('asked for a quote');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-testid=customer][data-stored=true]');
+  await shot('43-new-customer');
+  await page.keyboard.press('Shift+E');
+  await on('screen', 'wrapup');
+  if (await id('customer').count() === 0) complain('the form is gone in wrap-up');
+
   await page.goto('about:blank');
   await page.goto(`${base}/#token=${officeJwt()}`);
   await press(id('page-callbacks'));
