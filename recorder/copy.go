@@ -146,19 +146,21 @@ func (r *Recorder) makeCopy(ctx context.Context, recID string, pace func(context
 	}
 	format := r.copyFormat(w)
 	sum := sha256.Sum256(b)
-	return r.putDerivedThen(ctx, w, copyName(format), func(out io.Writer) error {
+	proved := ""
+	err = r.putDerivedAfter(ctx, w, copyName(format), func(out io.Writer) error {
 		open := func(t wire.Track) (io.ReadCloser, error) {
 			f, _, err := r.openTrack(ctx, w, t)
 			return f, err
 		}
 		return WriteCopy(ctx, out, m, open, listen.Options{Format: format, Pace: pace}, r.cfg.Copy.Pauses, r.cfg.Copy.Marker)
-	}, func(object string, f archive.File) error {
-		if err := r.proveCopy(ctx, w, hex.EncodeToString(sum[:]), f, object); err != nil {
-			return err
-		}
-		r.removeOldCopies(ctx, w, object)
-		return nil
+	}, func(object string, f archive.File) error { // a crash in between leaves a proof without its copy, not the reverse
+		proved = object
+		return r.proveCopy(ctx, w, hex.EncodeToString(sum[:]), f, object)
 	})
+	if err == nil {
+		r.removeOldCopies(ctx, w, proved)
+	}
+	return err
 }
 
 // removeOldCopies removes copies of another format than the one that is proved now, where that can be done.

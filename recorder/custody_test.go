@@ -27,11 +27,13 @@ import (
 // slowArchive lets a test in before an object is removed.
 type slowArchive struct {
 	archive.Archive
-	before func(key string)
+	before atomic.Pointer[func(key string)]
 }
 
-func (a slowArchive) Remove(ctx context.Context, key string) error {
-	a.before(key)
+func (a *slowArchive) Remove(ctx context.Context, key string) error {
+	if f := a.before.Load(); f != nil {
+		(*f)(key)
+	}
 	return a.Archive.Remove(ctx, key)
 }
 
@@ -53,16 +55,28 @@ func sealedRig(t *testing.T, change func(*Config)) *rig {
 // TestHoldAgainstErase: a hold that was granted finds the key, and no erasing that was begun before takes it from it;
 // one that comes too late is told so.
 func TestHoldAgainstErase(t *testing.T) {
-	g := sealedRig(t, nil)
+	dir := t.TempDir()
+	cfg := testConfig(dir)
+	cfg.Keys.SealFile = filepath.Join(dir, "seal.keys")
+	if err := seal.CreateRing(cfg.Keys.SealFile); err != nil {
+		t.Fatal(err)
+	}
+	bus := event.New(1024, 1, time.Now)
+	r, err := New(cfg, Deps{Bus: bus, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := &slowArchive{Archive: r.archives[0]}
+	r.archives[0] = slow
+	g := runRig(t, r, bus, cfg)
 	w := g.make1(t)
-	key := g.archived(w, EnvelopeName)
-	folder, asked := g.archives[0], make(chan error, 1)
-	g.archives[0] = slowArchive{folder, func(key string) {
+	key, asked := g.archived(w, EnvelopeName), make(chan error, 1)
+	slow.before.Store(new(func(key string) {
 		if path.Base(key) == EnvelopeName {
 			_, err := g.Hold(t.Context(), w.ID, true, "judge", "")
 			asked <- err
 		}
-	}}
+	}))
 	if _, done, err := g.EraseKey(t.Context(), w.ID, "maja", ""); !done || err != nil {
 		t.Fatalf("done %v, %v", done, err)
 	}
@@ -70,7 +84,7 @@ func TestHoldAgainstErase(t *testing.T) {
 	if exists(key) {
 		t.Error("the key is still there")
 	}
-	g.archives[0] = folder
+	slow.before.Store(nil)
 	for range 10 { // whoever is first
 		w := g.make1(t)
 		key := g.archived(w, EnvelopeName)

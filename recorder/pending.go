@@ -96,9 +96,9 @@ func ParseCopyManifest(b []byte) (CopyManifest, error) {
 	return m, nil
 }
 
-// proveCopy signs what was stored as the copy and puts that beside it.
-func (r *Recorder) proveCopy(ctx context.Context, w wire.Recording, manifest string, stored archive.File, object string) error {
-	m := CopyManifest{Version: 1, Recording: w.ID, Manifest: manifest, Object: object, Bytes: stored.Size, SHA256: stored.SHA256, Made: r.now()}
+// proveCopy signs what is about to be stored as the copy and stores that.
+func (r *Recorder) proveCopy(ctx context.Context, w wire.Recording, manifest string, f archive.File, object string) error {
+	m := CopyManifest{Version: 1, Recording: w.ID, Manifest: manifest, Object: object, Bytes: f.Size, SHA256: f.SHA256, Made: r.now()}
 	if r.signer != nil {
 		b, err := json.Marshal(m)
 		if err != nil {

@@ -198,11 +198,11 @@ func (r *Recorder) clearUnfinished(d fs.DirEntry) {
 // putDerived stores a file that is made of a recording beside it, in the first archive that takes it, sealed
 // if the recording is. It can be made again, so it is in no manifest.
 func (r *Recorder) putDerived(ctx context.Context, w wire.Recording, object string, write func(io.Writer) error) (err error) {
-	return r.putDerivedThen(ctx, w, object, write, func(string, archive.File) error { return nil })
+	return r.putDerivedAfter(ctx, w, object, write, func(string, archive.File) error { return nil })
 }
 
-// putDerivedThen is putDerived, and tells then under which name and which bytes were stored.
-func (r *Recorder) putDerivedThen(ctx context.Context, w wire.Recording, object string, write func(io.Writer) error, then func(object string, f archive.File) error) (err error) {
+// putDerivedAfter is putDerived, and tells before under which name and which bytes will be stored.
+func (r *Recorder) putDerivedAfter(ctx context.Context, w wire.Recording, object string, write func(io.Writer) error, before func(object string, f archive.File) error) (err error) {
 	done, ok := r.custody.use(w.ID)
 	if !ok {
 		return errDeleting
@@ -235,10 +235,10 @@ func (r *Recorder) putDerivedThen(ctx context.Context, w wire.Recording, object 
 	if err != nil {
 		return err
 	}
-	if err := r.storeDerived(ctx, w, object, f.Name()); err != nil {
+	if err := before(object, archive.File{Size: size, SHA256: sum}); err != nil {
 		return err
 	}
-	return then(object, archive.File{Size: size, SHA256: sum})
+	return r.storeDerived(ctx, w, object, f.Name())
 }
 
 // storeDerived stores the file at path beside the recording, in the first archive that takes it.
