@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -45,10 +44,14 @@ func TestPauseInAnnouncement(t *testing.T) {
 	if st := s.call(http.MethodPost, path+"/pause", wire.PauseRequest{MaxSeconds: 120, Reason: "card"}, &w); st != http.StatusOK || len(w.Gaps) != 2 {
 		t.Fatalf("pause in the announcement: %d, %+v", st, w.Gaps)
 	}
-	waitFor(t, 30*time.Second, "the announcement's end", func() bool {
-		var list wire.MarkerList
-		s.call(http.MethodGet, path+"/markers", nil, &list)
-		return slices.ContainsFunc(list.Items, func(m wire.Marker) bool { return m.Type == wire.MarkerConsent && m.LengthMS > 0 })
+	waitFor(t, 30*time.Second, "the announcement's end", func() bool { // the server's second word, behind its own pause
+		n := 0
+		for _, e := range s.events("recording.paused") {
+			if e.Actor == "server" {
+				n++
+			}
+		}
+		return n == 2
 	})
 	look := &secrets{digits: []string{randomDigits(12)}}
 	both(hzSecret, true)

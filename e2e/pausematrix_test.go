@@ -379,8 +379,8 @@ func standsOut(samples []int16, hz float64) float64 {
 	return l
 }
 
-// pauseKilled kills the server while some of its calls are in a pause and the others in a capture; either holds for
-// whatever is recorded of the same call.
+// pauseKilled kills the server while some of its calls are in a pause and the others in a capture; of neither the next
+// process keeps anything.
 func pauseKilled(t *testing.T, rooms int) {
 	s := newServer(t, "").start()
 	from := make([]time.Time, rooms)
