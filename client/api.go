@@ -77,6 +77,13 @@ func (c *Client) GetAgentOffers(ctx context.Context, agent string, opts ...Optio
 	return one[wire.OfferList](ctx, c, "GET", "/v1/agents/"+escape(agent)+"/offers", nil, nil, opts)
 }
 
+// PostAgentOffersAccept: take all written requests that ring at an agent; calls are taken one by one.
+//
+// POST /v1/agents/{agent}/offers/accept; grant agent:control, or for one's own agent:self.
+func (c *Client) PostAgentOffersAccept(ctx context.Context, agent string, opts ...Option) (wire.OfferList, error) {
+	return one[wire.OfferList](ctx, c, "POST", "/v1/agents/"+escape(agent)+"/offers/accept", nil, nil, opts)
+}
+
 // PostAgentPreflight: what a desktop found when it tested itself.
 //
 // POST /v1/agents/{agent}/preflight; grant agent:control, or for one's own agent:self.

@@ -53,3 +53,15 @@ func (d *Desk) Works(queueID, agentID string) (out []wire.Work) {
 	_ = d.read(func() { out = d.floor.Works(queueID, agentID) }) // only fails when the desk has ended
 	return out
 }
+
+// AcceptAll takes all written requests that ring at an agent, and gives the offers that were accepted. 409 when none rings.
+func (d *Desk) AcceptAll(ctx context.Context, agentID, actor string) (out []wire.Offer, err error) {
+	var taken []string
+	err = d.ask(ctx, floor.AcceptAll{Agent: agentID, Actor: actor}.Into(&taken), func() {
+		for _, oid := range taken {
+			o, _ := d.floor.Offer(oid) // has just been accepted
+			out = append(out, o)
+		}
+	})
+	return out, err
+}

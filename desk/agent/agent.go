@@ -58,6 +58,8 @@ type Agent struct {
 	Checks map[string]string `json:"checks,omitempty"`
 	// Station is the desk phone the agent's calls go to; empty: the browser.
 	Station string `json:"station,omitempty"`
+	// Enough: a written request beside what the agent has in hand was not taken; until that is over there are no more.
+	Enough bool `json:"enough,omitempty"`
 	// Profile is the one the agent signed in with, in place of the one configured; empty: that one.
 	Profile string `json:"profile,omitempty"`
 	Version uint64 `json:"version"`
@@ -139,7 +141,7 @@ func (a Agent) to(s wire.AgentState, reason string, now time.Time) Agent {
 
 // rest ends an activity: to the state wished for, or out.
 func (a Agent) rest(now time.Time) Agent {
-	a.Call, a.Offer, a.Wrapup = "", "", ""
+	a.Call, a.Offer, a.Wrapup, a.Enough = "", "", "", false
 	if a.Leaving {
 		return a.leave(now)
 	}

@@ -92,6 +92,9 @@ func ids[T any](k *checker, list string, all []T, id func(T) string) map[string]
 
 func (k *checker) agent(i int) {
 	a, at := k.Agents[i], fmt.Sprintf("/agents/%d", i)
+	if a.Written < 0 || a.Written > writtenAtOnce {
+		k.add(at+"/written", "out_of_range", "agent %s: written lies between 0 and %d", a.ID, writtenAtOnce)
+	}
 	if !a.Denoise.Valid() {
 		k.add(at+"/denoise", "out_of_range", "agent %s: denoise lies between 0 and 100", a.ID)
 	}

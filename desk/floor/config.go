@@ -151,6 +151,8 @@ type Agent struct {
 	Profile string `toml:"profile" json:"profile,omitempty"`
 	// Station is a desk phone's number or SIP address that calls go to instead of the browser.
 	Station string `toml:"station" json:"station,omitempty"`
+	// Written is how many written requests the agent may have at once; 0: one, like calls.
+	Written int `toml:"written" json:"written,omitempty"`
 	// NoCallbacks are the queues whose callbacks the agent is not offered.
 	NoCallbacks []string `toml:"no_callbacks" json:"no_callbacks,omitempty"`
 	// Denoise is how the noise suppression of the agent's leg begins; absent: off.

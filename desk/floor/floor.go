@@ -14,6 +14,7 @@ package floor
 import (
 	"cmp"
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/cordboard/cordboard/desk/agent"
@@ -67,6 +68,9 @@ type Floor struct {
 	dialable  map[string]map[string]bool          // records that are not closed, by number
 	live      []string                            // calls whose customer has answered and is not connected yet
 	taskCalls int
+
+	worksOf  map[string][]string // the written requests that ring or are open at an agent
+	jugglers []string            // agents who may have several, sorted
 
 	due        deadlines
 	pastOffers past[offer.Offer]
@@ -132,6 +136,7 @@ func (f *Floor) apply(cfg Config) {
 	f.asks = map[string]string{}
 	f.counts, f.ready, f.live, f.taskCalls = map[string]map[wire.RecordState]int{}, map[string][]turn{}, nil, 0
 	f.dialable = map[string]map[string]bool{}
+	f.worksOf, f.jugglers = map[string][]string{}, nil
 	paces := map[string]pace{}
 	for id, l := range f.queues {
 		paces[id] = l.pace
@@ -166,7 +171,11 @@ func (f *Floor) apply(cfg Config) {
 			}
 		}
 		f.agents[a.ID] = s
+		if a.Written > 1 {
+			f.jugglers = append(f.jugglers, a.ID)
+		}
 	}
+	slices.Sort(f.jugglers)
 	f.entries = nil
 	if err := f.compileOutbound(); err != nil {
 		panic("floor: a validated configuration does not compile: " + err.Error())
@@ -263,7 +272,7 @@ func (f *Floor) Step(now time.Time, in Input) ([]Change, []Effect, error) {
 
 // settle gives what waits to who is free and keeps the alarms.
 func (f *Floor) settle() {
-	for f.handWaiting() || f.matchTasks(true) || f.match() || f.matchTasks(false) || f.matchRecords() {
+	for f.handWaiting() || f.matchTasks(true) || f.match() || f.matchTasks(false) || f.matchRecords() || f.matchBeside() {
 	}
 	f.watch()
 }

@@ -15,16 +15,15 @@ func (w *world) check() {
 	w.checkTasks()
 	w.checkNumbers()
 	w.checkWatchers()
-	open, working := map[string]int{}, map[string]string{}
+	open, working, at := map[string]int{}, map[string]string{}, map[string]int{}
 	for oid, o := range s.Offers {
 		c, a := s.Contacts[o.Call], s.Agents[o.Agent]
 		if o.Work != "" {
-			if x := s.Works[o.Work]; x.State != wire.WorkOffered || x.Offer != oid || x.Agent != o.Agent || a.State != wire.AgentReserved || a.Offer != oid || a.Call != x.ID {
+			x := s.Works[o.Work]
+			inHand := a.State == wire.AgentReserved && a.Offer == oid && a.Call == x.ID
+			beside := a.Call != x.ID && (a.State == wire.AgentWrapup || isWork(a.Call) && (a.State == wire.AgentReserved || a.State == wire.AgentBusy))
+			if x.State != wire.WorkOffered || x.Offer != oid || x.Agent != o.Agent || o.State != wire.OfferOpen || !inHand && !beside {
 				w.fail("offer %+v does not agree with work %+v and agent %+v", o, x, a)
-			}
-			open[o.Agent]++
-			if open[o.Agent] > 1 {
-				w.fail("agent %s has two offers", o.Agent)
 			}
 			continue
 		}
@@ -87,10 +86,26 @@ func (w *world) check() {
 			w.fail("work %+v", x)
 		}
 		if x.Agent != "" {
+			at[x.Agent]++
+			if n := max(1, w.f.agents[x.Agent].Written); at[x.Agent] > n {
+				w.fail("agent %s has %d written requests, and %d are the most", x.Agent, at[x.Agent], n)
+			}
+			if a := s.Agents[x.Agent]; a.Call != wid {
+				w.counts["written beside"]++
+				if !slices.Contains(w.f.worksOf[x.Agent], wid) || !isWork(a.Call) && a.State != wire.AgentWrapup {
+					w.fail("work %+v stands beside nothing: %+v", x, a)
+				}
+				continue
+			}
 			if other := working[x.Agent]; other != "" {
 				w.fail("agent %s is on %s and %s", x.Agent, other, wid)
 			}
 			working[x.Agent] = wid
+		}
+	}
+	for aid, works := range w.f.worksOf {
+		if len(works) != at[aid] {
+			w.fail("agent %s has %d written requests, and %v are indexed", aid, at[aid], works)
 		}
 	}
 	wraps := map[string]string{}

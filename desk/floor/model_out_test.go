@@ -103,12 +103,13 @@ func (w *world) closed(id string) {
 
 // written is something about written requests.
 func (w *world) written() {
-	switch w.r.IntN(4) {
+	switch w.r.IntN(5) {
 	case 0:
+		w.did("accepted together", AcceptAll{Agent: w.agent(), Actor: "x"})
+	case 1, 2:
 		w.step(MakeWork{ID: w.id("wrk"), Actor: "crm", Request: wire.WorkRequest{
 			Kind: pick(w, []wire.WorkKind{wire.WorkEmail, wire.WorkChat}), Queue: pick(w, []string{"a", "b", "gone"}), From: "ana@example.com", Text: "hello", Priority: w.r.IntN(3),
 		}})
-		return
 	default:
 		for _, x := range w.f.Works("", "") {
 			if x.State != wire.WorkOpen && w.r.IntN(3) > 0 {

@@ -106,6 +106,9 @@ func modelConfig(seed uint64) Config {
 	if seed%7 < 3 { // desk phones
 		c.Agents[1].Station, c.Agents[4].Station = "201", "sip:204@10.0.0.5"
 	}
+	if seed%4 < 2 { // several written requests at once
+		c.Agents[1].Written, c.Agents[3].Written, c.Agents[4].Written = 3, 2, 6
+	}
 	if seed%5 == 1 {
 		c.Preflight = []string{CheckMicrophone}
 	}
@@ -868,7 +871,7 @@ func TestModel(t *testing.T) {
 		"command arrange", "eight parties", "outside",
 		"callback.requested", "callback.scheduled", "callback.due", "callback.completed", "callback.failed", "callback.cancelled",
 		"command open", "command dial", "command detect", "campaign.started", "campaign.stopped", "record.changed", "record closed", "dialled ahead",
-		"supervision.started", "supervision.changed", "supervision.ended", "taken over", "forced wrap-up", "forced end", "placed", "desk phone answered", "written", "work.replied", "work.closed", "variables.changed", "countdown cancelled", "another device", "tested itself",
+		"supervision.started", "supervision.changed", "supervision.ended", "taken over", "forced wrap-up", "forced end", "placed", "desk phone answered", "written", "written beside", "accepted together", "work.replied", "work.closed", "variables.changed", "countdown cancelled", "another device", "tested itself",
 	} {
 		if counts[k] == 0 {
 			t.Errorf("%s never happened: the model does not reach it", k)

@@ -169,11 +169,11 @@ func (f *Floor) missed(o offer.Offer, reason, actor string) {
 	put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
 	f.publish("offer."+string(o.State), o.Call, actor, f.wireOffer(o))
 	f.closeOffer(o.ID)
-	f.setAgent(must(f.state.Agents[o.Agent].Fail(reason, f.now)), actor)
 	if w, ok := f.state.Works[o.Work]; ok {
-		f.setWork(must(w.Back()), actor)
+		f.workMissed(w, reason, actor)
 		return
 	}
+	f.setAgent(must(f.state.Agents[o.Agent].Fail(reason, f.now)), actor)
 	if k, ok := f.state.Consults[o.Consult]; ok {
 		f.consultMissed(k, reason)
 		return

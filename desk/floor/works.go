@@ -36,6 +36,15 @@ func (f *Floor) indexWork(old, w work.Work) {
 	if l := f.queues[w.Queue]; l != nil && w.State == wire.WorkQueued {
 		l.Enter(queue.Waiting{ID: w.ID, Place: w.Place})
 	}
+	if old.Agent == w.Agent {
+		return
+	}
+	if i, there := slices.BinarySearch(f.worksOf[old.Agent], old.ID); there {
+		f.worksOf[old.Agent] = slices.Delete(slices.Clone(f.worksOf[old.Agent]), i, i+1)
+	}
+	if i, there := slices.BinarySearch(f.worksOf[w.Agent], w.ID); !there && w.Agent != "" {
+		f.worksOf[w.Agent] = slices.Insert(slices.Clone(f.worksOf[w.Agent]), i, w.ID)
+	}
 }
 
 // setWork writes a request and tells; a closed one is only remembered for late questions.
@@ -134,22 +143,30 @@ func (in ReplyWork) step(f *Floor) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	if w, err = w.Send(in.Text, f.now); err != nil {
+	done, err := w.Send(in.Text, f.now)
+	if err == nil {
+		err = f.turnTo(w)
+	}
+	if err != nil {
 		return err
 	}
-	f.endWork(w, in.Actor)
+	f.endWork(done, in.Actor)
 	return nil
 }
 
 func (in CloseWork) step(f *Floor) error {
 	w, err := f.work(in.ID)
+	done := w
 	if err == nil {
-		w, err = w.Close(f.now)
+		done, err = w.Close(f.now)
+	}
+	if err == nil {
+		err = f.turnTo(w)
 	}
 	if err != nil {
 		return err
 	}
-	f.endWork(w, in.Actor)
+	f.endWork(done, in.Actor)
 	return nil
 }
 
@@ -185,12 +202,12 @@ func (f *Floor) cancelWork(w work.Work, result, actor string) {
 // withdrawWork ends the offer of a request from our side.
 func (f *Floor) withdrawWork(w work.Work) {
 	if o, ok := f.state.Offers[w.Offer]; ok && o.State == wire.OfferOpen {
-		o = must(o.Settle(wire.OfferWithdrawn))
-		put(f, key{KindOffer, o.ID}, f.state.Offers, any(o))
-		f.publish("offer.withdrawn", "", Actor, f.wireOffer(o))
-		f.closeOffer(o.ID)
+		f.withdrawn(o)
 	}
 	if a, ok := f.state.Agents[w.Agent]; ok && a.State == wire.AgentReserved && a.Call == w.ID {
+		if f.ringsOn(a) {
+			return
+		}
 		f.setAgent(must(a.Release(f.now)), Actor)
 	}
 }
@@ -205,16 +222,17 @@ func (f *Floor) offerWork(w work.Work, a agent.Agent, ring Duration) {
 // acceptWork opens a request at the agent whose offer was accepted.
 func (f *Floor) acceptWork(o offer.Offer, w work.Work, actor string) {
 	f.publish("offer.accepted", "", actor, f.wireOffer(o))
-	f.setAgent(must(f.state.Agents[o.Agent].Engage(w.ID, f.now)), actor)
+	if a := f.state.Agents[o.Agent]; a.State == wire.AgentReserved { // else it is open beside what the agent has in hand
+		a.Call, a.Offer = w.ID, o.ID
+		f.setAgent(must(a.Engage(w.ID, f.now)), actor)
+	}
 	f.setWork(must(w.Accepted()), actor)
 	f.closeOffer(o.ID)
 }
 
-// leaveWork gives a request back to its queue whose agent is gone, or who has been made to stop; the agent rests.
+// leaveWork gives the requests back to their queues whose agent is gone; the agent rests.
 func (f *Floor) leaveWork(a agent.Agent) {
-	if w, ok := f.state.Works[a.Call]; ok && w.State == wire.WorkOpen && w.Agent == a.ID {
-		f.setWork(must(w.Back()), Actor)
-	}
+	f.giveBack(a.ID)
 	f.setAgent(must(a.Disengage(f.now)), Actor)
 }
 
@@ -226,9 +244,9 @@ func (f *Floor) settleWorks() {
 		case f.queues[w.Queue] == nil:
 			if a, ok := f.state.Agents[w.Agent]; ok && a.Call == w.ID && a.State == wire.AgentBusy {
 				f.setAgent(must(a.Disengage(f.now)), Actor)
-				w.Agent = ""
 			}
 			f.cancelWork(w, work.ResultNoQueue, Actor)
+			f.nextWork(w.Agent)
 		case w.State == wire.WorkOffered:
 			f.withdrawWork(w)
 			f.setWork(must(w.Back()), Actor)

@@ -64,6 +64,7 @@ func (f *Floor) complete(w wrapup.Wrapup, reason, by, actor string) error {
 	f.pastWraps.add(w.ID, w)
 	f.publish("wrapup.completed", w.Call, actor, w.Wire())
 	f.setAgent(must(f.state.Agents[w.Agent].EndWrapup(f.now)), actor)
+	f.nextWork(w.Agent)
 	return nil
 }
 

@@ -205,7 +205,8 @@ func getMe(q *request) error {
 		return err
 	}
 	snap := wire.Snapshot{Seq: seq, Agent: a, Session: q.claims.Session}
-	for _, o := range d.Offers(id) {
+	snap.Offers = d.Offers(id)
+	for _, o := range snap.Offers {
 		if o.State == wire.OfferOpen {
 			snap.Offer = &o
 			break
@@ -218,6 +219,11 @@ func getMe(q *request) error {
 				callID = c.ID
 				break
 			}
+		}
+	}
+	for _, w := range d.Works("", id) {
+		if w.State == wire.WorkOpen {
+			snap.Works = append(snap.Works, w)
 		}
 	}
 	if a.WorkID != "" {
@@ -261,6 +267,18 @@ func getOffers(q *request) error {
 		return err
 	}
 	return q.reply(http.StatusOK, wire.OfferList{Items: list(d.Offers(id))})
+}
+
+func postAcceptAll(q *request) error {
+	d, id, err := q.agent(q.path("agent"))
+	if err != nil {
+		return err
+	}
+	taken, err := d.AcceptAll(q.ctx(), id, q.actor())
+	if err != nil {
+		return err
+	}
+	return q.reply(http.StatusOK, wire.OfferList{Items: list(taken)})
 }
 
 func postState(q *request) error {

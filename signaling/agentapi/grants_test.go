@@ -24,6 +24,7 @@ var matrix = []struct{ route, roles, act string }{
 	{"GET /v1/agents/me", "oyy", ""},
 	{"GET /v1/agents/{agent}", "oyy", ""},
 	{"GET /v1/agents/{agent}/offers", "oyy", ""},
+	{"POST /v1/agents/{agent}/offers/accept", "ooy", "answer"},
 	{"POST /v1/agents/{agent}/state", "ooy", ""},
 	{"POST /v1/agents/{agent}/signout", "ooy", ""},
 	{"POST /v1/agents/{agent}/preflight", "ooy", ""},

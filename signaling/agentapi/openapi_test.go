@@ -239,6 +239,7 @@ func examples() []example {
 		{"GET /v1/agents/{agent}", "/v1/agents/bob", "", "", 200},
 		{"GET /v1/agents/{agent}", "/v1/agents/nobody", "", "", 404},
 		{"GET /v1/agents/{agent}/offers", "/v1/agents/bob/offers", "", "", 200},
+		{"POST /v1/agents/{agent}/offers/accept", "/v1/agents/bob/offers/accept", "", "", 200},
 		{"POST /v1/agents/{agent}/state", "/v1/agents/bob/state", `{"state":"not_ready","reason":"break"}`, "", 200},
 		{"POST /v1/agents/{agent}/state", "/v1/agents/bob/state", `{"state":"offline"}`, "", 200},
 		{"POST /v1/agents/{agent}/state", "/v1/agents/bob/state", `{}`, "", 422},

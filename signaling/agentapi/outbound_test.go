@@ -204,6 +204,10 @@ func (outbound) CancelWork(context.Context, string, string) (wire.Work, error) {
 
 func (outbound) Work(id string) (wire.Work, error) { return theWork(), known(id, workID, "work") }
 
+func (outbound) AcceptAll(context.Context, string, string) ([]wire.Offer, error) {
+	return []wire.Offer{bobsOffer(wire.OfferAccepted)}, nil
+}
+
 func (outbound) Works(string, string) []wire.Work { return []wire.Work{theWork()} }
 
 func outboundExamples() []example {

@@ -103,6 +103,10 @@ func baseRoutes() []Route {
 			Response: wire.OfferList{}, Statuses: []int{200, 404, 503}, Handler: getOffers,
 		},
 		{
+			Method: post, Pattern: "/v1/agents/{agent}/offers/accept", Act: "answer", Grant: "agent:control", Own: "agent:self",
+			Summary: "Take all written requests that ring at an agent; calls are taken one by one", Response: wire.OfferList{}, Statuses: []int{200, 404, 409, 503}, Handler: postAcceptAll,
+		},
+		{
 			Method: post, Pattern: "/v1/agents/{agent}/state", Grant: "agent:control", Own: "agent:self", Summary: "Ready or not ready",
 			Request: wire.StateRequest{}, Response: wire.Agent{}, Statuses: []int{200, 404, 409, 412, 422, 503}, Handler: postState,
 		},

@@ -15,6 +15,7 @@ type WorkDesk interface {
 	CancelWork(ctx context.Context, id, actor string) (wire.Work, error)
 	Work(id string) (wire.Work, error)
 	Works(queue, agent string) []wire.Work
+	AcceptAll(ctx context.Context, agentID, actor string) ([]wire.Offer, error)
 }
 
 // workRoutes are the routes of written requests.

@@ -47,9 +47,12 @@ type Snapshot struct {
 	Call       *Call       `json:"call,omitempty"`
 	Recordings []Recording `json:"recordings,omitempty"` // the running ones of the call
 	Wrapup     *Wrapup     `json:"wrapup,omitempty"`
-	Work       *Work       `json:"work,omitempty"`     // the written request the agent has
+	Work       *Work       `json:"work,omitempty"`     // the written request the agent has in hand
 	Handling   *Handling   `json:"handling,omitempty"` // of the call
 	Variables  []Variable  `json:"variables,omitempty"`
+	// Works are all written requests that are open at the agent, in the order of their queues; Offers are all that rings.
+	Works  []Work  `json:"works,omitempty"`
+	Offers []Offer `json:"offers,omitempty"`
 	// Records are those of campaigns the agent has before them and has not closed; the one whose call is not over is the last.
 	Records []CampaignRecord `json:"records,omitempty"`
 }

@@ -366,6 +366,11 @@ export class Api {
     return this.send({ method: 'GET', path: `/v1/agents/${e(agent)}/offers`, answer: 'object' }, opt) as Promise<OfferList>;
   }
 
+  /** Take all written requests that ring at an agent; calls are taken one by one. `POST /v1/agents/{agent}/offers/accept; grant agent:control, or for one's own agent:self` */
+  postAgentOffersAccept(agent: string, opt?: ApiOptions): Promise<OfferList> {
+    return this.send({ method: 'POST', path: `/v1/agents/${e(agent)}/offers/accept`, answer: 'object' }, opt) as Promise<OfferList>;
+  }
+
   /** What a desktop found when it tested itself. `POST /v1/agents/{agent}/preflight; grant agent:control, or for one's own agent:self` */
   postAgentPreflight(agent: string, body: PreflightRequest, opt?: ApiOptions): Promise<Agent> {
     return this.send({ method: 'POST', path: `/v1/agents/${e(agent)}/preflight`, body, type: 'application/json', answer: 'object' }, opt) as Promise<Agent>;

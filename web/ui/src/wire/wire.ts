@@ -1350,11 +1350,14 @@ export interface Snapshot {
   /** the running ones of the call */
   recordings?: Recording[];
   wrapup?: Wrapup;
-  /** the written request the agent has */
+  /** the written request the agent has in hand */
   work?: Work;
   /** of the call */
   handling?: Handling;
   variables?: Variable[];
+  /** Works are all written requests that are open at the agent, in the order of their queues; Offers are all that rings. */
+  works?: Work[];
+  offers?: Offer[];
   /** Records are those of campaigns the agent has before them and has not closed; the one whose call is not over is the last. */
   records?: CampaignRecord[];
 }
