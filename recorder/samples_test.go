@@ -5,17 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cordboard/cordboard/media"
-	"github.com/cordboard/cordboard/media/codec"
 	"github.com/cordboard/cordboard/media/codec/g711"
 	"github.com/cordboard/cordboard/media/pcm"
-	"github.com/cordboard/cordboard/recorder/ogg"
 	"github.com/cordboard/cordboard/recorder/wave"
 	"github.com/cordboard/cordboard/signaling/wire"
 )
@@ -411,142 +408,6 @@ func TestLongSilenceIsNotWrittenAtOnce(t *testing.T) {
 	}
 }
 
-// TestCutSamples: a track of samples that a crash has cut anywhere holds what it held, and nothing behind a pause.
-func TestCutSamples(t *testing.T) {
-	for _, sealed := range []bool{false, true} {
-		cfg := testConfig(t.TempDir())
-		name := "customer-1.wav"
-		if sealed {
-			cfg.Keys, name = sealedConfig(t).Keys, name+sealedSuffix
-		}
-		g := newRig(t, cfg)
-		rec := start(t, g, customer)
-		p := &phone{leg: "leg_c", law: media.PCMU}
-		var at uint64
-		var said []byte
-		for range 200 {
-			tick(rec, &at, p.tapped())
-			said = append(said, p.packet[:]...)
-		}
-		dir := filepath.Join(cfg.SpoolDir, rec.ID())
-		await(t, dir, name, len(said))
-		running := t.TempDir()
-		copyDir(t, dir, running)
-		if _, err := rec.Pause(t.Context(), PauseRequest{Max: time.Minute}); err != nil {
-			t.Fatal(err)
-		}
-		paused := t.TempDir()
-		copyDir(t, dir, paused)
-		if _, err := rec.Resume(t.Context(), "agt_1"); err != nil {
-			t.Fatal(err)
-		}
-		for range 200 {
-			tick(rec, &at, p.tapped())
-		}
-		w, err := rec.Stop(t.Context(), "hangup")
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.await(t, "recording.stored", w.ID)
-		longer := readFile(t, g.archived(w, name))
-		g.stop(t)
-		whole := readFile(t, filepath.Join(running, name))
-		for _, c := range []struct {
-			name  string
-			from  string
-			track []byte
-			chain bool
-			least int // frames that must be there
-			most  int
-		}{
-			{"as it was", running, whole, true, 200, 200},
-			{"torn", running, whole[:len(whole)-37], true, 180, 199},
-			{"half", running, whole[:len(whole)/2], true, 80, 100},
-			{"no chain", running, whole, false, 200, 200},
-			{"a hole at the end", running, append(bytes.Clone(whole), make([]byte, 4096)...), true, 200, 200},
-			{"paused", paused, whole, true, 200, 200},
-			{"paused, with audio behind", paused, longer, true, 200, 200},
-			{"paused, with audio behind, no chain", paused, longer, false, 200, 200},
-		} {
-			t.Run(fmt.Sprint(c.name, sealed), func(t *testing.T) {
-				again := cfg
-				again.SpoolDir, again.Archive.Folder = filepath.Join(t.TempDir(), "spool"), filepath.Join(t.TempDir(), "archive")
-				dir := filepath.Join(again.SpoolDir, rec.ID())
-				copyDir(t, c.from, dir)
-				if err := os.WriteFile(filepath.Join(dir, name), c.track, 0o640); err != nil {
-					t.Fatal(err)
-				}
-				if !c.chain {
-					if err := os.Remove(filepath.Join(dir, "customer-1.chain")); err != nil {
-						t.Fatal(err)
-					}
-				}
-				g := newRig(t, again)
-				w := g.await(t, "recording.stored", rec.ID())
-				in, _, _, err := g.OpenTrack(t.Context(), w.ID, "customer-1")
-				if err != nil {
-					t.Fatal(err)
-				}
-				b, err := io.ReadAll(in)
-				if err = errors.Join(err, in.Close()); err != nil {
-					t.Fatal(err)
-				}
-				got := readTape(t, b)
-				n := len(got.samples) / wave.FrameSize
-				if !bytes.HasPrefix(said, got.samples) || n < c.least || n > c.most || w.Tracks[0].DurationMS != int64(len(got.samples)/8) {
-					t.Errorf("%d frames of %d to %d, or others; %+v", n, c.least, c.most, w.Tracks[0])
-				}
-				m, err := readManifest(filepath.Dir(g.archived(w, ManifestName)))
-				if err != nil || len(m.Chains) != 1 || m.Chains[0].Broken != nil || m.Chains[0].Bytes != w.Tracks[0].Bytes {
-					t.Errorf("chains: %+v, %v", m.Chains, err)
-				}
-			})
-		}
-	}
-}
-
-// await waits until a spooled file has so many bytes.
-func await(t *testing.T, dir, name string, size int) {
-	t.Helper()
-	for limit := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if st, err := os.Stat(filepath.Join(dir, name)); err == nil && st.Size() >= int64(size) {
-			return
-		} else if time.Now().After(limit) {
-			t.Fatalf("%s: %v, %v", name, st, err)
-		}
-	}
-}
-
-// TestChangedSamplesAreNamed: recovery says which chunk of a track of samples is not what its chain has.
-func TestChangedSamplesAreNamed(t *testing.T) {
-	cfg := testConfig(t.TempDir())
-	g := newRig(t, cfg)
-	rec := start(t, g, customer)
-	p := &phone{leg: "leg_c", law: media.PCMU}
-	var at uint64
-	for range 200 {
-		tick(rec, &at, p.tapped())
-	}
-	if _, err := rec.Pause(t.Context(), PauseRequest{Max: time.Minute}); err != nil { // its entry is on disk behind all of it
-		t.Fatal(err)
-	}
-	spooled := filepath.Join(cfg.SpoolDir, rec.ID())
-	again := testConfig(t.TempDir())
-	dir := filepath.Join(again.SpoolDir, rec.ID())
-	copyDir(t, spooled, dir)
-	b := readFile(t, filepath.Join(dir, "customer-1.wav"))
-	b[len(b)/2] ^= 1
-	if err := os.WriteFile(filepath.Join(dir, "customer-1.wav"), b, 0o640); err != nil {
-		t.Fatal(err)
-	}
-	o := newRig(t, again)
-	w := o.await(t, "recording.stored", rec.ID())
-	m, err := readManifest(filepath.Dir(o.archived(w, ManifestName)))
-	if err != nil || len(m.Chains) != 1 || m.Chains[0].Broken == nil || *m.Chains[0].Broken < 1 || m.Chains[0].Chunks <= *m.Chains[0].Broken {
-		t.Errorf("chains: %+v, %v", m.Chains, err)
-	}
-}
-
 func TestTickOfSamplesAllocatesNothing(t *testing.T) {
 	g := newRig(t, testConfig(t.TempDir()))
 	rec := start(t, g, customer)
@@ -583,68 +444,5 @@ func TestOlderManifest(t *testing.T) {
 		if (err == nil) != c.ok {
 			t.Errorf("%+v: %+v, %v", c, m, err)
 		}
-	}
-}
-
-// BenchmarkSamples is a party and second of G.711, speech over noise: kept as it came, and encoded.
-func BenchmarkSamples(b *testing.B) {
-	speech := telephone(b, "../cmd/cordboard/caller/caller.opus")
-	for _, mode := range []wire.G711Mode{wire.G711Samples, wire.G711Opus} {
-		b.Run(string(mode), func(b *testing.B) {
-			g := newRig(b, testConfig(b.TempDir()))
-			rec, err := g.Start(b.Context(), StartRequest{CallID: "call_1", Policy: &wire.RecordingPolicy{G711: mode}})
-			if err != nil {
-				b.Fatal(err)
-			}
-			rec.AddParty(customer)
-			at, began := uint64(0), cpu(b)
-			for b.Loop() {
-				for range 50 {
-					tick(rec, &at, speech[at%uint64(len(speech))])
-				}
-			}
-			w, err := rec.Stop(b.Context(), "test")
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ReportMetric(float64((cpu(b)-began).Microseconds())/float64(w.Tracks[0].DurationMS), "ms-cpu/s")
-			b.ReportMetric(float64(w.Tracks[0].Bytes)*60/float64(w.Tracks[0].DurationMS), "kB/min")
-		})
-	}
-}
-
-// telephone is a voice from an Ogg Opus file as frames of a party that sends mu-law.
-func telephone(b *testing.B, path string) (frames []media.Tapped) {
-	f, err := os.Open(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	packets, err := ogg.NewPackets(f)
-	if err != nil {
-		b.Fatal(err)
-	}
-	d, err := codec.NewDecoder(media.Opus)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer codec.PutDecoder(d)
-	buf := make([]int16, 8000)
-	for {
-		p, err := packets.Next()
-		if errors.Is(err, io.EOF) {
-			return frames
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		in, samples := new(pcm.Frame), make([]byte, wave.FrameSize)
-		in.Reset(pcm.Rate8k)
-		if n, err := d.Decode(buf, p, pcm.Rate8k); err != nil || n != len(samples) {
-			b.Fatalf("%d samples, %v", n, err)
-		}
-		g711.EncodeMu(samples, buf[:len(samples)])
-		g711.Decode(in.Samples(), samples, g711.Table(media.PCMU))
-		frames = append(frames, media.Tapped{Member: "leg_c", Kind: media.Audio, In: in, Sent: media.PCMU, Samples: samples})
 	}
 }

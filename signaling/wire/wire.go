@@ -283,7 +283,7 @@ type Track struct {
 	Role       Role      `json:"role"`
 	Voice      VoiceMode `json:"voice,omitempty"` // "raw": as the party sent it; absent: as the others heard it
 	Agent      string    `json:"agent,omitempty"`
-	Codec      string    `json:"codec"`
+	Codec      string    `json:"codec"`  // opus; pcmu or pcma: samples as the party sent them, in a WAV file
 	Object     string    `json:"object"` // key below the recording's folder
 	Bytes      int64     `json:"bytes"`
 	SHA256     string    `json:"sha256,omitempty"`

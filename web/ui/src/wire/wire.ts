@@ -2241,6 +2241,7 @@ export interface Track {
   /** "raw": as the party sent it; absent: as the others heard it */
   voice?: VoiceMode;
   agent?: string;
+  /** opus; pcmu or pcma: samples as the party sent them, in a WAV file */
   codec: string;
   /** key below the recording's folder */
   object: string;
