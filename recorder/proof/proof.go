@@ -23,11 +23,6 @@ import (
 	"github.com/cordboard/cordboard/signaling/wire"
 )
 
-const manifestName = "manifest.json"
-
-// maxDocument bounds the manifests we read.
-const maxDocument = recorder.MaxManifest
-
 // ErrBad is all that means: this is not what was recorded. Other errors say that it could not be checked.
 var ErrBad = errors.New("the recording is not what was recorded")
 
