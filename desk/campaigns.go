@@ -249,6 +249,12 @@ func (d *Desk) Record(rid string) (wire.CampaignRecord, error) {
 	return r, err
 }
 
+// StagesOf are the campaign stages an agent takes calls of.
+func (d *Desk) StagesOf(agentID string) (out []wire.Stage) {
+	_ = d.read(func() { out = d.floor.StagesOf(agentID) }) // only fails when the desk has ended
+	return out
+}
+
 // RecordsOf are the records an agent has before them and has not closed; the one whose call is not over is the last.
 func (d *Desk) RecordsOf(agentID string) (out []wire.CampaignRecord) {
 	_ = d.read(func() { out = d.floor.RecordsOf(agentID) }) // only fails when the desk has ended

@@ -1,8 +1,10 @@
 package floor
 
 import (
+	"cmp"
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/signaling/wire"
+	"slices"
 )
 
 // openForm opens the customer's record at the agent who takes a call of a campaign stage. A service call
@@ -20,4 +22,15 @@ func (f *Floor) openForm(c contact.Contact, actor string) {
 func (f *Floor) Stage(stageID string) (Stage, bool) {
 	s, ok := f.stages[stageID]
 	return s, ok
+}
+
+// StagesOf are the campaign stages an agent takes calls of, in the configuration's order.
+func (f *Floor) StagesOf(agentID string) []wire.Stage {
+	var out []wire.Stage
+	for _, s := range f.cfg.Stages {
+		if slices.Contains(s.Agents, agentID) {
+			out = append(out, wire.Stage{ID: s.ID, Name: cmp.Or(s.Name, s.ID), Inbound: s.Kind == StageNew})
+		}
+	}
+	return out
 }

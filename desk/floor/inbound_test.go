@@ -90,6 +90,12 @@ func TestS7_S8_S9_S13_NewCustomersReachTheirStageOnly(t *testing.T) {
 	}
 	p.ready("bor")
 	p.wants("bor", call)
+	if got := p.StagesOf("bor"); !slices.Contains(got, wire.Stage{ID: "new", Name: "New customers", Inbound: true}) {
+		t.Errorf("bor sees stages %+v", got)
+	}
+	if got := p.StagesOf("eva"); len(got) != 0 {
+		t.Errorf("eva, who is in no stage, sees %+v", got)
+	}
 	if o := p.Offers("bor")[0]; o.Class != 2 || o.Stage != "New customers" {
 		t.Errorf("offer %+v", o)
 	}

@@ -237,7 +237,7 @@ func getMe(q *request) error {
 			callID = cmp.Or(callID, w.CallID)
 		}
 	}
-	snap.Records = d.RecordsOf(id)
+	snap.Records, snap.Stages = d.RecordsOf(id), d.StagesOf(id)
 	if callID != "" {
 		if c, err := q.s.deps.Calls.Call(callID); err == nil { // it may have been forgotten meanwhile
 			snap.Call = &c

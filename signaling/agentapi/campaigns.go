@@ -25,6 +25,7 @@ type CampaignDesk interface {
 	Records(campaignID string) ([]wire.CampaignRecord, error)
 	Record(id string) (wire.CampaignRecord, error)
 	RecordsOf(agentID string) []wire.CampaignRecord
+	StagesOf(agentID string) []wire.Stage
 	ChangeRecord(ctx context.Context, in floor.ChangeRecord) (wire.CampaignRecord, error)
 	AddList(ctx context.Context, name string, csv io.Reader) (wire.ContactListing, error)
 	Lists() []wire.ContactListing

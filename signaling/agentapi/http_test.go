@@ -218,7 +218,7 @@ func TestSignInAndRefresh(t *testing.T) {
 	var me wire.Snapshot
 	w = f.ask(fresh.Token, "GET", "/v1/agents/me", "")
 	if err := json.Unmarshal(w.Body.Bytes(), &me); err != nil || me.Agent.ID != "alice" || me.Call == nil || me.Call.ID != callID || me.Session != in.Session.ID || len(me.Recordings) != 1 ||
-		len(me.Records) != 1 || me.Records[0].ID != recordID {
+		len(me.Stages) != 1 || len(me.Records) != 1 || me.Records[0].ID != recordID {
 		t.Errorf("snapshot %s", w.Body)
 	}
 	if w = f.ask(fresh.Token, "DELETE", "/v1/sessions/"+in.Session.ID, ""); w.Code != 200 {

@@ -143,6 +143,10 @@ func (outbound) Record(id string) (wire.CampaignRecord, error) {
 	return theRecord(), known(id, recordID, "record")
 }
 
+func (outbound) StagesOf(string) []wire.Stage {
+	return []wire.Stage{{ID: "new", Name: "New customers", Inbound: true}}
+}
+
 func (outbound) RecordsOf(agentID string) []wire.CampaignRecord {
 	if agentID != "alice" {
 		return nil

@@ -71,6 +71,7 @@ var openFields = map[string]string{
 	"CampaignNotice.name":  "of a campaign",
 	"CampaignRequest.from": "a time of day",
 	"CampaignRequest.name": "of a campaign",
+	"Stage.name":           "of a campaign stage",
 	"ContactNumber.from":   "a time of day",
 	"Diversion.to":         "where the configuration leads",
 	"DryRun.number":        "our own number",

@@ -188,6 +188,14 @@ type RowError struct {
 	Detail string `json:"detail"`
 }
 
+// Stage is a campaign stage an agent takes calls of.
+type Stage struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// Inbound: calls of new customers; otherwise those of customers of the campaign who call back.
+	Inbound bool `json:"inbound"`
+}
+
 // ContactRequest keeps the customer of a call as a contact of a campaign stage for new customers.
 type ContactRequest struct {
 	Stage string `json:"stage"` // as record.opened said it

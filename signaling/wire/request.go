@@ -55,6 +55,7 @@ type Snapshot struct {
 	Offers []Offer `json:"offers,omitempty"`
 	// Records are those of campaigns the agent has before them and has not closed; the one whose call is not over is the last.
 	Records []CampaignRecord `json:"records,omitempty"`
+	Stages  []Stage          `json:"stages,omitempty"` // of campaigns, whose calls the agent takes
 }
 
 // StateRequest asks for another state of an agent.

@@ -324,7 +324,7 @@ export class Mock {
       }
       case 'DELETE sessions/*': return [204, null];
       case 'POST token/refresh': return [200, { token: jwt(this.grants), expires: iso(Date.now() + 9e5) }];
-      case 'GET agents/me': return [200, { seq: this.seq, agent: this.agent, session: 'ses_1', offer: this.offer ?? undefined, call: this.agent.call_id ? this.call ?? undefined : undefined, recordings: this.recording ? [this.recording] : undefined, wrapup: this.wrapup ?? undefined, work: this.work, records: this.records }];
+      case 'GET agents/me': return [200, { seq: this.seq, agent: this.agent, session: 'ses_1', offer: this.offer ?? undefined, call: this.agent.call_id ? this.call ?? undefined : undefined, recordings: this.recording ? [this.recording] : undefined, wrapup: this.wrapup ?? undefined, work: this.work, records: this.records, stages: this.campaigns && [{ id: 'new', name: 'New customers', inbound: true }] }];
       case 'POST agents/*/state':
         this.setAgent({ state: body.state, reason: body.reason });
         if (body.state === 'ready' && this.auto) setTimeout(() => this.agent.state === 'ready' && this.ring(), this.auto);

@@ -170,6 +170,7 @@ describe('records of campaigns', () => {
   const record = (more: Partial<CampaignRecord> = {}): CampaignRecord => ({
     id: 'rcd_1', campaign: 'cmp_1', state: 'preview', name: 'Jan Novak', numbers: [{ number: '+38641234567' }], at: 0, row: 1, attempts: 0, history: [], allowed: ['dial'], version: 2, agent: 'agt_me', ...more,
   });
+  it('S9 stages whose calls I take are known from the snapshot', () => expect(signedIn({ stages: [{ id: 'new', name: 'New customers', inbound: true }] }).stages).toHaveLength(1));
   it('W22 are there again after a reload', () => expect(signedIn({ records: [record()] }).records).toEqual([record()]));
   it('G25 come, change and go', () => {
     let s = apply(signedIn(), event(11, 'record.changed', record()));

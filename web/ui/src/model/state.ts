@@ -1,7 +1,7 @@
 // What the desktop knows of the server, and how news changes it. Pure: the same state and the same news
 // give the same next state, so every screen can be reached in a test without a server.
 
-import type { Agent, Call, CampaignRecord, Capture, Event, Handling, Leg, Offer, Queue, Recording, RecordState, Snapshot, Variable, Work, Wrapup } from '../wire/wire';
+import type { Agent, Call, CampaignRecord, Capture, Event, Handling, Leg, Offer, Queue, Recording, RecordState, Snapshot, Stage, Variable, Work, Wrapup } from '../wire/wire';
 
 export interface State {
   seq: number; // the newest event this state has seen
@@ -18,6 +18,7 @@ export interface State {
   work: Work | null; // the written request I have
   records: CampaignRecord[]; // of campaigns, that I have and have not closed; the one whose call is not over comes last
   queues: Queue[];
+  stages: Stage[]; // of campaigns, whose calls I take
   archive: number; // counts up when a finished recording appeared or changed
 }
 
@@ -36,6 +37,7 @@ export const nothing: State = {
   work: null,
   records: [],
   queues: [],
+  stages: [],
   archive: 0,
 };
 
@@ -55,6 +57,7 @@ export function snapshot(s: State, snap: Snapshot): State {
     variables: call ? (snap.variables ?? []) : [],
     recording: (call && snap.recordings?.find(running)) ?? null,
     records: snap.records ?? [],
+    stages: snap.stages ?? [],
     work: snap.work?.state === 'open' ? snap.work : null,
     wrapup: snap.wrapup && !snap.wrapup.completed ? snap.wrapup : null,
   };

@@ -295,6 +295,8 @@ export const text = {
     ready: (n: number) => (n === 1 ? '1 agent ready' : `${n} agents ready`),
     oldest: (time: string) => `longest wait ${time}`,
     empty: 'nobody waits',
+    inbound: 'Inbound: calls of new customers',
+    returned: 'calls of customers who call back',
   },
 
   wall: {

@@ -456,6 +456,14 @@ export interface RowError {
   detail: string;
 }
 
+/** Stage is a campaign stage an agent takes calls of. */
+export interface Stage {
+  id: string;
+  name: string;
+  /** Inbound: calls of new customers; otherwise those of customers of the campaign who call back. */
+  inbound: boolean;
+}
+
 /** ContactRequest keeps the customer of a call as a contact of a campaign stage for new customers. */
 export interface ContactRequest {
   /** as record.opened said it */
@@ -1360,6 +1368,8 @@ export interface Snapshot {
   offers?: Offer[];
   /** Records are those of campaigns the agent has before them and has not closed; the one whose call is not over is the last. */
   records?: CampaignRecord[];
+  /** of campaigns, whose calls the agent takes */
+  stages?: Stage[];
 }
 
 /** StateRequest asks for another state of an agent. */

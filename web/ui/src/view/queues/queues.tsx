@@ -8,7 +8,7 @@ import { card, cls } from '../parts/parts';
 import css from './queues.module.css';
 
 export function Queues() {
-  const { queues, agent } = state.value;
+  const { queues, agent, stages } = state.value;
   const mine = queues.filter((q) => agent?.queues.includes(q.id) ?? true);
   const t = text.queues;
   return (
@@ -25,6 +25,11 @@ export function Queues() {
             <div class={css['soft']}>
               {q.oldest_since === undefined ? t.empty : t.oldest(write(elapsed(q.oldest_since, now.value)))} · {t.ready(q.ready)}
             </div>
+          </li>
+        ))}
+        {stages.map((s) => (
+          <li key={`stage.${s.id}`} data-testid="stage" data-inbound={String(s.inbound)}>
+            <strong>{s.name}</strong> <span class={css['soft']}>{s.inbound ? t.inbound : t.returned}</span>
           </li>
         ))}
       </ul>
