@@ -342,7 +342,7 @@ export class Mock {
       case 'POST agents/me/preflight': return [200, this.agent];
       case 'GET callbacks': return [200, { items: (this.callbacks ?? []).filter((c) => !url.searchParams.get('number') || c.number === url.searchParams.get('number')) }];
       case 'GET campaigns': return [200, { items: this.campaigns ?? [] }];
-      case 'GET callbacks/entry-points': return [200, { items: this.entryPoints ?? [] }];
+      case 'GET callbacks/entry-points': return [200, { items: this.entryPoints ?? [], planning: this.entryPoints !== undefined }];
       case 'GET lists': case 'GET callbacks/slots': return [200, { items: [] }];
       case 'GET targets': return [200, { items: this.wall().agents.map((a) => ({ kind: 'agent', id: a.id, label: a.name, state: a.state, free: a.state === 'ready' })) }];
       case 'POST callbacks/*/assign': {

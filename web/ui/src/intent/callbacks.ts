@@ -5,7 +5,7 @@ import { Problem } from '../link/problem';
 import { state } from '../model/store';
 import type { GetCallbacksQuery } from '../wire/api';
 import type { Callback } from '../wire/wire';
-import { entryPoints } from './outbound';
+import { canSchedule, entryPoints } from './outbound';
 import { api, say } from './link';
 
 const PAGE = 50;
@@ -69,5 +69,7 @@ export const again = (): Promise<void> => (found.value.length > PAGE ? Promise.r
 export async function begin(): Promise<void> {
   const [q, e] = await Promise.all([api.getQueues().catch(() => null), api.getCallbacksEntryPoints().catch(() => null)]);
   if (q !== null) state.value = { ...state.value, queues: q.items };
-  if (e !== null) entryPoints.value = e.items;
+  if (e === null) return;
+  entryPoints.value = e.items;
+  canSchedule.value = e.planning;
 }
