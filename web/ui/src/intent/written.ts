@@ -15,6 +15,12 @@ async function end(send: (id: string) => Promise<unknown>): Promise<boolean> {
   return true;
 }
 
+/** acceptAll takes all written requests that ring, as one. */
+export async function acceptAll(): Promise<void> {
+  await commands.postAgentOffersAccept('me').catch(() => undefined); // shown by the command
+  await readState().catch(fail);
+}
+
 /** sendReply answers the request, which closes it. */
 export const sendReply = (text: string): Promise<boolean> => end((id) => commands.postWorkWorkReply(id, { text }));
 

@@ -171,6 +171,11 @@ describe('records of campaigns', () => {
     id: 'rcd_1', campaign: 'cmp_1', state: 'preview', name: 'Jan Novak', numbers: [{ number: '+38641234567' }], at: 0, row: 1, attempts: 0, history: [], allowed: ['dial'], version: 2, agent: 'agt_me', ...more,
   });
   it('S9 stages whose calls I take are known from the snapshot', () => expect(signedIn({ stages: [{ id: 'new', name: 'New customers', inbound: true }] }).stages).toHaveLength(1));
+  it('W11 several written requests ring at once', () => {
+    const one = offer({ id: 'off_1' });
+    const s = apply(apply(signedIn({ offers: [one], offer: one }), event(11, 'offer.created', offer({ id: 'off_2' }))), event(12, 'offer.accepted', offer({ id: 'off_1', state: 'accepted' })));
+    expect(s.offers.map((o) => o.id)).toEqual(['off_2']);
+  });
   it('W22 are there again after a reload', () => expect(signedIn({ records: [record()] }).records).toEqual([record()]));
   it('G25 come, change and go', () => {
     let s = apply(signedIn(), event(11, 'record.changed', record()));

@@ -8,6 +8,7 @@ export interface State {
   me: string; // agent id; empty before sign-in
   agent: Agent | null;
   offer: Offer | null; // open, rung at me
+  offers: Offer[]; // all that ring at me: written requests may be several
   missed: Offer | null; // the last one I did not answer in time, until I am ready again
   call: Call | null; // the one I am in or have accepted; not ended
   last: Call | null; // the call the running wrap-up is about
@@ -27,6 +28,7 @@ export const nothing: State = {
   me: '',
   agent: null,
   offer: null,
+  offers: [],
   missed: null,
   call: null,
   last: null,
@@ -50,6 +52,7 @@ export function snapshot(s: State, snap: Snapshot): State {
     me: snap.agent.id,
     agent: snap.agent,
     offer: snap.offer?.state === 'open' ? snap.offer : null,
+    offers: (snap.offers ?? (snap.offer ? [snap.offer] : [])).filter((o) => o.state === 'open'),
     missed: snap.agent.reason === 'rona' ? s.missed : null,
     call,
     last: snap.call ?? s.last,
@@ -212,6 +215,8 @@ function agent(s: State, a: Agent): State {
 
 function offer(s: State, o: Offer): State {
   if (o.agent !== s.me) return s;
+  const rest = s.offers.filter((x) => x.id !== o.id);
+  s = { ...s, offers: o.state === 'open' ? [...rest, o] : rest };
   if (o.state === 'open') return { ...s, offer: o, missed: null };
   if (o.state === 'expired') s = { ...s, missed: o };
   return s.offer === null || s.offer.id === o.id ? { ...s, offer: null } : s;

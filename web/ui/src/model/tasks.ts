@@ -15,9 +15,9 @@ export interface Task extends Request {
 /** titleOf writes one line; the words come from text/. */
 export type TitleOf = (what: Task['what'], who: string, queue: string) => string;
 
-export function tasks(offer: Offer | null, callbacks: readonly Callback[], records: readonly CampaignRecord[], me: string, queue: (id: string) => string, title: TitleOf): Task[] {
+export function tasks(offers: readonly Offer[], callbacks: readonly Callback[], records: readonly CampaignRecord[], me: string, queue: (id: string) => string, title: TitleOf): Task[] {
   const out: Task[] = [];
-  if (offer !== null) {
+  for (const offer of offers) {
     const what = kindOf(offer);
     out.push({ id: offer.id, kind: offer.work?.kind ?? 'call', created: offer.created, about: 'offer', what, title: title(what, who(offer), queue(offer.queue)) });
   }

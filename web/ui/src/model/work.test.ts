@@ -60,7 +60,7 @@ describe('a missed offer', () => {
 
 describe('requests', () => {
   const list = (callbacks: Callback[], o: Offer | null = null, r: CampaignRecord | null = null) =>
-    tasks(o, callbacks, r === null ? [] : [r], 'agt_me', (q) => q, (what, name, queue) => [what, name, queue].join(' '));
+    tasks(o === null ? [] : [o], callbacks, r === null ? [] : [r], 'agt_me', (q) => q, (what, name, queue) => [what, name, queue].join(' '));
   it('are the ring, my callbacks and the record before me', () => {
     const got = list([{ ...callback, state: 'preview', agent: 'agt_me' }, { ...callback, id: 'cbk_2', state: 'waiting', assignee: 'agt_me' }], offer(), record);
     expect(got.map((x) => x.title)).toEqual(['call ••• 4567 que_1', 'before Ana Kranjc que_1', 'due Ana Kranjc que_1', 'record Jan Novak ']);

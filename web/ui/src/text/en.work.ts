@@ -41,6 +41,7 @@ export const work = {
     none: 'Nothing waits for you.',
     search: 'Find a request',
     noMatch: 'No request matches.',
+    acceptAll: (n: number) => `Accept ${n} requests`,
     fold: 'Fold the requests',
     unfold: 'Show the requests',
     count: (n: number) => (n === 1 ? '1 request' : `${n} requests`),

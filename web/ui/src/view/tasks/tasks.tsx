@@ -3,10 +3,11 @@
 
 import { signal, useSignal } from '@preact/signals';
 import { callbacks, canSchedule } from '../../intent/outbound';
+import { acceptAll } from '../../intent/written';
 import { seconds } from '../../model/format';
 import { kindOf, lines, who } from '../../model/offer';
-import { counted, found, PAGE } from '../../model/requests';
-import { agent, now, queueName, state } from '../../model/store';
+import { counted, found, PAGE, together } from '../../model/requests';
+import { agent, now, online, queueName, state } from '../../model/store';
 import { tasks, type Task } from '../../model/tasks';
 import { text } from '../../text/en';
 import { CallbackForm } from '../outbound/form';
@@ -26,8 +27,7 @@ function fold(on: boolean): void {
 
 function all(): Task[] {
   const t = text.tasks;
-  const o = state.value.offer;
-  return tasks(o?.auto === true ? null : o, callbacks.value, state.value.records, state.value.me, queueName, (what, name, queue) => t.title1(t.what[what], name, queue));
+  return tasks(state.value.offers.filter((o) => o.auto !== true), callbacks.value, state.value.records, state.value.me, queueName, (what, name, queue) => t.title1(t.what[what], name, queue));
 }
 
 export function Tasks() {
@@ -63,6 +63,7 @@ export function Tasks() {
               <input type="search" placeholder={t.search} value={typed.value} onInput={(e) => (typed.value = e.currentTarget.value)} data-testid="tasks-search" />
             </label>
           )}
+          {together(waiting).length > 1 && <button disabled={!online.value} onClick={() => void acceptAll()} data-testid="tasks-accept-all">{t.acceptAll(together(waiting).length)}</button>}
           {shown.length > PAGE && <p class={css['soft']} data-testid="tasks-count">{counted(shown.length)}</p>}
           {shown.length === 0 && <p class={css['soft']} role="status">{waiting.length === 0 ? t.none : t.noMatch}</p>}
           <ul class={css['list']} onKeyDown={step}>
