@@ -241,7 +241,7 @@ async function work(viewport, name) {
   await page.keyboard.press('Enter');
   await page.waitForSelector('[data-testid=customer][data-stored=true]');
   await shot('43-new-customer');
-  await page.keyboard.press('Shift+E');
+  await press(id('hangup'));
   await on('screen', 'wrapup');
   if (await id('customer').count() === 0) complain('the form is gone in wrap-up');
 
