@@ -242,6 +242,18 @@ func TestOneOfferAtATime(t *testing.T) {
 	p.bye("late", to, 3)
 }
 
+// TestReferIsDeclined: a telephone that wants to transfer by itself (RFC 3515) is told no, and its call goes on.
+func TestReferIsDeclined(t *testing.T) {
+	s := serve(t, testConfig(local()), answering(t))
+	p := newPhone(t, s)
+	to := p.answered("refer")
+	p.send(p.request("REFER", "refer", 2, map[string]string{"To": to, "Refer-To": "<sip:2000@127.0.0.1>"}))
+	p.want("SIP/2.0 603")
+	p.send(p.request("OPTIONS", "refer", 3, map[string]string{"To": to}))
+	p.want("SIP/2.0 200")
+	p.bye("refer", to, 4)
+}
+
 // TestCancelCrossesAnswer: a CANCEL after the 200 changes nothing.
 func TestCancelCrossesAnswer(t *testing.T) {
 	h := answering(t)
