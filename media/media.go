@@ -350,8 +350,8 @@ type Tapped struct {
 	Samples   []byte
 	Processed bool // a processor ran
 	Muted     bool // the room does not hear this member now
-	Held       bool // the member is on hold
-	Level      uint8
+	Held      bool // the member is on hold
+	Level     uint8
 	// Voice: the member speaks, as noise suppression knows while it runs, as the level says otherwise. It begins
 	// after two such ticks and lasts 300 ms longer.
 	Voice bool

@@ -2,9 +2,10 @@ package floor
 
 import (
 	"cmp"
+	"slices"
+
 	"github.com/cordboard/cordboard/desk/contact"
 	"github.com/cordboard/cordboard/signaling/wire"
-	"slices"
 )
 
 // openForm opens the customer's record at the agent who takes a call of a campaign stage. A service call
