@@ -31,6 +31,8 @@ type wholeResult struct {
 // lines is a Plane whose calls only wait: nobody is put through here.
 type lines struct{ desk.Plane }
 
+func (lines) Secrets(string) map[string]string { return nil }
+
 func (lines) Call(id string) (wire.Call, error) { return wire.Call{ID: id}, nil }
 
 // office is a running desk on a folder.

@@ -50,6 +50,9 @@ func TestX7_ReportsAndCallRecords(t *testing.T) {
 	waitFor(t, 10*time.Second, "the call record", func() bool { return len(s.records()) == 1 })
 	must[wire.Agent](t)(alice.PostAgentState(soon(t), "alice", wire.StateRequest{State: wire.AgentNotReady, Reason: "break"}))
 	caller.calls(s, "1000")
+	waitFor(t, 10*time.Second, "the second call in the queue", func() bool {
+		return must[wire.QueueList](t)(s.api().GetQueues(soon(t))).Items[0].Waiting == 1
+	})
 	caller.command("hangup", "")
 	waitFor(t, 10*time.Second, "the abandoned call's record", func() bool { return len(s.records()) == 2 })
 
