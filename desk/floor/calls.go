@@ -498,12 +498,3 @@ func (f *Floor) MayJoin(agentID, callID string) error {
 
 // Calls are the ids of the contacts alive, sorted.
 func (f *Floor) Calls() []string { return slices.Sorted(maps.Keys(f.state.Contacts)) }
-
-// Snapshot is the whole state as Changes.
-func (f *Floor) Snapshot() []Change { return f.state.Snapshot() }
-
-// Keys is everything there is in the state, in a fixed order.
-func (f *Floor) Keys() []Key { return f.state.Keys() }
-
-// Present is one thing of the state as it is now, or that it is gone.
-func (f *Floor) Present(k Key) Change { return f.state.Present(k) }

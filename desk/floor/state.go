@@ -242,3 +242,12 @@ func (s *State) change(k Kind, id string) Change {
 		return changeOf(k, id, s.Watches)
 	}
 }
+
+// Snapshot is the whole state as Changes.
+func (f *Floor) Snapshot() []Change { return f.state.Snapshot() }
+
+// Keys is everything there is in the state, in a fixed order.
+func (f *Floor) Keys() []Key { return f.state.Keys() }
+
+// Present is one thing of the state as it is now, or that it is gone.
+func (f *Floor) Present(k Key) Change { return f.state.Present(k) }
