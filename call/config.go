@@ -75,4 +75,3 @@ type Deps struct {
 	// Prompt opens an announcement by its name; nil: there are none. Its error is a *problem.Error.
 	Prompt func(name string) (media.Source, error)
 }
-
