@@ -252,6 +252,8 @@ export const text = {
     none: 'Not recorded',
     recording: 'Recording',
     paused: 'Recording paused',
+    pausedBy: (who: string) => `Recording paused by ${who}`,
+    announcement: 'Recording begins after the announcement',
     left: (s: number) => `${s} s left`,
     capture: 'Card entry: the customer keys in',
     keys: (n: number) => (n === 1 ? '1 key' : `${n} keys`),

@@ -29,17 +29,22 @@ export function RecordingBar() {
     return <div class={css['bar']}><span class={css['state']} data-testid="rec-state" data-state="none">{t.none}</span></div>;
   }
   const paused = r.state === 'paused';
+  const gap = paused ? r.gaps.find((g) => g.cause === 'pause' && g.till === undefined) : undefined; // the pause that holds it
+  const announced = gap?.owner === 'consent';
+  const word = !paused ? t.recording : announced ? t.announcement : gap?.by !== undefined && gap.by !== state.value.me ? t.pausedBy(gap.by) : t.paused;
   const pause = rules.value.pauseSeconds;
   return (
     <div class={cls(css['bar'], paused ? css['paused'] : css['running'])}>
       <span class={css['state']} data-testid="rec-state" data-state={r.state}>
         <Icon name={paused ? 'hold' : 'record'} size={18} />
-        <strong>{paused ? t.paused : t.recording}</strong>
+        <strong>{word}</strong>
       </span>
       {paused && r.paused_till !== undefined && <span data-testid="rec-remaining" class={css['left']}>{t.left(seconds(r.paused_till, now.value))}</span>}
-      {paused
-        ? <button data-testid="rec-resume" onClick={() => void toggleRecording()} disabled={!online.value} aria-keyshortcuts="p"><Icon name="record" size={18} />{t.resume} <Key>P</Key></button>
-        : <button data-testid="rec-pause" onClick={() => void toggleRecording()} disabled={!online.value} aria-keyshortcuts="p"><Icon name="hold" size={18} />{pause > 0 ? t.pauseFor(pause) : t.pause} <Key>P</Key></button>}
+      {announced
+        ? null // it is recorded from the announcement's end on
+        : paused
+          ? <button data-testid="rec-resume" onClick={() => void toggleRecording()} disabled={!online.value} aria-keyshortcuts="p"><Icon name="record" size={18} />{t.resume} <Key>P</Key></button>
+          : <button data-testid="rec-pause" onClick={() => void toggleRecording()} disabled={!online.value} aria-keyshortcuts="p"><Icon name="hold" size={18} />{pause > 0 ? t.pauseFor(pause) : t.pause} <Key>P</Key></button>}
     </div>
   );
 }
