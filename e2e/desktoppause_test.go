@@ -52,6 +52,21 @@ func TestW25_W84_PauseAndCaptureOnThePage(t *testing.T) {
 	d.press("p")
 	shows("recording")
 
+	// A program's pause is its own: the page says whose it is, and cannot end it.
+	if st := s.call(http.MethodPost, "/v1/recordings/"+rec.ID+"/pause", wire.PauseRequest{MaxSeconds: 300}, nil); st != http.StatusOK {
+		t.Fatalf("pause: %d", st)
+	}
+	shows("paused")
+	d.until("who has paused", `document.querySelector('`+testid("rec-state")+`')?.innerText.includes('paused by ')`)
+	d.press("p")
+	d.see("notice", patience)
+	d.picture("paused by a program")
+	shows("paused")
+	if st := s.call(http.MethodPost, "/v1/recordings/"+rec.ID+"/resume", nil, nil); st != http.StatusOK {
+		t.Fatalf("resume: %d", st)
+	}
+	shows("recording")
+
 	var c wire.Capture
 	if st := s.call(http.MethodPost, "/v1/calls/"+rec.CallID+"/capture", wire.CaptureRequest{MaxSeconds: 300}, &c); st != http.StatusCreated {
 		t.Fatalf("capture: %d", st)

@@ -216,6 +216,7 @@ func (p *party) speak(v *voice) {
 		if len(p.keys) > 0 {
 			key = p.keys[0]
 		}
+		v.rough = p.secret
 		pkt, payload, through := v.next(p.hz, key, p.down)
 		if through {
 			p.keys = p.keys[1:]
@@ -281,6 +282,9 @@ type voice struct {
 	enc    codec.Encoder
 	events [][]byte
 	held   int // packets more that a key takes because it is held down
+	// rough has noise in the tone, so that no other stretch of it has eight samples the same: the same tone, said
+	// before or after, may be anywhere.
+	rough bool
 }
 
 func newVoice(t *testing.T, says talks) *voice {
@@ -353,9 +357,12 @@ func (v *voice) next(hz float64, key byte, down bool) (pkt, payload []byte, thro
 	if v.says == listens {
 		return append(rtpHead(111, false, v.seq, ts, v.ssrc), 0xf8, 0xff, 0xfe), nil, false
 	}
-	rate := 50 * float64(len(v.pcm))
+	rate, noise := 50*float64(len(v.pcm)), 150
+	if v.rough && v.says == talksPCMU {
+		noise = 2000
+	}
 	for i := range v.pcm {
-		v.pcm[i] = int16(6000*math.Sin(2*math.Pi*hz*float64(v.at)/rate)) + int16(rand.IntN(300)-150)
+		v.pcm[i] = int16(6000*math.Sin(2*math.Pi*hz*float64(v.at)/rate)) + int16(rand.IntN(2*noise)-noise)
 		v.at++
 	}
 	if v.says == talksPCMU {
