@@ -251,7 +251,10 @@ func (p *party) listen(conn *net.UDPConn) {
 				}
 			}
 		}
-		p.keep(at, buf[min(n, 12):n])
+		if n < 12 || buf[1] >= 192 && buf[1] < 224 { // RTCP (RFC 5761 section 4) says nothing of what was said
+			continue
+		}
+		p.keep(at, buf[12:n])
 	}
 }
 

@@ -351,17 +351,21 @@ func nowhere(t *testing.T, s *server, look *secrets, at recorded, objects map[st
 	if keys == 0 {
 		t.Error("no event tells that keys were pressed")
 	}
+	before := math.Inf(-1) // a customer whose voice is processed from some moment on has a second track
 	for _, tr := range w.Tracks {
 		voice := decodeTrack(t, find(all, w.ID, tr.Object))
 		level := func(hz float64) float64 { return loudest(voice, hz) }
-		if tr.Role == wire.RoleCustomer && level(hzBefore) < -30 {
-			t.Errorf("track %s lacks what was said before the pause: %.0f dB", tr.ID, level(hzBefore))
+		if tr.Role == wire.RoleCustomer {
+			before = max(before, level(hzBefore))
 		}
 		for _, hz := range []float64{hzSecret, hzSecret + 200} {
 			if l := level(hz); l > -45 {
 				t.Errorf("track %s holds what was said in the pause: %.0f dB at %.0f Hz", tr.ID, l, hz)
 			}
 		}
+	}
+	if before < -30 {
+		t.Errorf("the customer's tracks lack what was said before the pause: %.0f dB", before)
 	}
 }
 
